@@ -1,0 +1,51 @@
+"""What the Nox sessions start inside the locked environment: `python -m release_tools build …`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from release_tools.errors import ReleaseError
+from release_tools.pipeline import plan_build, run_pipeline
+from release_tools.platforms import find_platform
+from release_tools.progress import Progress
+
+
+def main() -> int:
+    """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
+    options = _parser().parse_args()
+    try:
+        _build(options)
+    except ReleaseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted\nhint: dist/ is as it was; start again with the same command", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _build(options: argparse.Namespace) -> None:
+    # Off a terminal there is no width to ask for, and 80 columns would fold the report.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    build = plan_build(Path.cwd(), find_platform(options.platform), options.version, options.suite_python)
+    progress = Progress(console, {"environment": options.environment_seconds})
+    placed = run_pipeline(build, progress, console, keep_going=options.keep_going)
+    console.print(f"\n{placed.relative_to(Path.cwd())}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    build = commands.add_parser("build", help="freeze, package and verify, in an environment that is already there")
+    build.add_argument("--platform", required=True)
+    build.add_argument("--version", required=True)
+    build.add_argument("--suite-python", type=Path)
+    build.add_argument("--environment-seconds", type=float, default=0.0)
+    build.add_argument("--keep-going", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The only user of `subprocess`: programs are started here, by argument lists, never through a shell."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from release_tools.errors import CommandFailedError, MissingToolError, ToldError
+
+# The constant exists on Windows alone; elsewhere `start_new_session` does the same.
+_NEW_PROCESS_GROUP: Final = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+
+# A change-set over the caller's environment; None takes a variable away.
+EnvironmentChanges = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a program ended. `code` is negative for a signal, as in `subprocess`."""
+
+    args: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
+    """The environment of this process with the changes applied."""
+    merged = {**os.environ, **(changes or {})}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None) -> None:
+    """Run a program that talks to the terminal itself.
+
+    Raises `MissingToolError`, or `ToldError` for any exit code but 0.
+    """
+    environment = changed_environment(env)
+    code = subprocess.run(_located(args, environment), cwd=cwd, env=environment, check=False).returncode
+    if code != 0:
+        raise ToldError(args, code)
+
+
+def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, hint: str = "") -> str:
+    """The standard output of a program that must succeed.
+
+    Raises `MissingToolError`, or `CommandFailedError` with the end of what the program printed.
+    """
+    finished = observe(args, cwd=cwd, environment=changed_environment(env), timeout_seconds=600)
+    if finished.code != 0:
+        raise CommandFailedError(args, f"ended with exit code {finished.code}", finished.output, hint)
+    return finished.stdout
+
+
+def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float) -> Finished:
+    """Run a program in exactly this environment, with no input, and report how it ended.
+
+    Raises `CommandFailedError` when the time is up; the program and all that it started are ended then.
+    """
+    started = time.monotonic()
+    with _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.PIPE) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            _end_process_group(process)
+            stdout, stderr = process.communicate()
+            outcome = f"was still running after {timeout_seconds:g} s and was ended"
+            raise CommandFailedError(args, outcome, stdout + stderr) from None
+    return Finished(
+        args=tuple(args), code=process.returncode, stdout=stdout, stderr=stderr, seconds=time.monotonic() - started
+    )
+
+
+def run_logged(
+    args: Sequence[str], *, cwd: Path, env: EnvironmentChanges, log: Path, on_line: Callable[[str], None]
+) -> int:
+    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code."""
+    environment = changed_environment(env)
+    with (
+        log.open("w", encoding="utf-8", newline="\n") as file,
+        _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.STDOUT) as process,
+    ):
+        for line in process.stdout or ():
+            file.write(line)
+            on_line(line.rstrip())
+        return process.wait()
+
+
+@contextmanager
+def _process_group(
+    args: Sequence[str], cwd: Path, environment: Mapping[str, str], stdout: int, stderr: int
+) -> Iterator["subprocess.Popen[str]"]:
+    """A child in a process group of its own, which is ended with everything in it when this process is interrupted."""
+    with subprocess.Popen(
+        args,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        encoding="utf-8",
+        errors="backslashreplace",
+        start_new_session=True,
+        creationflags=_NEW_PROCESS_GROUP,
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            _end_process_group(process)
+            raise
+
+
+def _end_process_group(process: "subprocess.Popen[str]") -> None:
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def _located(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    program = shutil.which(args[0], path=environment.get("PATH"))
+    if program is None:
+        raise MissingToolError(args[0], "install it, or put its folder on the PATH, then run the same command again")
+    return [program, *args[1:]]

@@ -1,0 +1,113 @@
+"""Stage 1: a virtual environment with the pinned Python and exactly what `poetry.lock` names, every file checked
+against its hash. Runs in Nox's interpreter, before any environment exists, and leaves the environment's Python.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from release_tools.commands import EnvironmentChanges, capture, run
+from release_tools.errors import CommandFailedError, MissingPythonError, MissingToolError, ToldError
+from release_tools.lockfile import read_lock_file
+from release_tools.settings import ReleaseSettings
+from release_tools.versions import BuildVersion
+
+# What would let the caller's own environment into ours.
+ISOLATED: Final[EnvironmentChanges] = {"VIRTUAL_ENV": None, "PYTHONPATH": None, "PYTHONHOME": None, "UV_PYTHON": None}
+
+
+def create_environment(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
+    """Make `folder` hold exactly the locked packages of `groups`; returns its Python.
+
+    An environment that `is_kept` is brought up to date when it exists, any other is made anew.
+
+    Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `CommandFailedError` when a package cannot be
+    installed or is not what its hash says.
+    """
+    requirements = read_lock_file(settings.lock_path).requirements(groups)
+    interpreter = find_python(settings)
+    python = _environment_python(folder)
+    if not (is_kept and python.exists() and _is_made_from(folder, interpreter)):
+        _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
+    requirements_path = folder / "requirements.txt"
+    requirements_path.write_text(requirements, encoding="utf-8")
+    _uv(settings.root, "pip", "sync", "--require-hashes", "--python", str(python), str(requirements_path))
+    return python
+
+
+def install_project(settings: ReleaseSettings, python: Path, version: BuildVersion, wheel_folder: Path) -> None:
+    """Build the project's wheel with the locked build back end and install it, as a user of the wheel would.
+
+    What is frozen is therefore what the wheel holds, under the exact version.
+    """
+    shutil.rmtree(wheel_folder, ignore_errors=True)
+    settings_args = ["--config-setting", f"local-version={version.local_part}"] if version.local_part else []
+    build_args = ["--wheel", "--no-build-isolation", "--python", str(python), "--out-dir", str(wheel_folder)]
+    _uv(settings.root, "build", "--quiet", "--no-create-gitignore", *build_args, *settings_args)
+    wheels = [str(path) for path in wheel_folder.glob("*.whl")]
+    _uv(settings.root, "pip", "install", "--quiet", "--no-deps", "--no-index", "--python", str(python), *wheels)
+
+
+def install_editable(settings: ReleaseSettings, python: Path) -> None:
+    """Install the project from its folder, so that tests see every edit."""
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
+    _uv(settings.root, "pip", "install", *options, "--editable", str(settings.root))
+
+
+def find_python(settings: ReleaseSettings) -> Path:
+    """An interpreter of the pinned version: uv's own, the system's, the one running this, or one that uv can fetch.
+
+    Raises `MissingPythonError`, which says how to get one.
+    """
+    wanted = settings.python_version
+    search = ["python", "find", "--system", "--no-python-downloads", wanted]
+    try:
+        return Path(_uv_output(settings.root, *search))
+    except CommandFailedError:
+        running = ".".join(str(part) for part in sys.version_info[:3])
+        if running == wanted or running.startswith(f"{wanted}."):
+            return Path(sys.base_prefix, *_python_parts(in_environment=False))
+    try:
+        _uv(settings.root, "python", "install", wanted)
+        return Path(_uv_output(settings.root, *search))
+    except (ToldError, CommandFailedError):
+        raise MissingPythonError(wanted, "searched the PATH, and uv could not fetch it") from None
+
+
+def _python_parts(*, in_environment: bool) -> tuple[str, ...]:
+    if os.name == "nt":
+        return ("Scripts", "python.exe") if in_environment else ("python.exe",)
+    return ("bin", "python" if in_environment else "python3")
+
+
+def _environment_python(folder: Path) -> Path:
+    return folder.joinpath(*_python_parts(in_environment=True))
+
+
+def _is_made_from(folder: Path, interpreter: Path) -> bool:
+    configuration = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
+    return f"home = {interpreter.resolve().parent}" in configuration.splitlines()
+
+
+def _uv(root: Path, *args: str) -> None:
+    quiet = () if sys.stderr.isatty() or "--quiet" in args else ("--quiet",)
+    run([_find_uv(), *args, *quiet], cwd=root, env=ISOLATED)
+
+
+def _uv_output(root: Path, *args: str) -> str:
+    return capture([_find_uv(), *args], cwd=root, env=ISOLATED).strip()
+
+
+def _find_uv() -> str:
+    """The uv that `pip install "nox[uv]"` put beside Nox, else the one on the PATH."""
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415 - there only where Nox was installed with it
+    except ImportError:
+        found = shutil.which("uv")
+        if found is None:
+            raise MissingToolError("uv", 'install Nox together with it: python -m pip install "nox[uv]"') from None
+        return found
+    return find_uv_bin()

@@ -1,0 +1,180 @@
+"""Every failure that a person can act on.
+
+Each class takes typed arguments and builds its own text: what failed, on which file or platform, and what to do next.
+They are caught at the two edges only (the Nox session and `python -m release_tools`), and never shown as a traceback.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ReleaseError(Exception):
+    """What failed, and the next step that mends it. `is_told` when the person has read it already."""
+
+    is_told = False
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"error: {self.what}\nhint: {self.hint}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One finding among several that are reported together."""
+
+    what: str
+    hint: str
+
+
+class ProblemsFoundError(ReleaseError):
+    """Several things are wrong; all are listed at once, so that one round mends them."""
+
+    def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(subject, "mend what is listed above, then run the same command again")
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            only = self.problems[0]
+            return f"error: {self.what}: {only.what}\nhint: {only.hint}"
+        lines = [f"error: {self.what}: {len(self.problems)} problems"]
+        for number, problem in enumerate(self.problems, start=1):
+            lines += [f"  {number}. {problem.what}", f"     hint: {problem.hint}"]
+        return "\n".join(lines)
+
+
+class SettingsError(ProblemsFoundError):
+    """`pyproject.toml` or `.python-version` does not say what a build needs to know."""
+
+    def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
+        super().__init__(path.name, problems)
+
+
+class RequestError(ProblemsFoundError):
+    """What was asked for cannot be done; nothing was started."""
+
+    def __init__(self, wish: str, problems: Sequence[Problem]) -> None:
+        super().__init__(f"cannot {wish}", problems)
+
+
+class PreflightError(ProblemsFoundError):
+    """The locked environment would give a broken binary; nothing was frozen."""
+
+    def __init__(self, platform_name: str, problems: Sequence[Problem]) -> None:
+        super().__init__(f"preflight for {platform_name}", problems)
+
+
+class UnknownPlatformError(ReleaseError):
+    """No row of the platform table has this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown platform {name!r}", f"the platforms are {', '.join(known)}")
+
+
+class UnsupportedHostError(ReleaseError):
+    """The running machine is none of the five platforms."""
+
+    def __init__(self, system: str, machine: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"this machine ({system} on {machine}) is not a platform that binaries are built for",
+            f"build on one of {', '.join(known)}",
+        )
+
+
+class LockFileError(ReleaseError):
+    """`poetry.lock` is missing, unreadable, or of a kind that cannot be installed with checked hashes."""
+
+    def __init__(self, path: Path, why: str, hint: str = "make it anew with Poetry 2.2 or later: poetry lock") -> None:
+        super().__init__(f"{path.name}: {why}", hint)
+
+
+class MissingPythonError(ReleaseError):
+    """No interpreter of the pinned version is on this machine and none could be fetched."""
+
+    def __init__(self, version: str, tried: str) -> None:
+        super().__init__(
+            f"Python {version} was not found on this machine ({tried})",
+            f"install it with one of: uv python install {version} · pyenv install {version} · "
+            "your system's packages · https://www.python.org/downloads/",
+        )
+
+
+class MissingToolError(ReleaseError):
+    """A program that the work needs is not on the PATH."""
+
+    def __init__(self, tool: str, hint: str) -> None:
+        super().__init__(f"the program {tool!r} was not found on the PATH", hint)
+
+
+class CommandFailedError(ReleaseError):
+    """A program ended with an error or ran out of time."""
+
+    def __init__(self, args: Sequence[str], outcome: str, output: str = "", hint: str = "") -> None:
+        tail = "\n".join(f"  | {line}" for line in output.strip().splitlines()[-20:])
+        shown = shlex.join(args)
+        super().__init__(
+            f"{shown} {outcome}" + (f"\n{tail}" if tail else ""),
+            hint or "its own message says why; run it again by hand from the project's folder to look closer",
+        )
+
+
+class ToldError(ReleaseError):
+    """A program that speaks to the person itself has failed and said why."""
+
+    is_told = True
+
+    def __init__(self, args: Sequence[str], code: int) -> None:
+        super().__init__(f"{shlex.join(args)} ended with exit code {code}", "read what it printed above")
+
+
+class FreezeError(ReleaseError):
+    """PyInstaller failed, or logged something that would ship a broken binary."""
+
+    def __init__(self, findings: Sequence[str], log: Path, hint: str) -> None:
+        listed = "".join(f"\n  - {finding}" for finding in findings)
+        super().__init__(f"PyInstaller could not freeze the app{listed}\n  log: {log}", hint)
+
+
+class UnsafeArchiveError(ReleaseError):
+    """An archive holds a name that must not be unpacked."""
+
+    def __init__(self, archive: Path, member: str, why: str) -> None:
+        super().__init__(
+            f"{archive.name}: member {member!r} {why}; nothing was unpacked",
+            "do not use this file: get it again from its release page and compare its checksum",
+        )
+
+
+class VerificationError(ReleaseError):
+    """The packaged binary failed a check; nothing was put into the output folder."""
+
+    def __init__(self, archive: Path, problems: Sequence[Problem]) -> None:
+        listed = "".join(f"\n  - {problem.what}\n    hint: {problem.hint}" for problem in problems)
+        super().__init__(
+            f"{archive.name} does not work and was not put into dist/{listed}",
+            "mend the cause and build again; --keep-going shows what the remaining checks say",
+        )
+
+
+class NoCommitError(ReleaseError):
+    """Something that is done with a commit was asked for in a folder without one."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"{root} is not a git checkout with a commit", "clone the repository, or commit first")
+
+
+class UnreproducibleError(ReleaseError):
+    """Two builds of one commit gave different bytes."""
+
+    def __init__(self, first: Path, second: Path, differing: Sequence[str]) -> None:
+        listed = "".join(f"\n  - {member}" for member in differing)
+        super().__init__(
+            f"two builds of one commit differ: {first} and {second}{listed}",
+            "look for a time, a path or an unordered set in what makes the first differing member",
+        )

@@ -1,0 +1,163 @@
+"""Stage 3: PyInstaller turns the installed project into one executable file.
+
+Takes the locked environment that this runs in, leaves one executable and PyInstaller's log in the freeze folder.
+`freeze.spec` holds what PyInstaller itself executes; all decisions are made here and handed to it as a plan.
+"""
+
+import dataclasses
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Final
+
+from release_tools.commands import run_logged
+from release_tools.distributions import (
+    MACHINE_SPECIFIC_FILES,
+    metadata_files,
+    own_data_files,
+    own_modules,
+    own_packages,
+    runtime_distributions,
+)
+from release_tools.errors import FreezeError
+from release_tools.lockfile import LockFile
+from release_tools.platforms import Platform
+from release_tools.settings import AllowedMessage, ReleaseSettings
+
+SPEC: Final = Path(__file__).with_name("freeze.spec")
+RUNTIME_HOOK: Final = Path(__file__).with_name("runtime_hooks") / "child_environment.py"
+PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
+
+# PyInstaller logs each of these and ends with exit code 0; each ships a binary that fails on use.
+FATAL_MESSAGES: Final = (
+    r"Hidden import .* not found",
+    r"Library not found: could not resolve",
+    r"Failed to run (strip|upx)",
+    r"Failed to collect submodules",
+    r"Failed to process hook",
+    r"[Ii]nvalid or incompatible macOS SDK",
+    r"Error while signing",
+    r"(Syntax|Sytnax) error while compiling",
+    r"required via ctypes not found",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezePlan:
+    """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle."""
+
+    name: str
+    launcher: str
+    hidden_imports: tuple[str, ...]
+    own_packages: tuple[str, ...]
+    datas: tuple[tuple[str, str], ...]
+    left_out_metadata: tuple[str, ...]
+    runtime_hooks: tuple[str, ...]
+    exclude_modules: tuple[str, ...]
+    is_stripped: bool
+
+
+def freeze(
+    settings: ReleaseSettings,
+    lock: LockFile,
+    platform: Platform,
+    *,
+    folder: Path,
+    source_date: int,
+    on_line: Callable[[str], None],
+) -> Path:
+    """Freeze the app; returns the executable.
+
+    `folder` is emptied first. `source_date` (seconds since 1970) is the only time that reaches the binary.
+
+    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings do not allow.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    plan_path = folder / "plan.json"
+    plan_path.write_text(
+        json.dumps(dataclasses.asdict(make_plan(settings, lock, platform, folder)), indent=1), encoding="utf-8"
+    )
+    log = folder / "pyinstaller.log"
+    locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]
+    code = run_logged(
+        [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)],
+        cwd=folder,
+        env={
+            PLAN_VARIABLE: str(plan_path),
+            "PYTHONHASHSEED": "0",
+            "SOURCE_DATE_EPOCH": str(source_date),
+            "PYINSTALLER_CONFIG_DIR": str(folder / "cache"),
+            "PYINSTALLER_STRICT_COLLECT_MODE": "1",
+            "PYINSTALLER_STRICT_BUNDLE_CODESIGN_ERROR": "1",
+            "PYINSTALLER_VERIFY_BUNDLE_SIGNATURE": "1",
+        },
+        log=log,
+        on_line=on_line,
+    )
+    lines = log.read_text(encoding="utf-8").splitlines()
+    if code != 0:
+        raise FreezeError(_last_lines(lines), log, "the log's end names the module or hook that failed")
+    findings = fatal_findings(lines, settings.allowed_messages)
+    if findings:
+        raise FreezeError(
+            findings,
+            log,
+            "add what is missing to the project's dependencies; where it truly is not needed, list the message in "
+            "allowed-messages of [tool.release-tools] with the reason",
+        )
+    return folder / "output" / f"{settings.executable}{platform.executable_suffix}"
+
+
+def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
+    """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
+    packages = own_packages(settings.project_name)
+    runtime = (*runtime_distributions(lock), distribution(settings.project_name))
+    return FreezePlan(
+        name=settings.executable,
+        launcher=str(write_launcher(settings, folder)),
+        hidden_imports=own_modules(settings.project_name),
+        own_packages=packages,
+        datas=(*metadata_files(runtime), *own_data_files(settings.project_name)),
+        left_out_metadata=MACHINE_SPECIFIC_FILES,
+        runtime_hooks=(str(RUNTIME_HOOK),),
+        exclude_modules=settings.exclude_modules,
+        # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
+        is_stripped=platform.os == "linux",
+    )
+
+
+def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage]) -> list[str]:
+    """The log's messages that would ship a broken binary, each once, without those that are allowed."""
+    fatal = re.compile("|".join(FATAL_MESSAGES))
+    findings = (line.split(": ", 1)[-1] for line in lines if fatal.search(line))
+    return [
+        finding for finding in dict.fromkeys(findings) if not any(permitted.message in finding for permitted in allowed)
+    ]
+
+
+def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
+    module, _, function = settings.entry_point.partition(":")
+    launcher = folder / f"{settings.executable}.py"
+    launcher.write_text(
+        "import multiprocessing\n"
+        "import sys\n"
+        "\n"
+        'if __name__ == "__main__":\n'
+        "    # A worker process of multiprocessing is this program started again; without this it would run the app.\n"
+        "    multiprocessing.freeze_support()\n"
+        f"    from {module} import {function.partition('.')[0]}\n"
+        "\n"
+        f"    sys.exit({function}())\n",
+        encoding="utf-8",
+    )
+    return launcher
+
+
+def _last_lines(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if line.strip()][-8:]

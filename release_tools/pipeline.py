@@ -1,0 +1,190 @@
+"""The table of contents: the stages of one build, in order, inside the locked environment.
+
+Stage 1, the environment itself, was made by `sessions.build`.
+"""
+
+import platform as running_platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import distribution, version
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from release_tools.archives import (
+    EXECUTABLE_MODE,
+    FILE_MODE,
+    Member,
+    checksum_path,
+    sha256_of,
+    unpack_archive,
+    write_archive,
+    write_checksum,
+)
+from release_tools.distributions import runtime_distributions
+from release_tools.errors import Problem, VerificationError
+from release_tools.freezing import freeze
+from release_tools.licenses import third_party_licenses
+from release_tools.lockfile import LockFile, read_lock_file
+from release_tools.platforms import Platform
+from release_tools.preflight import check_preflight
+from release_tools.progress import Progress
+from release_tools.reports import BuildRecord, print_report, write_job_summary, write_record
+from release_tools.repository import Commit, read_commit
+from release_tools.settings import ReleaseSettings
+from release_tools.verification import CheckResult, Subject, verify
+from release_tools.versions import BuildVersion, archive_name, resolve_version
+
+# 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
+NO_COMMIT_TIME: Final = 315532800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What is built, decided once and handed from stage to stage."""
+
+    settings: ReleaseSettings
+    lock: LockFile
+    platform: Platform
+    version: BuildVersion
+    commit: Commit | None
+    suite_python: Path | None
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.build_folder(self.platform.name)
+
+    @property
+    def source_date(self) -> int:
+        """Seconds since 1970; the only time that reaches the binary and the archive."""
+        return self.commit.time if self.commit else NO_COMMIT_TIME
+
+
+def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None) -> Build:
+    """Read the settings, the lock and the commit.
+
+    Raises `SettingsError`, `LockFileError`, or what `read_commit` raises.
+    """
+    settings = ReleaseSettings.load(root)
+    commit = read_commit(root)
+    return Build(
+        settings=settings,
+        lock=read_lock_file(settings.lock_path),
+        platform=platform,
+        version=resolve_version(label, settings.project_version, commit),
+        commit=commit,
+        suite_python=suite_python,
+    )
+
+
+def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_going: bool) -> Path:
+    """Build, prove and place the archive; returns it. `dist/` changes only after every check has passed.
+
+    Raises `PreflightError`, `FreezeError` or `VerificationError`.
+    """
+    with progress.stage("preflight"):
+        check_preflight(build.settings, build.lock, build.platform)
+    with progress.stage("freeze"):
+        executable = _freeze(build, progress)
+    with progress.stage("package"):
+        staged = _package(build, executable)
+    with progress.stage("verify"):
+        results = _verify(build, staged, progress, keep_going=keep_going)
+    failed = [result for result in results if result.is_failed]
+    placed = staged
+    if not failed:
+        with progress.stage("checksum"):
+            placed = _place(build, staged)
+    with progress.stage("report"):
+        record = _record(build, placed, executable, results, progress)
+        write_record(record, build.folder / "record.json")
+        write_job_summary(record)
+    print_report(record, console)
+    if failed:
+        raise VerificationError(placed, [Problem(what=f"{it.name}: {it.figure}", hint=it.hint) for it in failed])
+    return placed
+
+
+def _freeze(build: Build, progress: Progress) -> Path:
+    return freeze(
+        build.settings,
+        build.lock,
+        build.platform,
+        folder=build.folder / "freeze",
+        source_date=build.source_date,
+        on_line=lambda line: progress.step(line.partition(": ")[2]),
+    )
+
+
+def _package(build: Build, executable: Path) -> Path:
+    folder = build.folder / "package"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    licenses = folder / "THIRD_PARTY_LICENSES"
+    licenses.write_text(
+        third_party_licenses(
+            runtime_distributions(build.lock),
+            running_platform.python_version(),
+            distribution("pyinstaller"),
+        ),
+        encoding="utf-8",
+        newline="\n",
+    )
+    archive = folder / archive_name(build.settings.executable, build.version, build.platform)
+    members = (
+        Member(name=executable.name, path=executable, mode=EXECUTABLE_MODE),
+        Member(name="LICENSE", path=build.settings.root / "LICENSE", mode=FILE_MODE),
+        Member(name="THIRD_PARTY_LICENSES", path=licenses, mode=FILE_MODE),
+    )
+    write_archive(archive, members, build.source_date)
+    return archive
+
+
+def _verify(build: Build, archive: Path, progress: Progress, *, keep_going: bool) -> tuple[CheckResult, ...]:
+    scratch = build.folder / "verify"
+    shutil.rmtree(scratch, ignore_errors=True)
+    unpack_archive(archive, scratch / "unpacked")
+    subject = Subject(
+        settings=build.settings,
+        platform=build.platform,
+        version=build.version,
+        archive=archive,
+        folder=scratch / "unpacked",
+        scratch=scratch,
+        suite_python=build.suite_python,
+    )
+    return verify(subject, keep_going=keep_going, on_check=progress.step)
+
+
+def _place(build: Build, staged: Path) -> Path:
+    """Put archive and checksum into `dist/`: at no moment does a checksum stand there beside another's archive."""
+    checksum = write_checksum(staged)
+    dist = build.settings.dist_folder
+    dist.mkdir(exist_ok=True)
+    checksum_path(dist / staged.name).unlink(missing_ok=True)
+    placed = staged.replace(dist / staged.name)
+    checksum.replace(dist / checksum.name)
+    return placed
+
+
+def _record(
+    build: Build, archive: Path, executable: Path, results: tuple[CheckResult, ...], progress: Progress
+) -> BuildRecord:
+    is_good = not any(result.is_failed for result in results)
+    return BuildRecord(
+        app=build.settings.executable,
+        platform=build.platform.name,
+        version=build.version.label,
+        exact_version=build.version.exact,
+        commit=build.commit.sha if build.commit else "",
+        python=running_platform.python_version(),
+        pyinstaller=version("pyinstaller"),
+        archive=archive.name,
+        archive_bytes=archive.stat().st_size,
+        executable_bytes=executable.stat().st_size,
+        sha256=sha256_of(archive) if is_good else "",
+        verdict="verified" if is_good else "refused",
+        stages=progress.seconds,
+        checks=results,
+    )

@@ -1,0 +1,99 @@
+"""Stage 2: everything about the environment that would fail the build or break the binary, listed before any work."""
+
+import platform as running_platform
+import shutil
+from importlib.metadata import distributions
+from typing import Final
+
+from packaging.version import Version
+
+from release_tools.distributions import installed_version, locked_here
+from release_tools.errors import PreflightError, Problem
+from release_tools.lockfile import LockFile, normalized_name
+from release_tools.platforms import Platform
+from release_tools.settings import ReleaseSettings
+
+# Older ones have a security hole in the bootloader (GHSA-9fxf-4qw3-ghmr) or refuse to start from a shell that a frozen
+# program started (pyinstaller issue 9512).
+PYINSTALLER_FLOOR: Final = "6.22.3"
+
+BUILD_GROUPS: Final = ("main", "build")
+
+# PyInstaller reads and writes ELF files with these.
+_LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
+
+
+def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> None:
+    """Raises `PreflightError` with every problem found."""
+    problems = [
+        *_python_problems(settings),
+        *_tool_problems(platform),
+        *_lock_difference_problems(settings, lock),
+        *_pyinstaller_problems(),
+        *_license_problems(settings),
+    ]
+    if problems:
+        raise PreflightError(platform.name, problems)
+
+
+def _python_problems(settings: ReleaseSettings) -> list[Problem]:
+    running, wanted = running_platform.python_version(), settings.python_version
+    if running == wanted or running.startswith(f"{wanted}."):
+        return []
+    return [
+        Problem(
+            what=f"the environment has Python {running}, and .python-version says {wanted}",
+            hint="remove the build folder and run the session again",
+        )
+    ]
+
+
+def _tool_problems(platform: Platform) -> list[Problem]:
+    if platform.os != "linux":
+        return []
+    missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]
+    if not missing:
+        return []
+    return [
+        Problem(
+            what=f"PyInstaller needs {', '.join(missing)}, which this machine does not have",
+            hint="install the packages binutils and libc-bin (Debian, Ubuntu) or binutils and glibc-common (Fedora)",
+        )
+    ]
+
+
+def _lock_difference_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
+    locked = locked_here(lock, BUILD_GROUPS)
+    own = normalized_name(settings.project_name)
+    installed = {normalized_name(found.name): found.version for found in distributions()}
+    differences = [
+        f"{name} {installed.get(name, 'not installed')}, locked {version}"
+        for name, version in locked.items()
+        if installed.get(name) != version
+    ]
+    differences += [f"{name} {installed[name]}, not locked" for name in installed if name not in {*locked, own}]
+    return [
+        Problem(
+            what=f"the environment differs from poetry.lock: {difference}",
+            hint="something else changed it while this ran; run the session again",
+        )
+        for difference in sorted(differences)
+    ]
+
+
+def _pyinstaller_problems() -> list[Problem]:
+    version = installed_version("pyinstaller")
+    if version is not None and Version(version) >= Version(PYINSTALLER_FLOOR):
+        return []
+    return [
+        Problem(
+            what=f"PyInstaller {version or 'is missing'}, and {PYINSTALLER_FLOOR} or later is needed",
+            hint=f"add pyinstaller>={PYINSTALLER_FLOOR} to the dependency group `build`, then: poetry lock",
+        )
+    ]
+
+
+def _license_problems(settings: ReleaseSettings) -> list[Problem]:
+    if (settings.root / "LICENSE").is_file():
+        return []
+    return [Problem(what="there is no file LICENSE, which every archive carries", hint="add it beside pyproject.toml")]

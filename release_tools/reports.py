@@ -1,0 +1,97 @@
+"""Stage 7: what a build measured, as a table for people and a record for programs."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from release_tools.verification import CheckResult
+
+RECORD_SCHEMA: Final = 1
+VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRecord:
+    """One build. Sizes in bytes, times in seconds; `sha256` is empty where the archive was refused."""
+
+    app: str
+    platform: str
+    version: str
+    exact_version: str
+    commit: str
+    python: str
+    pyinstaller: str
+    archive: str
+    archive_bytes: int
+    executable_bytes: int
+    sha256: str
+    verdict: str
+    stages: Mapping[str, float]
+    checks: Sequence[CheckResult]
+    schema: int = RECORD_SCHEMA
+
+
+def write_record(record: BuildRecord, path: Path) -> None:
+    path.write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def print_report(record: BuildRecord, console: Console) -> None:
+    """The table of every check, then where the build's time went and what came out."""
+    table = Table(box=box.SIMPLE_HEAD, title=f"{record.archive}: {record.verdict}", title_justify="left")
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("figure", overflow="fold")
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for check in record.checks:
+        style = VERDICT_STYLES[check.verdict]
+        table.add_row(check.name, Text(check.verdict, style), Text(_first_line(check)), f"{check.seconds:.1f}")
+    console.print(table)
+    for name, value in _facts(record):
+        console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def write_job_summary(record: BuildRecord) -> None:
+    """Append the report to GitHub's job summary, where there is one."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(markdown_report(record))
+
+
+def markdown_report(record: BuildRecord) -> str:
+    """The report as Markdown: a heading, the facts, the table of checks."""
+    lines = [f"### {record.archive}: {record.verdict}", ""]
+    lines += [f"- {name}: `{value}`" for name, value in _facts(record)]
+    lines += ["", "| check | verdict | figure | seconds |", "|---|---|---|---:|"]
+    for check in record.checks:
+        figure = _first_line(check).replace("|", "\\|")
+        lines.append(f"| {check.name} | {check.verdict} | {figure} | {check.seconds:.1f} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _first_line(check: CheckResult) -> str:
+    return check.figure.partition("\n")[0]
+
+
+def _facts(record: BuildRecord) -> list[tuple[str, str]]:
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
+    return [
+        ("version", record.exact_version),
+        ("made with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
+        ("size", f"{megabytes(record.archive_bytes)} to download, {megabytes(record.executable_bytes)} unpacked"),
+        ("sha256", record.sha256 or "none: the archive was refused"),
+        ("seconds", stages),
+    ]
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB"

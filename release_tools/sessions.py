@@ -1,0 +1,157 @@
+"""What the Nox sessions do, in Nox's own interpreter: standard library only.
+
+A session here makes the locked environment, then hands over to `python -m release_tools` or another program inside it.
+"""
+
+import argparse
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from release_tools.archives import differing_members, sha256_of
+from release_tools.commands import EnvironmentChanges, capture, run
+from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
+from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
+from release_tools.lockfile import is_stale, read_lock_file
+from release_tools.platforms import Platform, find_platform, host_platform
+from release_tools.repository import read_commit
+from release_tools.settings import ReleaseSettings
+from release_tools.stages import done_line, stage_line
+from release_tools.versions import DEV, find_version_problem, resolve_version
+
+BUILD_GROUPS: Final = ("main", "build")
+SUITE_GROUPS: Final = ("main", "test")
+
+
+def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
+    """Make, verify and place the archive of one platform.
+
+    Raises `RequestError` with everything that is wrong with the request before any work is done, and the errors of
+    the stages after that.
+    """
+    options = _build_options(platform_name, arguments)
+    settings = ReleaseSettings.load(root)
+    platform = find_platform(platform_name)
+    problems = request_problems(settings, platform, options.version)
+    if problems:
+        raise RequestError(f"build {platform.name}", problems)
+
+    print(stage_line("environment", ""), flush=True)
+    started = time.monotonic()
+    folder = settings.build_folder(platform.name)
+    version = resolve_version(options.version, settings.project_version, read_commit(root))
+    python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
+    install_project(settings, python, version, folder / "wheel")
+    suite_args = _suite_arguments(settings, folder)
+    seconds = time.monotonic() - started
+    print(done_line("environment", seconds), flush=True)
+
+    command = [str(python), "-m", "release_tools", "build", "--platform", platform.name, "--version", options.version]
+    keep_going = ["--keep-going"] if options.keep_going else []
+    run_inside(root, [*command, "--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going])
+
+
+def reproduce(root: Path) -> None:
+    """Build the checked-out commit in two clones, in folders of different names, and compare the archives.
+
+    Raises `UnreproducibleError` with the members that differ, and the errors of a build.
+    """
+    commit = read_commit(root)
+    if commit is None:
+        raise NoCommitError(root)
+    host = host_platform()
+    work = ReleaseSettings.load(root).build_folder(host.name) / "reproduce"
+    shutil.rmtree(work, ignore_errors=True)
+    first = _built_in_clone(root, work / "a", commit.sha, host.name)
+    second = _built_in_clone(root, work / "in another folder", commit.sha, host.name)
+    differing = differing_members(first, second)
+    if differing:
+        raise UnreproducibleError(first, second, differing)
+    print(f"{first.name}: two builds of {commit.sha[:7]} have sha256 {sha256_of(first)}", flush=True)
+
+
+def _built_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Path:
+    clone.mkdir(parents=True)
+    capture(["git", "clone", "--quiet", "--no-checkout", str(root), str(clone)], cwd=root)
+    capture(["git", "checkout", "--quiet", "--detach", sha], cwd=clone)
+    build(clone, platform_name, [])
+    return next(path for path in (clone / "dist").iterdir() if path.suffix != ".sha256")
+
+
+def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:
+    """The Python of a kept environment with these locked groups and, if asked for, the project itself, editable.
+
+    Raises `RequestError` when the lock is stale, and the errors of `create_environment`.
+    """
+    settings = ReleaseSettings.load(root)
+    host = host_platform()
+    problems = _lock_problems(settings)
+    if problems:
+        raise RequestError(f"make the {name} environment", problems)
+    python = create_environment(settings, settings.build_folder(host.name) / name, groups, is_kept=True)
+    if with_project:
+        install_editable(settings, python)
+    return python
+
+
+def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None = None) -> None:
+    """Run a program of one of our environments, cut off from the caller's Python settings."""
+    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1", **(env or {})})
+
+
+def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
+    """Everything that is wrong with what was asked for and can be seen without an environment."""
+    problems = _host_problems(platform) + _lock_problems(settings)
+    try:
+        version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
+    except ReleaseError as error:
+        version_problem = Problem(what=error.what, hint=error.hint)
+    return problems + ([version_problem] if version_problem else [])
+
+
+def _host_problems(platform: Platform) -> list[Problem]:
+    try:
+        host = host_platform()
+    except ReleaseError as error:
+        return [Problem(what=error.what, hint=error.hint)]
+    if host == platform:
+        return []
+    return [
+        Problem(
+            what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
+            hint=f"build here with `nox -s build-{host.name}`, or run `nox -s build-{platform.name}` on a "
+            f"{platform.name} machine (on GitHub: runner {platform.runner})",
+        )
+    ]
+
+
+def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
+    try:
+        lock = read_lock_file(settings.lock_path)
+    except ReleaseError as error:
+        return [Problem(what=error.what, hint=error.hint)]
+    if not is_stale(lock, settings.pyproject):
+        return []
+    return [
+        Problem(
+            what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
+            hint="bring it up to date with `poetry lock`, and commit both files",
+        )
+    ]
+
+
+def _suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
+    """The environment for the app's own tests, which the verification runs on the finished binary."""
+    if settings.test_suite is None:
+        return []
+    python = create_environment(settings, folder / "suite-environment", SUITE_GROUPS, is_kept=True)
+    return ["--suite-python", str(python)]
+
+
+def _build_options(platform_name: str, arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=f"nox -s build-{platform_name} --")
+    parser.add_argument("--version", default=DEV, help="dev (the default), or v and the version of pyproject.toml")
+    parser.add_argument("--keep-going", action="store_true", help="run all checks even when one fails")
+    return parser.parse_args(arguments)

@@ -1,0 +1,196 @@
+"""What a project says about its app: the `[tool.release-tools]` table of `pyproject.toml`, and the pinned Python.
+
+Nothing else in the library reads TOML or knows anything about a particular app.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from release_tools.errors import Problem, SettingsError
+
+TABLE: Final = "[tool.release-tools]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllowedMessage:
+    """A message of PyInstaller's log that would fail the build, and why it is harmless here."""
+
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSettings:
+    """One project's settings. `pyproject` is the parsed file, for what reads Poetry's own tables."""
+
+    root: Path
+    pyproject: Mapping[str, Any]
+    project_name: str
+    project_version: str
+    python_version: str
+    executable: str
+    entry_point: str
+    exclude_modules: tuple[str, ...] = ()
+    size_limit_mib: int | None = None
+    smoke_commands: tuple[tuple[str, ...], ...] = ()
+    test_suite: Path | None = None
+    test_binary_variable: str | None = None
+    test_arguments: tuple[str, ...] = ()
+    allowed_messages: tuple[AllowedMessage, ...] = ()
+
+    @property
+    def lock_path(self) -> Path:
+        return self.root / "poetry.lock"
+
+    @property
+    def dist_folder(self) -> Path:
+        return self.root / "dist"
+
+    def build_folder(self, platform_name: str) -> Path:
+        return self.root / "build" / platform_name
+
+    @classmethod
+    def load(cls, root: Path) -> "ReleaseSettings":
+        """Read `pyproject.toml` and `.python-version` in `root`.
+
+        Raises `SettingsError`, which lists everything that is missing, unknown or of the wrong type.
+        """
+        path = root / "pyproject.toml"
+        pyproject = _read_toml(path)
+        poetry = _table(pyproject, "tool", "poetry")
+        project = {**poetry, **_table(pyproject, "project")}
+        table = _table(pyproject, "tool", "release-tools")
+        problems = _table_problems(table)
+        python_version = _read_python_version(root, problems)
+        name, version = (_project_value(project, key, problems) for key in ("name", "version"))
+        executable = table.get("executable", name)
+        scripts = {**_table(poetry, "scripts"), **_table(project, "scripts")}
+        if executable not in scripts:
+            problems.append(
+                Problem(
+                    what=f"no command {executable!r} in [project.scripts]",
+                    hint=f'add {executable} = "package.module:function", or set `executable` in {TABLE}',
+                )
+            )
+        problems += _suite_problems(root, table)
+        if problems:
+            raise SettingsError(path, problems)
+        return cls(
+            root=root,
+            pyproject=pyproject,
+            project_name=name,
+            project_version=version,
+            python_version=python_version,
+            executable=executable,
+            entry_point=scripts[executable],
+            exclude_modules=tuple(table.get("exclude-modules", ())),
+            size_limit_mib=table.get("size-limit-mib"),
+            smoke_commands=tuple(tuple(command) for command in table.get("smoke-commands", ())),
+            test_suite=root / table["test-suite"] if "test-suite" in table else None,
+            test_binary_variable=table.get("test-binary-variable"),
+            test_arguments=tuple(table.get("test-arguments", ())),
+            allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
+        )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text(item) for item in value)
+
+
+def _is_command_list(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text_list(command) and command for command in value)
+
+
+def _is_positive_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_message_list(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and set(entry) == {"message", "reason"} and all(map(_is_text, entry.values()))
+        for entry in value
+    )
+
+
+_KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
+    "executable": (_is_text, "a name"),
+    "exclude-modules": (_is_text_list, "a list of module names"),
+    "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
+    "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
+    "test-suite": (_is_text, "a folder of pytest tests"),
+    "test-binary-variable": (_is_text, "the name of an environment variable"),
+    "test-arguments": (_is_text_list, "a list of arguments for pytest"),
+    "allowed-messages": (_is_message_list, 'a list of tables {message = "…", reason = "…"}'),
+}
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what, hint = "there is no such file", "run this from the folder that holds pyproject.toml"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        what, hint = f"is not valid TOML: {error}", "mend the line that is named"
+    raise SettingsError(path, [Problem(what=what, hint=hint)])
+
+
+def _table(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    table: object = content
+    for key in keys:
+        table = table.get(key, {}) if isinstance(table, Mapping) else {}
+    return table if isinstance(table, Mapping) else {}
+
+
+def _table_problems(table: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for key, value in table.items():
+        if key not in _KEYS:
+            close = difflib.get_close_matches(key, _KEYS, n=1)
+            guess = f"; did you mean {close[0]!r}?" if close else ""
+            problems.append(
+                Problem(what=f"unknown key {key!r} in {TABLE}{guess}", hint=f"the keys are {', '.join(_KEYS)}")
+            )
+        elif not _KEYS[key][0](value):
+            problems.append(Problem(what=f"{key} in {TABLE} is {value!r}", hint=f"write {_KEYS[key][1]}"))
+    return problems
+
+
+def _project_value(project: Mapping[str, Any], key: str, problems: list[Problem]) -> str:
+    value = project.get(key)
+    if not _is_text(value):
+        problems.append(Problem(what=f"[project] has no {key}", hint=f'add {key} = "…" to [project]'))
+    return str(value)
+
+
+def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
+    suite, variable = table.get("test-suite"), table.get("test-binary-variable")
+    problems = []
+    if (suite is None) != (variable is None):
+        problems.append(
+            Problem(
+                what=f"{TABLE} has only one of test-suite and test-binary-variable",
+                hint="set both: the tests find the binary by that environment variable",
+            )
+        )
+    if isinstance(suite, str) and not (root / suite).is_dir():
+        problems.append(Problem(what=f"test-suite {suite!r} is not a folder", hint="name a folder of pytest tests"))
+    return problems
+
+
+def _read_python_version(root: Path, problems: list[Problem]) -> str:
+    path = root / ".python-version"
+    text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not re.fullmatch(r"3\.\d+(\.\d+)?", text):
+        problems.append(
+            Problem(what=f".python-version holds {text!r}, not a Python version", hint="write one line, such as 3.13")
+        )
+    return text

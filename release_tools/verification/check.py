@@ -1,0 +1,70 @@
+"""What a check is given and what it says."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from release_tools.errors import ReleaseError
+from release_tools.platforms import Platform
+from release_tools.settings import ReleaseSettings
+from release_tools.versions import BuildVersion
+
+Verdict = Literal["passed", "failed", "skipped"]
+
+
+class CheckFailedError(ReleaseError):
+    """A check found something wrong: what and where, and what to do."""
+
+
+class CheckSkippedError(Exception):
+    """A check that cannot be made here, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write."""
+
+    settings: ReleaseSettings
+    platform: Platform
+    version: BuildVersion
+    archive: Path
+    folder: Path
+    scratch: Path
+    suite_python: Path | None
+
+    @property
+    def executable(self) -> Path:
+        return self.folder / f"{self.settings.executable}{self.platform.executable_suffix}"
+
+    @property
+    def temporary_folder(self) -> Path:
+        """The temporary folder of every start that a check makes."""
+        return self.scratch / "tmp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`."""
+
+    name: str
+    run: Callable[[Subject], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped."""
+
+    name: str
+    verdict: Verdict
+    figure: str
+    hint: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_failed(self) -> bool:
+        return self.verdict == "failed"
+
+    def taking(self, seconds: float) -> "CheckResult":
+        return dataclasses.replace(self, seconds=round(seconds, 2))

@@ -1,0 +1,17 @@
+"""Checks of the executable by its bytes; they need no machine of its platform."""
+
+from release_tools.native import read_native_file
+from release_tools.verification.check import CheckFailedError, Subject
+
+
+def check_machine(subject: Subject) -> str:
+    """The executable has the platform's format, for the platform's machine and no other."""
+    wanted = f"{subject.platform.binary_format} for {subject.platform.arch}"
+    native = read_native_file(subject.executable)
+    found = f"{native.format} for {', '.join(native.machines)}" if native else "no executable file format"
+    if found != wanted:
+        raise CheckFailedError(
+            f"{subject.executable.name} is {found}, not {wanted}",
+            f"build on a {subject.platform.name} machine, with a Python made for it",
+        )
+    return found

@@ -1,0 +1,60 @@
+"""From what was asked for (`dev`, `v1.2.3`) to what the binary prints and the archive is called."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from release_tools.errors import Problem
+from release_tools.platforms import Platform
+from release_tools.repository import Commit
+
+DEV: Final = "dev"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildVersion:
+    """`label` stands in file names; `exact` is a PEP 440 version; `local_part` is what follows its plus sign."""
+
+    label: str
+    project_version: str
+    local_part: str
+
+    @property
+    def exact(self) -> str:
+        return f"{self.project_version}+{self.local_part}" if self.local_part else self.project_version
+
+    @property
+    def is_dev(self) -> bool:
+        return self.label == DEV
+
+
+def resolve_version(label: str, project_version: str, commit: Commit | None) -> BuildVersion:
+    """The version of a build that `find_version_problem` accepted."""
+    if label != DEV:
+        return BuildVersion(label=label, project_version=project_version, local_part="")
+    parts = [DEV]
+    if commit:
+        parts.append(f"g{commit.sha[:7]}")
+        parts += ["dirty"] if commit.is_dirty else []
+    return BuildVersion(label=DEV, project_version=project_version, local_part=".".join(parts))
+
+
+def find_version_problem(label: str, project_version: str, commit: Commit | None) -> Problem | None:
+    """Why no build can carry this label, or None."""
+    if label == DEV:
+        return None
+    if label != f"v{project_version}":
+        return Problem(
+            what=f"--version {label!r} is neither {DEV!r} nor the version of pyproject.toml, 'v{project_version}'",
+            hint=f"use --version v{project_version}, or change version in pyproject.toml first",
+        )
+    if commit is None or commit.is_dirty:
+        state = "is not a git checkout" if commit is None else "has uncommitted changes"
+        return Problem(
+            what=f"--version {label} needs a clean commit, and this folder {state}",
+            hint=f"commit or stash the changes (git status lists them), or build with --version {DEV}",
+        )
+    return None
+
+
+def archive_name(executable: str, version: BuildVersion, platform: Platform) -> str:
+    return f"{executable}-{version.label}-{platform.name}{platform.archive_suffix}"

@@ -1,0 +1,1 @@
+"""A program that greets; each of its commands breaks in a naive PyInstaller build."""

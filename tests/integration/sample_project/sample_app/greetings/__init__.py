@@ -1,0 +1,1 @@
+"""Kinds of greeting, imported by name at run time."""

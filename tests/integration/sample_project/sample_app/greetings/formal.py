@@ -1,0 +1,3 @@
+"""Found by name only: no import statement leads here."""
+
+TEMPLATE = "formal.txt"

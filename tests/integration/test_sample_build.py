@@ -1,0 +1,156 @@
+"""A small app goes through the whole pipeline, by the same command that a person types."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_tools.platforms import PLATFORMS, host_platform
+
+REPOSITORY = Path(__file__).parents[2]
+SAMPLE = Path(__file__).with_name("sample_project")
+HOST = host_platform()
+ARCHIVE = f"sample-v1.2.3-{HOST.name}{HOST.archive_suffix}"
+BUILD_TIMEOUT_SECONDS = 900
+
+# One group: the tests share one build, so one worker of pytest-xdist runs them all.
+pytestmark = [pytest.mark.timeout(2 * BUILD_TIMEOUT_SECONDS), pytest.mark.xdist_group("sample build")]
+
+
+def make_checkout(folder: Path) -> Path:
+    """The sample project with the library copied into it, as an adopter does, in one commit of a fixed time."""
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        REPOSITORY / "release_tools", folder / "release_tools", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(REPOSITORY / "noxfile.py", folder)
+    git(folder, "init", "--quiet")
+    commit_all(folder)
+    return folder
+
+
+def commit_all(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "state")
+
+
+def git(folder: Path, *args: str) -> None:
+    identity = {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in IDENTITY.items()}
+    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    subprocess.run(["git", *args], cwd=folder, env=environment, check=True, timeout=60)
+
+
+IDENTITY = {"NAME": "Tester", "EMAIL": "tester@example.org", "DATE": "1700000000 +0000"}
+
+
+def run_nox(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "nox", *args],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+        timeout=BUILD_TIMEOUT_SECONDS,
+    )
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkout(tmp_path_factory.mktemp("sample") / "checkout")
+
+
+@pytest.fixture(scope="module")
+def built(checkout: Path) -> Path:
+    """The checkout after one good build of version v1.2.3."""
+    finished = run_nox(checkout, "-s", f"build-{HOST.name}", "--", "--version", "v1.2.3")
+    assert finished.returncode == 0, finished.stdout
+    return checkout
+
+
+def test_the_build_leaves_a_verified_archive_and_its_checksum(built: Path) -> None:
+    assert sorted(path.name for path in (built / "dist").iterdir()) == [ARCHIVE, f"{ARCHIVE}.sha256"]
+    line = (built / "dist" / f"{ARCHIVE}.sha256").read_bytes()
+    assert line == f"{sha256(built / 'dist' / ARCHIVE)}  {ARCHIVE}\n".encode()
+
+
+def test_the_record_tells_sizes_stages_and_checks(built: Path) -> None:
+    record = json.loads((built / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
+    assert (record["verdict"], record["exact_version"], record["platform"]) == ("verified", "1.2.3", HOST.name)
+    assert record["sha256"] == sha256(built / "dist" / ARCHIVE)
+    assert record["archive_bytes"] == (built / "dist" / ARCHIVE).stat().st_size
+    assert list(record["stages"]) == ["environment", "preflight", "freeze", "package", "verify", "checksum"]
+    assert {check["verdict"] for check in record["checks"]} == {"passed"}
+
+
+def test_the_unpacked_program_runs_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(built / "dist" / ARCHIVE, tmp_path, filter="data")
+    program = tmp_path / f"sample{HOST.executable_suffix}"
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    for args, expected in ((["--version"], "sample 1.2.3"), (["greet", "formal"], "Good day to you.")):
+        finished = subprocess.run([program, *args], env=kept, capture_output=True, text=True, check=True, timeout=60)
+        assert finished.stdout.strip() == expected
+
+
+def test_the_same_commit_gives_the_same_bytes_in_another_folder(built: Path, tmp_path: Path) -> None:
+    other = make_checkout(tmp_path / "another folder, a longer one")
+    finished = run_nox(other, "-s", "build", "--", "--version", "v1.2.3")
+    assert finished.returncode == 0, finished.stdout
+    assert sha256(other / "dist" / ARCHIVE) == sha256(built / "dist" / ARCHIVE)
+
+
+def test_a_binary_that_does_not_work_leaves_the_last_good_one_alone(built: Path) -> None:
+    before = sha256(built / "dist" / ARCHIVE)
+    module = built / "sample_app" / "greetings" / "formal.py"
+    module.write_text(
+        'import sys\nTEMPLATE = "lost.txt" if hasattr(sys, "frozen") else "formal.txt"\n', encoding="utf-8"
+    )
+    commit_all(built)
+    finished = run_nox(built, "-s", "build", "--", "--version", "v1.2.3")
+    assert finished.returncode == 1
+    assert "`sample greet formal` failed: it exited with 1" in finished.stdout
+    assert "does not work and was not put into dist/" in finished.stdout
+    assert "hint: run it by hand with an empty environment" in finished.stdout
+    record = json.loads((built / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
+    assert (record["verdict"], record["sha256"]) == ("refused", "")
+    assert sha256(built / "dist" / ARCHIVE) == before
+    assert sorted(path.name for path in (built / "dist").iterdir()) == [ARCHIVE, f"{ARCHIVE}.sha256"]
+
+
+@pytest.mark.parametrize(
+    ("session", "arguments", "message"),
+    [
+        ("build", ["--version", "1.2.3"], "is neither 'dev' nor the version of pyproject.toml, 'v1.2.3'"),
+        (f"build-{next(row.name for row in PLATFORMS if row != HOST)}", [], "PyInstaller builds only for the machine"),
+    ],
+)
+def test_a_bad_request_is_told_before_any_work(
+    tmp_path: Path, session: str, arguments: list[str], message: str
+) -> None:
+    folder = make_checkout(tmp_path / "checkout")
+    finished = run_nox(folder, "-s", session, "--", *arguments)
+    assert finished.returncode == 1
+    assert message in finished.stdout
+    assert "hint: " in finished.stdout
+    assert "Traceback" not in finished.stdout
+    assert not (folder / "dist").exists()
+    assert not (folder / "build").exists()
+
+
+def test_a_python_that_cannot_be_had_is_an_error_that_says_how_to_get_it(tmp_path: Path) -> None:
+    folder = make_checkout(tmp_path / "checkout")
+    (folder / ".python-version").write_text("3.99\n", encoding="utf-8")
+    finished = run_nox(folder, "-s", "build")
+    assert finished.returncode == 1
+    assert "error: Python 3.99 was not found on this machine" in finished.stdout
+    assert "uv python install 3.99" in finished.stdout
+    assert "Traceback" not in finished.stdout

@@ -1,0 +1,58 @@
+"""Unit tests start no programs and open no connections, unless they are marked with what they need."""
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release_tools.platforms import PLATFORMS, Platform
+from release_tools.settings import ReleaseSettings
+
+PYPROJECT = """
+[project]
+name = "tiny-app"
+version = "1.2.3"
+requires-python = ">=3.13,<3.14"
+dependencies = []
+
+[project.scripts]
+tiny = "tiny_app.cli:main"
+
+[tool.release-tools]
+executable = "tiny"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        pytest.fail("this unit test starts a program or opens a connection")
+
+    if request.node.get_closest_marker("programs") is None:
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(params=PLATFORMS, ids=lambda platform: platform.name)
+def platform(request: pytest.FixtureRequest) -> Platform:
+    """Every row of the platform table in turn."""
+    row: Platform = request.param
+    return row
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the files that settings are read from."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    (root / ".python-version").write_text("3.13\n", encoding="utf-8")
+    (root / "LICENSE").write_text("Free for all.\n", encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def settings(project: Path) -> ReleaseSettings:
+    return ReleaseSettings.load(project)

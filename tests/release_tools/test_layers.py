@@ -1,0 +1,114 @@
+"""The layers: what may import what, and that the library knows nothing about the app."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_tools.platforms import PLATFORMS, Platform
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def imported_modules(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files_of(package: str) -> list[Path]:
+    files = sorted((REPOSITORY / package).rglob("*.py"))
+    assert files
+    return files
+
+
+@pytest.mark.parametrize(("package", "other"), [("release_tools", "agent_runner"), ("agent_runner", "release_tools")])
+def test_the_library_and_the_app_never_import_each_other(package: str, other: str) -> None:
+    for path in files_of(package):
+        assert other not in {name.partition(".")[0] for name in imported_modules(path)}, path
+
+
+def test_the_library_holds_no_word_about_the_app() -> None:
+    app_words = re.compile(r"agent|pydantic|dbos|openai|anthropic|\bmcp\b|\bllm\b", re.IGNORECASE)
+    sources = [path for path in (REPOSITORY / "release_tools").rglob("*") if path.suffix in {".py", ".spec"}]
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"
+        for path in sources
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if app_words.search(line)
+    ]
+    assert found == []
+
+
+def outer_modules() -> set[str]:
+    """The library's modules that Nox's own interpreter loads, found by following the imports."""
+    waiting, seen = ["noxfile"], set()
+    while waiting:
+        name = waiting.pop()
+        path = REPOSITORY / f"{name.replace('.', '/')}.py"
+        if name in seen or not path.is_file():
+            continue
+        seen.add(name)
+        for module in imported_modules(path):
+            if module == "release_tools":
+                waiting.append("release_tools.sessions")
+            elif module.startswith("release_tools."):
+                waiting.append(module)
+    return seen - {"noxfile"}
+
+
+def test_what_nox_loads_needs_the_standard_library_only() -> None:
+    assert "release_tools.environment" in outer_modules()
+    allowed = {*sys.stdlib_module_names, "release_tools", "uv"}
+    for name in outer_modules():
+        foreign = {module.partition(".")[0] for module in imported_modules(REPOSITORY / f"{name.replace('.', '/')}.py")}
+        assert foreign <= allowed, name
+
+
+def test_what_nox_loads_is_written_for_python_3_11() -> None:
+    for name in outer_modules():
+        source = (REPOSITORY / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+        ast.parse(source, feature_version=(3, 11))
+
+
+def test_only_one_module_starts_programs() -> None:
+    starters = [path.name for path in files_of("release_tools") if "subprocess" in imported_modules(path)]
+    assert sorted(starters) == ["child_environment.py", "commands.py"]
+
+
+def test_no_module_holds_two_things() -> None:
+    too_long = [
+        path
+        for path in (*files_of("release_tools"), *files_of("agent_runner"))
+        if len(path.read_text(encoding="utf-8").splitlines()) > 300
+    ]
+    assert too_long == []
+
+
+@pytest.fixture(scope="module")
+def listed_sessions() -> str:
+    command = [sys.executable, "-m", "nox", "--list", "--noxfile", str(REPOSITORY / "noxfile.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.programs
+def test_every_platform_has_its_session_and_none_runs_by_default(listed_sessions: str, platform: Platform) -> None:
+    assert f"- build-{platform.name} [build] -> " in listed_sessions
+
+
+@pytest.mark.programs
+def test_there_is_no_build_session_without_a_platform(listed_sessions: str) -> None:
+    assert listed_sessions.count("- build-") == len(PLATFORMS)
+
+
+@pytest.mark.programs
+def test_plain_nox_runs_the_three_fast_checks(listed_sessions: str) -> None:
+    assert re.findall(r"^\* (\S+)", listed_sessions, re.MULTILINE) == ["lint", "typecheck", "tests"]

@@ -1,0 +1,73 @@
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from release_tools.reports import BuildRecord, markdown_report, print_report, write_job_summary, write_record
+from release_tools.verification import CheckResult
+
+RECORD = BuildRecord(
+    app="tiny",
+    platform="linux-amd64",
+    version="v1.2.3",
+    exact_version="1.2.3",
+    commit="1a2b3c4",
+    python="3.13.0",
+    pyinstaller="6.22.3",
+    archive="tiny-v1.2.3-linux-amd64.tar.gz",
+    archive_bytes=12_345_678,
+    executable_bytes=23_456_789,
+    sha256="ab" * 32,
+    verdict="verified",
+    stages={"environment": 1.5, "freeze": 60.0},
+    checks=(
+        CheckResult(name="version", verdict="passed", figure="tiny 1.2.3", seconds=0.5),
+        CheckResult(name="smoke commands", verdict="failed", figure="a | b\nmore", hint="mend it"),
+    ),
+)
+
+
+def test_the_record_is_json_with_every_figure(tmp_path: Path) -> None:
+    write_record(RECORD, tmp_path / "record.json")
+    read = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    assert read == json.loads(json.dumps(dataclasses.asdict(RECORD)))
+    assert (read["schema"], read["checks"][0]["verdict"], read["stages"]["freeze"]) == (1, "passed", 60.0)
+
+
+def test_the_table_names_every_check_with_its_figure_and_the_sizes() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    print_report(RECORD, console)
+    output = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("tiny 1.2.3", "smoke commands", "failed", "12.3 MB to download, 23.5 MB unpacked", "ab" * 32):
+        assert part in output
+
+
+def test_square_brackets_in_a_figure_are_text() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    check = CheckResult(name="version", verdict="failed", figure="printed [/bold] and [red]")
+    print_report(dataclasses.replace(RECORD, checks=(check,)), console)
+    assert "printed [/bold] and [red]" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_job_summary_is_a_markdown_table_that_no_figure_breaks() -> None:
+    lines = markdown_report(RECORD).splitlines()
+    assert lines[0] == "### tiny-v1.2.3-linux-amd64.tar.gz: verified"
+    assert "| smoke commands | failed | a \\| b | 0.0 |" in lines
+
+
+def test_the_job_summary_is_appended_where_github_asks_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    write_job_summary(RECORD)
+    assert summary.read_text(encoding="utf-8") == "before\n" + markdown_report(RECORD)
+
+
+def test_without_github_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_job_summary(RECORD)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from release_tools.repository import read_commit
+
+pytestmark = pytest.mark.programs
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, untouched by the settings of the person who runs the tests."""
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "Tester")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "tester@example.org")
+        monkeypatch.setenv(f"GIT_{name}_DATE", "1700000000 +0200")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "no-config"))
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "file").write_text("content", encoding="utf-8")
+    for args in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "first"]):
+        subprocess.run(["git", *args], cwd=folder, check=True)
+    return folder
+
+
+def test_a_clean_checkout_has_its_commit_and_time(checkout: Path) -> None:
+    commit = read_commit(checkout)
+    assert commit is not None
+    assert len(commit.sha) == 40
+    assert (commit.time, commit.is_dirty) == (1_700_000_000, False)
+
+
+@pytest.mark.parametrize("name", ["file", "untracked"])
+def test_a_changed_and_an_untracked_file_make_it_dirty(checkout: Path, name: str) -> None:
+    (checkout / name).write_text("changed", encoding="utf-8")
+    commit = read_commit(checkout)
+    assert commit is not None
+    assert commit.is_dirty
+
+
+def test_a_folder_inside_a_checkout_belongs_to_it(checkout: Path) -> None:
+    inside = checkout / "inside"
+    inside.mkdir()
+    assert read_commit(inside) is not None
+
+
+def test_a_folder_without_git_has_no_commit(tmp_path: Path) -> None:
+    assert read_commit(tmp_path) is None
+
+
+def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert read_commit(tmp_path) is None

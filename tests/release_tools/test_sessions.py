@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from release_tools import sessions
+from release_tools.errors import ReleaseError, RequestError, UnknownPlatformError
+from release_tools.lockfile import content_hash
+from release_tools.platforms import PLATFORMS, host_platform
+from release_tools.settings import ReleaseSettings
+
+OTHER = next(platform for platform in PLATFORMS if platform != host_platform())
+
+
+@pytest.fixture
+def locked_project(project: Path) -> Path:
+    """The project with a lock that fits it."""
+    digest = content_hash(ReleaseSettings.load(project).pyproject)
+    (project / "poetry.lock").write_text(
+        f'package = []\n[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "{digest}"\n',
+        encoding="utf-8",
+    )
+    return project
+
+
+def request_error(project: Path, platform_name: str, *arguments: str) -> str:
+    before = sorted(project.rglob("*"))
+    with pytest.raises(ReleaseError) as caught:
+        sessions.build(project, platform_name, arguments)
+    assert sorted(project.rglob("*")) == before, "a refused request must change nothing on disk"
+    return str(caught.value)
+
+
+def test_a_good_request_has_no_problems(locked_project: Path) -> None:
+    assert sessions.request_problems(ReleaseSettings.load(locked_project), host_platform(), "dev") == []
+
+
+def test_a_build_for_another_machine_is_refused_with_the_ways_out(locked_project: Path) -> None:
+    message = request_error(locked_project, OTHER.name)
+    assert f"error: cannot build {OTHER.name}: this machine is {host_platform().name}" in message
+    assert f"nox -s build-{host_platform().name}" in message
+    assert OTHER.runner in message
+
+
+def test_an_unknown_platform_is_refused(locked_project: Path) -> None:
+    with pytest.raises(UnknownPlatformError):
+        sessions.build(locked_project, "linux-riscv", [])
+
+
+def test_a_bad_version_is_refused(locked_project: Path) -> None:
+    message = request_error(locked_project, host_platform().name, "--version", "1.2.4")
+    assert "--version '1.2.4' is neither 'dev' nor the version of pyproject.toml, 'v1.2.3'" in message
+
+
+def test_a_stale_lock_is_refused_with_the_command_that_mends_it(locked_project: Path) -> None:
+    path = locked_project / "pyproject.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("dependencies = []", 'dependencies = ["idna"]'), encoding="utf-8"
+    )
+    message = request_error(locked_project, host_platform().name)
+    assert "poetry.lock is stale" in message
+    assert "hint: bring it up to date with `poetry lock`" in message
+
+
+def test_a_missing_lock_is_refused(project: Path) -> None:
+    assert "poetry.lock: there is no such file" in request_error(project, host_platform().name)
+
+
+def test_everything_that_is_wrong_with_a_request_is_listed_at_once(project: Path) -> None:
+    message = request_error(project, OTHER.name, "--version", "v9")
+    assert message.startswith(f"error: cannot build {OTHER.name}: 3 problems")
+
+
+def test_an_environment_for_tests_is_not_made_from_a_stale_lock(project: Path) -> None:
+    with pytest.raises(RequestError, match=r"cannot make the tests environment: poetry\.lock: there is no such file"):
+        sessions.tool_environment(project, "tests", ["main"])
+
+
+def test_an_unknown_option_is_a_usage_error(locked_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        sessions.build(locked_project, host_platform().name, ["--verison", "dev"])
+    assert caught.value.code == 2
+    assert "unrecognized arguments: --verison dev" in capsys.readouterr().err

@@ -1,0 +1,47 @@
+import pytest
+
+from release_tools.platforms import Platform
+from release_tools.repository import Commit
+from release_tools.versions import archive_name, find_version_problem, resolve_version
+
+CLEAN = Commit(sha="1a2b3c4d5e6f", time=1_700_000_000, is_dirty=False)
+DIRTY = Commit(sha="1a2b3c4d5e6f", time=1_700_000_000, is_dirty=True)
+
+
+@pytest.mark.parametrize(
+    ("label", "commit", "exact"),
+    [
+        ("v1.2.3", CLEAN, "1.2.3"),
+        ("dev", CLEAN, "1.2.3+dev.g1a2b3c4"),
+        ("dev", DIRTY, "1.2.3+dev.g1a2b3c4.dirty"),
+        ("dev", None, "1.2.3+dev"),
+    ],
+)
+def test_the_exact_version_names_the_commit_of_a_dev_build(label: str, commit: Commit | None, exact: str) -> None:
+    assert resolve_version(label, "1.2.3", commit).exact == exact
+
+
+@pytest.mark.parametrize("label", ["1.2.3", "v1.2.4", "latest", "", "v1.2.3\n", "../v1.2.3", "DEV", "v1.2.3 "])
+def test_any_other_label_is_refused_with_the_one_that_fits(label: str) -> None:
+    problem = find_version_problem(label, "1.2.3", CLEAN)
+    assert problem is not None
+    assert "'v1.2.3'" in problem.what
+    assert "--version v1.2.3" in problem.hint
+
+
+@pytest.mark.parametrize(("commit", "state"), [(DIRTY, "has uncommitted changes"), (None, "is not a git checkout")])
+def test_a_versioned_build_needs_a_clean_commit(commit: Commit | None, state: str) -> None:
+    problem = find_version_problem("v1.2.3", "1.2.3", commit)
+    assert problem is not None
+    assert state in problem.what
+
+
+@pytest.mark.parametrize("label", ["dev", "v1.2.3"])
+def test_a_good_label_has_no_problem(label: str) -> None:
+    assert find_version_problem(label, "1.2.3", CLEAN) is None
+
+
+def test_the_archive_is_named_after_app_version_and_platform(platform: Platform) -> None:
+    version = resolve_version("v1.2.3", "1.2.3", CLEAN)
+    suffix = "zip" if platform.os == "windows" else "tar.gz"
+    assert archive_name("tiny", version, platform) == f"tiny-v1.2.3-{platform.os}-{platform.arch}.{suffix}"
