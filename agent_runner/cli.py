@@ -1,0 +1,231 @@
+"""The command line: `run`, `doctor`, `--version`.
+
+Imports nothing heavy at the top, so that `--version` and `--help` answer at once.
+"""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from agent_runner import program_version
+from agent_runner.errors import (
+    EXIT_ANSWERED,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_STARTED,
+    InternalError,
+    RunnerError,
+    UsageError,
+)
+from agent_runner.frozen import ECHO_COMMAND, die_with_parent
+from agent_runner.libraries import silence_libraries
+from agent_runner.output import Detail, Reporter, flush_stdout, prepare_streams, write_stderr
+
+if TYPE_CHECKING:
+    from agent_runner.processes import ChildTrackingLoop
+
+_EPILOG = """\
+exit codes:
+  0    the agent answered
+  1    the run failed
+  2    bad usage, a bad agent file or a missing variable; nothing was started
+  3    a limit of the agent file, or --timeout, was reached
+  130  interrupted (SIGINT)     143  terminated (SIGTERM)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; with None, for the arguments of this process."""
+    die_with_parent()
+    reporter = Reporter()
+    try:
+        prepare_streams()
+        options = _parse(arguments)
+        reporter = Reporter(as_json=getattr(options, "json", False), detail=_detail(options))
+        silence_libraries(verbose=reporter.is_verbose, warn=reporter.warn)
+        return _dispatch(options, reporter)
+    except RunnerError as error:
+        reporter.failed(error)
+        return error.exit_code
+    except SystemExit as end:
+        # From the parser: after `--help` and `--version`, and after wrong usage.
+        flush_stdout()
+        return EXIT_ANSWERED if end.code is None else int(end.code)
+    except KeyboardInterrupt:
+        # Before the handler of signals is in place.
+        return EXIT_INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - the last resort against a traceback; a cancellation may end here too
+        hint = "run it again with -v to see where this comes from"
+        unforeseen = InternalError(f"{type(error).__name__}: {error}", hint)
+        unforeseen.__cause__ = error
+        reporter.failed(unforeseen)
+        return EXIT_FAILED
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _build_parser()
+    options, extra = parser.parse_known_args(arguments)
+    if options.command == "run" and options.prompt is None:
+        options.prompt = _late_prompt(extra)
+        extra = extra if options.prompt is None else []
+    if extra:
+        parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    return options
+
+
+def _late_prompt(extra: list[str]) -> str | None:
+    """Return the PROMPT that comes after an option; argparse looks for one that may be left out only before."""
+    match extra:
+        case ["--", prompt]:
+            return prompt
+        case [prompt] if prompt == "-" or not prompt.startswith("-"):
+            return prompt
+    return None
+
+
+def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
+    if options.command == ECHO_COMMAND:
+        from agent_runner.echo import serve_echo
+
+        return serve_echo()
+
+    from agent_runner.interrupts import exit_on_signals
+    from agent_runner.processes import ChildTrackingLoop
+
+    loop = ChildTrackingLoop()
+    exit_on_signals(reporter, loop.end_children)
+    if options.command == "run":
+        return _run(options, reporter, loop)
+
+    from agent_runner.doctor import examine_agent_file, examine_program
+
+    if options.agent_file is None:
+        return examine_program(reporter)
+    return examine_agent_file(options.agent_file, reporter, loop)
+
+
+def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
+    if options.directory is not None:
+        _change_folder(options.directory)
+    from agent_runner.agentfile import load_agent_file
+    from agent_runner.engine import RunRequest, choose_model, run_agent
+
+    agent_file = load_agent_file(options.agent_file)
+    model_name = choose_model(agent_file, options.model)
+    limit = options.timeout
+    request = RunRequest(
+        agent_file=agent_file,
+        model_name=model_name,
+        prompt=_read_prompt(options.prompt),
+        time_limit_seconds=limit or agent_file.settings.limits.seconds,
+        time_limit_name="limits.seconds" if limit is None else "--timeout",
+    )
+    reporter.completed(run_agent(request, reporter, loop))
+    return EXIT_ANSWERED
+
+
+def _change_folder(folder: Path) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UsageError(f"cannot change to the folder {folder}: {error.strerror}") from error
+
+
+def _read_prompt(prompt: str | None) -> str:
+    if prompt is None and sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError("no prompt", "give it as an argument, or pipe it in")
+    if prompt in (None, "-"):
+        if sys.stdin is None:
+            raise UsageError("standard input is closed, so there is no prompt")
+        try:
+            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError("the prompt on standard input is not UTF-8") from error
+        except OSError as error:
+            raise UsageError(f"cannot read the prompt from standard input: {error.strerror}") from error
+    try:
+        str(prompt).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the prompt is not UTF-8") from error
+    if not str(prompt).strip():
+        raise UsageError("the prompt is empty")
+    return str(prompt)
+
+
+def _detail(options: argparse.Namespace) -> Detail:
+    if getattr(options, "quiet", False):
+        return "quiet"
+    return "verbose" if getattr(options, "verbose", False) else "normal"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports errors in the way of the rest of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        write_stderr(f"error: {message}")
+        write_stderr(f"hint: {self.prog} --help")
+        raise SystemExit(EXIT_NOT_STARTED)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="agent-runner",
+        description="Run LLM agents described in a file.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
+    # `metavar` keeps the hidden command out of the help.
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,doctor}")
+    _add_run(commands)
+    doctor = commands.add_parser(
+        "doctor",
+        help="check that this program works here, or that an agent file does",
+        description="Check this program itself; needs no network, no key and no settings. With an agent file, check "
+        "that file instead: its keys, its variables, its model's name, and that its MCP servers start.",
+        allow_abbrev=False,
+    )
+    doctor.add_argument("agent_file", metavar="AGENT.yaml", type=Path, nargs="?", help="the agent file to check")
+    _add_verbosity(doctor)
+    commands.add_parser(ECHO_COMMAND)
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    run = commands.add_parser(
+        "run",
+        help="run an agent once and print its answer",
+        description="Run an agent once. Its answer goes to standard output as it arrives, everything else to standard "
+        "error.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    run.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
+    run.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; '-' or nothing reads standard input")
+    run.add_argument("-m", "--model", help="use this model instead of the file's, such as openai-chat:gpt-4o")
+    run.add_argument("--json", action="store_true", help="print one JSON object at the end, also on failure")
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="stop after S seconds; overrides limits.seconds")
+    run.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to DIR before doing anything else")
+    _add_verbosity(run)
+
+
+def _add_verbosity(parser: argparse.ArgumentParser) -> None:
+    verbosity = parser.add_mutually_exclusive_group()
+    verbosity.add_argument("-q", "--quiet", action="store_true", help="show nothing but the answer and errors")
+    verbosity.add_argument("-v", "--verbose", action="store_true", help="show logs, MCP servers' errors, tracebacks")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds

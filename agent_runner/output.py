@@ -1,0 +1,221 @@
+"""What the user sees: the answer on standard output, everything else on standard error."""
+
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from agent_runner.errors import OutputError, RunnerError
+
+if TYPE_CHECKING:
+    from pydantic_ai.usage import RunUsage
+
+type Status = Literal["completed", "failed", "interrupted"]
+type Detail = Literal["quiet", "normal", "verbose"]
+
+_LONGEST_NOTE = 200
+
+
+@dataclass(kw_only=True)
+class RunRecord:
+    """What is known of a run so far; it outlives the run, however that ends."""
+
+    run_id: str
+    usage: "RunUsage"
+    started_at: float = field(default_factory=time.monotonic)
+
+    def usage_numbers(self) -> dict[str, Any]:  # Any: becomes JSON
+        """Return the usage as JSON: requests, tool calls, tokens, cost in US dollars if known, seconds."""
+        return {
+            "requests": self.usage.requests,
+            "tool_calls": self.usage.tool_calls,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "cost_usd": None if self.usage.cost is None else float(self.usage.cost),
+            "seconds": round(time.monotonic() - self.started_at, 3),
+        }
+
+
+class Reporter:
+    """Writes the answer, the progress and the outcome of one invocation."""
+
+    def __init__(self, *, as_json: bool = False, detail: Detail = "normal") -> None:
+        self.as_json = as_json
+        self.detail = detail
+        self.record: RunRecord | None = None
+        self._is_line_open = False
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether everything shall be shown, tracebacks included."""
+        return self.detail == "verbose"
+
+    def answer(self, text: str) -> None:
+        """Write a piece of the answer at once.
+
+        Raises:
+            OutputError: if standard output does not take it.
+        """
+        if text and not self.as_json:
+            self._is_line_open = not text.endswith("\n")
+            _write_stdout(text)
+
+    def end_answer_line(self) -> None:
+        """End the line of the answer, if there is one to end."""
+        if self._is_line_open:
+            self.answer("\n")
+
+    def note(self, text: str) -> None:
+        """Show one line of progress, unless `-q` was given."""
+        if self.detail != "quiet":
+            line = " ".join(text.split())
+            shortened = line if len(line) <= _LONGEST_NOTE else line[: _LONGEST_NOTE - 1] + "…"
+            write_stderr(_printable(shortened))
+
+    def warn(self, text: str) -> None:
+        """Show a warning, unless `-q` was given."""
+        if self.detail != "quiet":
+            write_stderr(f"warning: {text}")
+
+    def completed(self, output: object) -> None:
+        """Report success: the answer's last line, the usage, or with `--json` the one object."""
+        if self.as_json:
+            _write_stdout(self._as_json("completed", output=output, error=None))
+        self.end_answer_line()
+        if self.record is not None:
+            self.note(_usage_line(self.record.usage_numbers()))
+
+    def failed(self, error: RunnerError) -> None:
+        """Report a failure: `error:` and `hint:`, and with `--json` the one object."""
+        if not isinstance(error, OutputError):
+            try:
+                self.end_answer_line()
+                if self.as_json:
+                    _write_stdout(self._as_json("failed", output=None, error=error))
+            except OutputError as output_error:
+                error = output_error
+        if self.record is not None and self.record.usage.requests:
+            self.note(_usage_line(self.record.usage_numbers()))
+        if self.is_verbose:
+            write_stderr(format_traceback(error))
+        if error.message:
+            write_stderr(f"error: {error.message}")
+        if error.hint:
+            write_stderr(f"hint: {error.hint}")
+
+    def interrupted(self, error: RunnerError) -> None:
+        """Report, from within a signal handler, that the run was interrupted.
+
+        It writes past Python's buffers: the signal may have come in the middle of a write to them.
+        """
+        newline = "\n" if self._is_line_open else ""
+        if self.as_json:
+            _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
+        _write_unbuffered(2, f"{newline}error: {error.message}\n")
+
+    def _as_json(self, status: Status, *, output: object, error: RunnerError | None) -> str:
+        document = {
+            "run_id": self.record.run_id if self.record else None,
+            "status": status,
+            "output": output,
+            "error": error
+            and {"kind": error.kind, "message": error.message, "hint": error.hint, "retryable": error.retryable},
+            "usage": self.record.usage_numbers() if self.record else None,
+        }
+        return json.dumps(document, ensure_ascii=False, default=str) + "\n"
+
+
+def prepare_streams() -> None:
+    """Make both streams UTF-8, and standard error usable even if it is closed.
+
+    Raises:
+        OutputError: if standard output is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the program
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "redirect it to a file, or to /dev/null")
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun: `1 request`, `2 requests`, `0.5 seconds`."""
+    text = str(number) if isinstance(number, int) else f"{number:g}"
+    return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
+
+
+def flush_stdout() -> None:
+    """Write what is left of standard output; what cannot be written is lost."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _discard(sys.stdout)
+
+
+def write_stderr(text: str) -> None:
+    """Write lines to standard error; what cannot be written is lost."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        _discard(sys.stderr)
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return what `-v` shows of an exception."""
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _write_stdout(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        _discard(sys.stdout)
+        if _is_closed_by_reader(error):
+            # As usual for `… | head`: whoever closed the pipe does not need to be told.
+            raise OutputError("") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise OutputError(f"cannot write to standard output: {reason}") from error
+
+
+def _is_closed_by_reader(error: OSError | ValueError) -> bool:
+    if sys.platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+        return True
+    return isinstance(error, BrokenPipeError)
+
+
+def _write_unbuffered(descriptor: int, text: str) -> None:
+    try:
+        os.write(descriptor, text.encode("utf-8", errors="replace"))
+    except OSError:
+        return
+
+
+def _discard(stream: IO[str]) -> None:
+    # Otherwise Python tries once more to write what is left when the program ends, and complains.
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, stream.fileno())
+    except (OSError, ValueError):
+        return
+    finally:
+        os.close(null)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _usage_line(usage: dict[str, Any]) -> str:
+    parts = [counted(usage["requests"], "request"), counted(usage["tool_calls"], "tool call")]
+    parts.append(f"{usage['input_tokens']} input and {usage['output_tokens']} output tokens")
+    if usage["cost_usd"] is not None:
+        parts.append(f"${usage['cost_usd']:.4f}")
+    return f"usage: {', '.join([*parts, f'{usage["seconds"]:.1f} s'])}"

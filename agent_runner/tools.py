@@ -1,0 +1,192 @@
+"""The built-in tools, all opt-in, each with limits on size and time.
+
+What fails is told to the model as a failed tool, so that it can try something else; it never ends the run.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent_runner.agentfile import BuiltInTool
+from agent_runner.processes import has_group, kill_group, own_group_options
+
+if TYPE_CHECKING:
+    from pydantic_ai.exceptions import ToolFailed
+    from pydantic_ai.toolsets import FunctionToolset
+
+MAX_RETURNED_BYTES: Final = 64 * 1024
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+MAX_ENTRIES: Final = 1000
+MAX_SHELL_SECONDS: Final = 600.0
+_KILL_SECONDS: Final = 2.0
+# Output is complete long before this, unless a background process holds the pipe open.
+_DRAIN_SECONDS: Final = 0.3
+
+
+class BuiltInTools:
+    """The tools of one run, and the processes that its shell commands left in the background."""
+
+    def __init__(self) -> None:
+        self._left_running: list[asyncio.SubprocessTransport] = []
+
+    def toolset(self, names: list[BuiltInTool]) -> "FunctionToolset[None]":
+        """Return the named tools in the form that an agent takes."""
+        from pydantic_ai.toolsets import FunctionToolset
+
+        functions: dict[BuiltInTool, Callable[..., object]] = {
+            "shell": self.shell,
+            "read_file": read_file,
+            "write_file": write_file,
+            "list_dir": list_dir,
+        }
+        return FunctionToolset([functions[name] for name in dict.fromkeys(names)], id="built-in")
+
+    def stop_left_running(self) -> None:
+        """Kill what shell commands left running in the background."""
+        for transport in self._left_running:
+            kill_group(transport.get_pid())
+            transport.close()
+        self._left_running.clear()
+
+    async def shell(self, command: str, timeout_seconds: float = 120) -> str:
+        """Run a shell command and return its exit status and its output, standard error included.
+
+        The command has no standard input. Processes that it leaves in the background end with the run.
+
+        Args:
+            command: The command line, for /bin/sh or, on Windows, cmd.exe.
+            timeout_seconds: After this time the command is killed; 600 at most.
+        """
+        seconds = min(timeout_seconds, MAX_SHELL_SECONDS)
+        loop = asyncio.get_running_loop()
+        transport, output = await loop.subprocess_shell(
+            lambda: _CommandOutput(loop),
+            command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            **own_group_options(),
+        )
+        is_finished = False
+        try:
+            is_finished = bool((await asyncio.wait([output.exited], timeout=seconds))[0])
+        finally:
+            if not is_finished:
+                kill_group(transport.get_pid())
+                await asyncio.wait([output.exited], timeout=_KILL_SECONDS)
+            await asyncio.wait([output.closed], timeout=_DRAIN_SECONDS)
+            self._release(transport)
+        result = f"exit status {transport.get_returncode()}" if is_finished else f"killed after {seconds:g} seconds"
+        return f"{result}\n{output.text()}"
+
+    def _release(self, transport: asyncio.SubprocessTransport) -> None:
+        if has_group(transport.get_pid()):
+            # Its pipe stays open: a background process that writes to a closed one would die of it.
+            self._left_running.append(transport)
+        else:
+            transport.close()
+
+
+def read_file(path: str, first_line: int = 1, max_lines: int = 2000) -> str:
+    """Read lines of a UTF-8 text file; at most 64 KiB are returned.
+
+    Args:
+        path: The file, absolute or relative to the working folder.
+        first_line: The first line to return, counted from 1.
+        max_lines: The most lines to return.
+    """
+    file = Path(path)
+    try:
+        # A device or a named pipe could be endless, or never have anything to read.
+        if not file.is_file():
+            raise _failed(f"{path} is not a file" if file.exists() else f"{path} does not exist")
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise _failed(f"{path} is larger than {MAX_FILE_BYTES} bytes")
+        lines = file.read_bytes().decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise _failed(f"{path} is not a UTF-8 text file") from error
+    except (OSError, ValueError) as error:
+        raise _failed(f"cannot read {path}: {error}") from error
+    first = max(first_line, 1)
+    wanted = "".join(lines[first - 1 : first - 1 + max(max_lines, 1)])
+    text = wanted.encode()[:MAX_RETURNED_BYTES].decode("utf-8", errors="ignore")
+    if len(text) == sum(map(len, lines)):
+        return text
+    last = first + len(text.splitlines()) - 1
+    return f"{text}\n[lines {first} to {last} of {len(lines)}]"
+
+
+def write_file(path: str, content: str) -> str:
+    """Write a UTF-8 text file, replacing what it held; its folder is made if need be.
+
+    Args:
+        path: The file, absolute or relative to the working folder.
+        content: The whole new content.
+    """
+    data = content.encode("utf-8", errors="replace")
+    if len(data) > MAX_FILE_BYTES:
+        raise _failed(f"the content is larger than {MAX_FILE_BYTES} bytes")
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except (OSError, ValueError) as error:
+        raise _failed(f"cannot write {path}: {error}") from error
+    return f"wrote {len(data)} bytes to {path}"
+
+
+def list_dir(path: str = ".") -> str:
+    """List a folder: one name per line, folders with a slash at the end.
+
+    Args:
+        path: The folder, absolute or relative to the working folder.
+    """
+    try:
+        names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in Path(path).iterdir())
+    except (OSError, ValueError) as error:
+        raise _failed(f"cannot list {path}: {error}") from error
+    if len(names) > MAX_ENTRIES:
+        return "\n".join([*names[:MAX_ENTRIES], f"[{len(names) - MAX_ENTRIES} more]"])
+    return "\n".join(names) or "[empty]"
+
+
+def _failed(message: str) -> "ToolFailed":
+    from pydantic_ai.exceptions import ToolFailed
+
+    return ToolFailed(message)
+
+
+class _CommandOutput(asyncio.SubprocessProtocol):
+    """Collects a command's output, of which it keeps the beginning and the end.
+
+    `exited` and `closed` are two events: a background process keeps the pipe open after the command's end.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._omitted = 0
+
+    def pipe_data_received(self, _: int, data: bytes) -> None:
+        half = MAX_RETURNED_BYTES // 2
+        room = half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        excess = len(self._tail) - half
+        if excess > 0:
+            self._omitted += excess
+            del self._tail[:excess]
+
+    def process_exited(self) -> None:
+        self.exited.set_result(None)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.closed.set_result(None)
+
+    def text(self) -> str:
+        """Return the output so far."""
+        head, tail = (part.decode("utf-8", errors="replace") for part in (self._head, self._tail))
+        return f"{head}\n[{self._omitted} bytes omitted]\n{tail}" if self._omitted else head + tail

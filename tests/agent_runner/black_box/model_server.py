@@ -1,0 +1,280 @@
+"""A model endpoint on loopback that answers as it was told beforehand, and keeps what it was asked.
+
+It speaks three formats, each streaming and not: chat completions, Responses and Anthropic messages. A reply can be held
+back until the test lets it go, so that no test has to wait for a time to pass.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from .mcp_over_http import answer_mcp
+
+WAIT_SECONDS = 30
+
+
+class Hold:
+    """A place where the server stops until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._reached = threading.Event()
+        self._released = threading.Event()
+
+    def wait_until_reached(self) -> None:
+        assert self._reached.wait(WAIT_SECONDS), "the server was not asked"
+
+    def release(self) -> None:
+        self._released.set()
+
+    def stop_here(self) -> None:
+        self._reached.set()
+        self._released.wait(WAIT_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """A tool that the model wants to be called."""
+
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One scripted turn: pieces of text, then tool calls; or an error."""
+
+    pieces: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    status: int = 200
+    error: str = ""
+    hold: Hold | None = None
+    hold_after_first_piece: Hold | None = None
+    breaks_off_after_first_piece: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request that the server was sent."""
+
+    path: str
+    # Their names in small letters.
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]  # Any: JSON
+
+    @property
+    def tool_names(self) -> list[str]:
+        return [tool["function"]["name"] for tool in self.body.get("tools", [])]
+
+    def texts(self, role: str) -> list[str]:
+        return [message["content"] for message in self.body["messages"] if message["role"] == role]
+
+
+class ModelServer:
+    """The server; `url` ends in `/v1`, `mcp_url` is a small MCP server beside it."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._replies: deque[Reply] = deque()
+        self._holds: list[Hold] = []
+        self._server = _QuietServer(("127.0.0.1", 0), _Handler)
+        self._server.model_server = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{address}/v1"
+        self.root_url = address
+        self.mcp_url = f"{address}/mcp"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for hold in self._holds:
+            hold.release()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(WAIT_SECONDS)
+
+    def will_answer(self, *replies: Reply) -> None:
+        """Add replies to the script, one for each request."""
+        for reply in replies:
+            self._holds += [hold for hold in (reply.hold, reply.hold_after_first_piece) if hold]
+        self._replies.extend(replies)
+
+    def next_reply(self, request: Request) -> Reply:
+        """Keep the request and return what to answer."""
+        self.requests.append(request)
+        return self._replies.popleft() if self._replies else Reply(status=500, error="the script has no further reply")
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+    model_server: ModelServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that go away in the middle are what is tested."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _QuietServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is inherited
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._send(405, b"")
+
+    def do_DELETE(self) -> None:
+        self._send(200, b"")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request = Request(
+            path=self.path, headers={name.lower(): value for name, value in self.headers.items()}, body=body
+        )
+        if self.path == "/mcp":
+            self.server.model_server.requests.append(request)
+            answer = answer_mcp(body)
+            self._send(202 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
+            return
+        reply = self.server.model_server.next_reply(request)
+        if reply.hold is not None:
+            reply.hold.stop_here()
+        if reply.status != 200:
+            self._send(reply.status, json.dumps({"error": {"message": reply.error, "type": "scripted"}}).encode())
+        elif self.path.endswith("/chat/completions"):
+            self._stream(_chat_events(reply), reply, ends_with="data: [DONE]\n\n")
+        elif self.path.endswith("/responses"):
+            self._stream(_responses_events(reply), reply)
+        elif self.path.endswith("/messages"):
+            self._stream(_anthropic_events(reply), reply)
+        else:
+            self._send(404, b'{"error": {"message": "no such path"}}')
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        # Otherwise the clients try again, and wait before they do.
+        self.send_header("x-should-retry", "false")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, events: "Iterator[_Event]", reply: Reply, ends_with: str = "") -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        # In chunks, as servers do that cannot know the length: then an end without the last chunk shows.
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        is_first_piece = True
+        for event in events:
+            self._write(event.as_text())
+            if event.is_piece and is_first_piece:
+                is_first_piece = False
+                if reply.hold_after_first_piece is not None:
+                    reply.hold_after_first_piece.stop_here()
+                if reply.breaks_off_after_first_piece:
+                    self.close_connection = True
+                    return
+        self._write(ends_with)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _write(self, text: str) -> None:
+        data = text.encode()
+        if data:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event:
+    data: Mapping[str, object]
+    is_piece: bool = False
+
+    def as_text(self) -> str:
+        kind = self.data.get("type")
+        return (f"event: {kind}\n" if kind else "") + f"data: {json.dumps(self.data)}\n\n"
+
+
+_CHAT_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+_USAGE = {"input_tokens": 10, "output_tokens": 5}
+
+
+def _chat_events(reply: Reply) -> Iterator[_Event]:
+    def chunk(delta: Mapping[str, object], finish_reason: str | None = None) -> dict[str, object]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "scripted", "choices": [choice]}
+
+    yield _Event(data=chunk({"role": "assistant", "content": ""}))
+    for piece in reply.pieces:
+        yield _Event(data=chunk({"content": piece}), is_piece=True)
+    for index, call in enumerate(reply.tool_calls):
+        function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+        call_part = {"index": index, "id": f"call-{index}", "type": "function", "function": function}
+        yield _Event(data=chunk({"tool_calls": [call_part]}))
+    yield _Event(data=chunk({}, "tool_calls" if reply.tool_calls else "stop"))
+    yield _Event(data={**chunk({}), "choices": [], "usage": _CHAT_USAGE})
+
+
+def _responses_events(reply: Reply) -> Iterator[_Event]:
+    text = "".join(reply.pieces)
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {"id": "m1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    usage = {
+        **_USAGE,
+        "total_tokens": 15,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    response: dict[str, object] = {
+        "id": "r1",
+        "object": "response",
+        "created_at": 1,
+        "model": "scripted",
+        "output": [],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "status": "in_progress",
+    }
+    place = {"item_id": "m1", "output_index": 0, "content_index": 0}
+    yield _Event(data={"type": "response.created", "sequence_number": 0, "response": response})
+    started = {**item, "status": "in_progress", "content": []}
+    yield _Event(data={"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item": started})
+    empty = {**part, "text": ""}
+    yield _Event(data={"type": "response.content_part.added", "sequence_number": 2, **place, "part": empty})
+    for piece in reply.pieces:
+        delta = {"type": "response.output_text.delta", "sequence_number": 3, **place, "delta": piece, "logprobs": []}
+        yield _Event(data=delta, is_piece=True)
+    done = {"type": "response.output_item.done", "sequence_number": 4, "output_index": 0, "item": item}
+    yield _Event(data=done)
+    completed = {**response, "status": "completed", "output": [item], "usage": usage}
+    yield _Event(data={"type": "response.completed", "sequence_number": 5, "response": completed})
+
+
+def _anthropic_events(reply: Reply) -> Iterator[_Event]:
+    message: dict[str, object] = {
+        "id": "m1",
+        "type": "message",
+        "role": "assistant",
+        "model": "scripted",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": _USAGE,
+    }
+    yield _Event(data={"type": "message_start", "message": message})
+    yield _Event(data={"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+    for piece in reply.pieces:
+        delta = {"type": "text_delta", "text": piece}
+        yield _Event(data={"type": "content_block_delta", "index": 0, "delta": delta}, is_piece=True)
+    yield _Event(data={"type": "content_block_stop", "index": 0})
+    end = {"stop_reason": "end_turn", "stop_sequence": None}
+    yield _Event(data={"type": "message_delta", "delta": end, "usage": {"output_tokens": 5}})
+    yield _Event(data={"type": "message_stop"})

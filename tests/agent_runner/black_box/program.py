@@ -1,0 +1,228 @@
+"""Starting the program that is tested, and waiting for what it does; never for a time to pass."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
+TIMEOUT_SECONDS = 60
+# What a program needs of its surroundings to start at all; PYTHONPATH only from source.
+_PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
+
+
+def program_command() -> list[str]:
+    """Return the command line that starts the program."""
+    binary = os.environ.get(BINARY_VARIABLE)
+    return [str(Path(binary).absolute())] if binary else [sys.executable, "-m", "agent_runner"]
+
+
+def is_frozen() -> bool:
+    """Tell whether a binary is tested."""
+    return bool(os.environ.get(BINARY_VARIABLE))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What the program left behind when it ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines of standard error from the first `error:` on."""
+        lines = self.stderr.splitlines()
+        start = next((index for index, line in enumerate(lines) if line.startswith("error: ")), len(lines))
+        return lines[start:]
+
+
+class Program:
+    """The program in a working folder, with a temporary folder and an environment of its own."""
+
+    def __init__(self, folder: Path, temporary_folder: Path) -> None:
+        self.folder = folder
+        self.temporary_folder = temporary_folder
+        self.environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        for name in ("TMPDIR", "TEMP", "TMP"):
+            self.environment[name] = str(temporary_folder)
+        self.environment["HOME"] = "/nonexistent"
+
+    @staticmethod
+    def command() -> list[str]:
+        """Return the command line that starts the program."""
+        return program_command()
+
+    def write(self, name: str, content: str) -> str:
+        """Write a file of the working folder and return its name."""
+        (self.folder / name).write_text(content, encoding="utf-8")
+        return name
+
+    def run(
+        self, *arguments: str, stdin: str | bytes = "", environment: Mapping[str, str | None] | None = None
+    ) -> Finished:
+        """Run the program to its end."""
+        with self.start(*arguments, environment=environment) as running:
+            running.send_stdin(stdin.encode() if isinstance(stdin, str) else stdin)
+            return running.finish()
+
+    def start(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str | None] | None = None,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        command: list[str] | None = None,
+    ) -> "Running":
+        """Start the program; a variable that is None is left out of its environment."""
+        merged: dict[str, str | None] = {**self.environment, **(environment or {})}
+        process = subprocess.Popen(
+            [*(command or program_command()), *arguments],
+            cwd=self.folder,
+            env={name: value for name, value in merged.items() if value is not None},
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        return Running(process)
+
+
+class Running:
+    """The program while it runs; it is killed at the end of the `with` if it still does."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._stdout = _Collector(process.stdout)
+        self._stderr = _Collector(process.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(TIMEOUT_SECONDS)
+        self.send_stdin(b"")
+        self._stdout.close()
+        self._stderr.close()
+
+    def send_stdin(self, data: bytes) -> None:
+        """Send the whole of standard input and close it."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.closed:
+            try:
+                self._process.stdin.write(data)
+                self._process.stdin.close()
+            except BrokenPipeError:
+                return
+
+    def wait_for_stdout(self, text: str) -> None:
+        """Wait until standard output has held this text."""
+        self._stdout.wait_for(text)
+
+    def wait_for_stderr(self, text: str) -> None:
+        """Wait until standard error has held this text."""
+        self._stderr.wait_for(text)
+
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends, where a test can send it."""
+        self._process.send_signal(signal.SIGINT)
+
+    def terminate(self) -> None:
+        """Send what asks a program to end: SIGTERM, or Ctrl-Break on Windows."""
+        self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+
+    def finish(self) -> Finished:
+        """Wait for the program's end."""
+        exit_code = self._process.wait(TIMEOUT_SECONDS)
+        finished = Finished(exit_code=exit_code, stdout=self._stdout.rest(), stderr=self._stderr.rest())
+        for trace in ("Traceback", "[PYI-", "Exception ignored"):
+            assert trace not in finished.stderr, finished.stderr
+        return finished
+
+
+class _Collector:
+    """Reads a pipe in a thread, so that neither side ever waits for the other."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        self._pipe = pipe
+        self._chunks: queue.Queue[bytes] = queue.Queue()
+        self._data = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def wait_for(self, text: str) -> None:
+        while text.encode() not in self._data:
+            chunk = self._chunks.get(timeout=TIMEOUT_SECONDS)
+            assert chunk, f"{text!r} did not come, only {self._data.decode()!r}"
+            self._data += chunk
+
+    def rest(self) -> str:
+        self._thread.join(TIMEOUT_SECONDS)
+        assert not self._thread.is_alive(), "the program has ended, but something still holds its output open"
+        while not self._chunks.empty():
+            self._data += self._chunks.get()
+        return self._data.decode("utf-8").replace("\r\n", "\n")
+
+    def close(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def _read(self) -> None:
+        if self._pipe is None:
+            return
+        try:
+            while chunk := os.read(self._pipe.fileno(), 65536):
+                self._chunks.put(chunk)
+        except (OSError, ValueError):
+            pass
+        self._chunks.put(b"")
+
+
+class Lifeline:
+    """Shows whether a process lives: it connects here, and its end closes the connection."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(TIMEOUT_SECONDS)
+        self._connection: socket.socket | None = None
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._listener.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def wait_until_alive(self) -> None:
+        """Wait until the process has connected."""
+        self._connection, _ = self._listener.accept()
+        self._connection.settimeout(TIMEOUT_SECONDS)
+
+    def require_gone_if_it_ever_lived(self) -> None:
+        """Wait until the process has ended, if it had come so far as to connect."""
+        self._listener.settimeout(0)
+        try:
+            self.wait_until_alive()
+        except BlockingIOError:
+            return
+        self.wait_until_gone()
+
+    def wait_until_gone(self) -> None:
+        """Wait until the process has ended; fails if it does not."""
+        assert self._connection is not None
+        try:
+            assert self._connection.recv(1) == b""
+        except ConnectionResetError:
+            return

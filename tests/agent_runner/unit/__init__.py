@@ -1,0 +1,1 @@
+"""Tests of single functions of agent_runner, in this process."""

@@ -1,0 +1,61 @@
+"""Variables in agent files."""
+
+import pytest
+
+from agent_runner.agentfile import AgentSettings, McpServer
+from agent_runner.environment import (
+    MissingVariable,
+    expand_server,
+    expand_variables,
+    missing_references,
+    require_variables,
+)
+from agent_runner.errors import EnvironmentVariableError
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("${A}", "one"),
+        ("x-${A}-${A}", "x-one-one"),
+        ("${ABSENT:-two}", "two"),
+        ("${EMPTY:-two}", "two"),
+        ("${A:-two}", "one"),
+        ("${ABSENT:-}", ""),
+        ("${EMPTY}", ""),
+        ("$A ${a-b} ${1} $${A", "$A ${a-b} ${1} $${A"),
+    ],
+)
+def test_variables_are_replaced_as_in_a_shell(text: str, expanded: str) -> None:
+    assert expand_variables(text, {"A": "one", "EMPTY": ""}) == expanded
+
+
+def test_every_text_of_a_server_is_expanded() -> None:
+    local = McpServer(command="${A}", args=["${A}"], env={"X": "${A}"}, cwd="${A}")
+    remote = McpServer(url="${A}", headers={"X": "${A}"})
+
+    assert expand_server(local, {"A": "1"}) == McpServer(command="1", args=["1"], env={"X": "1"}, cwd="1")
+    assert expand_server(remote, {"A": "1"}) == McpServer(url="1", headers={"X": "1"})
+
+
+def test_only_variables_without_default_are_missing_and_only_if_unset() -> None:
+    server = McpServer(command="${A}", args=["${B:-x}", "${C}"], env={"X": "${EMPTY}"})
+    settings = AgentSettings.model_validate({"mcpServers": {"s": server.model_dump(exclude_unset=True)}})
+
+    assert missing_references(settings, {"EMPTY": "", "C": "c"}) == [
+        MissingVariable(name="A", used_by="mcpServers.s.command")
+    ]
+
+
+def test_one_error_names_all_variables_and_every_place_once() -> None:
+    missing = [
+        MissingVariable(name="A", used_by="here"),
+        MissingVariable(name="B", used_by="there"),
+        MissingVariable(name="A", used_by="there"),
+        MissingVariable(name="A", used_by="here"),
+    ]
+
+    with pytest.raises(
+        EnvironmentVariableError, match=r"^missing environment variables: A \(here, there\), B \(there\)$"
+    ):
+        require_variables(missing)

@@ -1,0 +1,53 @@
+"""Children are ended, also those which do not want to be."""
+
+import asyncio
+import signal
+import sys
+
+import pytest
+
+from agent_runner import processes
+from agent_runner.processes import ChildTrackingLoop, own_group_options
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for /bin/sh")
+
+
+def start_and_end(command: str) -> int:
+    loop = ChildTrackingLoop()
+
+    async def run() -> int:
+        process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE, **own_group_options())
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        loop.end_children()
+        return await process.wait()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(run())
+
+
+def test_a_child_is_asked_to_end() -> None:
+    assert start_and_end("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done") == 5
+
+
+def test_a_child_that_does_not_listen_is_killed_with_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_GRACE_SECONDS", 0.05)
+
+    # Its output is read to the end, so the whole group must be gone.
+    assert start_and_end("trap '' TERM; echo ready; sleep 60 & wait") == -signal.SIGKILL
+
+
+def test_a_child_is_found_by_the_stream_that_it_writes_its_errors_to() -> None:
+    loop = ChildTrackingLoop()
+
+    async def run() -> None:
+        with open("/dev/null", "w", encoding="utf-8") as mine, open("/dev/null", "w", encoding="utf-8") as other:  # noqa: PTH123
+            process = await asyncio.create_subprocess_exec("true", stderr=mine)
+            child = loop.child_with_stderr(mine)
+            assert child is not None
+            assert child.get_pid() == process.pid
+            assert loop.child_with_stderr(other) is None
+            await process.wait()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(run())

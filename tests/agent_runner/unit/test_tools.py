@@ -1,0 +1,120 @@
+"""The built-in tools and their limits."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+from pydantic_ai.exceptions import ToolFailed
+
+from agent_runner import tools
+from agent_runner.processes import ChildTrackingLoop
+from agent_runner.tools import BuiltInTools, list_dir, read_file, write_file
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for /bin/sh")
+
+
+@pytest.fixture(autouse=True)
+def _work_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(coroutine: Callable[[BuiltInTools], Coroutine[None, None, str]]) -> str:
+    async def use() -> str:
+        built_in = BuiltInTools()
+        try:
+            return await coroutine(built_in)
+        finally:
+            built_in.stop_left_running()
+
+    with asyncio.Runner(loop_factory=ChildTrackingLoop) as runner:
+        return runner.run(use())
+
+
+def test_a_text_file_is_returned_whole() -> None:
+    Path("a.txt").write_text("eins\nzwei", encoding="utf-8")
+
+    assert read_file("a.txt") == "eins\nzwei"
+
+
+def test_a_part_of_a_file_says_which_part_it_is() -> None:
+    Path("a.txt").write_text("".join(f"{number}\n" for number in range(1, 11)), encoding="utf-8")
+
+    assert read_file("a.txt", first_line=4, max_lines=2) == "4\n5\n\n[lines 4 to 5 of 10]"
+
+
+def test_what_is_returned_of_a_file_is_limited() -> None:
+    Path("a.txt").write_text("ä" * tools.MAX_RETURNED_BYTES, encoding="utf-8")
+
+    text = read_file("a.txt")
+
+    assert text == "ä" * (tools.MAX_RETURNED_BYTES // 2) + "\n[lines 1 to 1 of 1]"
+
+
+def test_what_cannot_be_read_is_told_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("folder").mkdir()
+    Path("binary").write_bytes(b"\xff\x00")
+    monkeypatch.setattr(tools, "MAX_FILE_BYTES", 3)
+    Path("large").write_bytes(b"four")
+
+    for path, reason in (
+        ("absent", "does not exist"),
+        ("folder", "is not a file"),
+        ("binary", "is not a UTF-8 text file"),
+        ("large", "is larger than 3 bytes"),
+        ("nul\0", "nul"),
+    ):
+        with pytest.raises(ToolFailed, match=reason):
+            read_file(path)
+
+
+def test_a_file_is_written_with_its_folder() -> None:
+    assert write_file("new/a.txt", "grün\n") == "wrote 6 bytes to new/a.txt"
+    assert Path("new/a.txt").read_bytes() == "grün\n".encode()
+    with pytest.raises(ToolFailed, match="cannot write new"):
+        write_file("new", "x")
+
+
+def test_a_long_listing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list_dir() == "[empty]"
+    for name in ("c", "b", "a"):
+        Path(name).touch()
+    Path("d").mkdir()
+    assert list_dir() == "a\nb\nc\nd/"
+    monkeypatch.setattr(tools, "MAX_ENTRIES", 2)
+    assert list_dir() == "a\nb\n[2 more]"
+    with pytest.raises(ToolFailed, match="cannot list a"):
+        list_dir("a")
+
+
+@posix
+def test_the_shell_returns_status_and_both_outputs() -> None:
+    assert run(lambda built_in: built_in.shell("echo out; echo err >&2; exit 3")) == "exit status 3\nout\nerr\n"
+
+
+@posix
+def test_the_shell_reads_nothing_from_standard_input() -> None:
+    assert run(lambda built_in: built_in.shell("cat")) == "exit status 0\n"
+
+
+@posix
+def test_a_command_that_takes_too_long_is_killed_with_its_children() -> None:
+    result = run(lambda built_in: built_in.shell("echo begun; sleep 60 | cat", timeout_seconds=0.1))
+
+    assert result == "killed after 0.1 seconds\nbegun\n"
+
+
+@posix
+def test_of_a_long_output_beginning_and_end_are_kept() -> None:
+    result = run(lambda built_in: built_in.shell("echo first; yes x | head -n 100000; echo last"))
+
+    assert len(result) < tools.MAX_RETURNED_BYTES + 100
+    assert result.startswith("exit status 0\nfirst\nx\n")
+    assert result.endswith("x\nlast\n")
+    assert f"[{6 + 200_000 + 5 - tools.MAX_RETURNED_BYTES} bytes omitted]" in result
+
+
+@posix
+def test_a_background_process_does_not_hold_up_the_command() -> None:
+    assert run(lambda built_in: built_in.shell("sleep 60 & echo started")) == "exit status 0\nstarted\n"
