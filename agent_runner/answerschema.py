@@ -17,7 +17,7 @@ def check_schema(schema: Schema) -> None:
     Raises:
         AgentFileError: saying what about it is not.
     """
-    from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]  # has no types
+    from jsonschema import Draft202012Validator, SchemaError
 
     if schema.get("type") != "object":
         raise AgentFileError("output_schema: its type must be object")
@@ -31,7 +31,7 @@ def check_schema(schema: Schema) -> None:
 def find_mismatch(schema: Schema, answer: object) -> str | None:
     """Return what about the answer does not fit the schema, for the model to correct; None if it fits."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]  # has no types
+    from jsonschema.exceptions import best_match
 
     error = best_match(Draft202012Validator(schema).iter_errors(answer))
     return None if error is None else f"{error.json_path}: {error.message}"
