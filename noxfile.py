@@ -57,6 +57,15 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def gates(session: nox.Session) -> None:
+    """Build many apps, each broken in one way, and see each of them refused; arguments after -- go to pytest."""
+    with told_errors(session):
+        python = sessions.tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
+        pytest_args = ["-m", "gates", "-n", "auto", "--dist", "loadgroup", *session.posargs]
+        sessions.run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the checked-out commit in two different folders and compare the archives byte for byte."""
     with told_errors(session):

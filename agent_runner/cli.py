@@ -21,7 +21,7 @@ from agent_runner.errors import (
     RunnerError,
     UsageError,
 )
-from agent_runner.frozen import ECHO_COMMAND, die_with_parent
+from agent_runner.frozen import ECHO_COMMAND
 from agent_runner.libraries import silence_libraries
 from agent_runner.output import Detail, Reporter, flush_stdout, prepare_streams, write_stderr
 
@@ -40,7 +40,6 @@ exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; with None, for the arguments of this process."""
-    die_with_parent()
     reporter = Reporter()
     try:
         prepare_streams()

@@ -6,17 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.errors import ReleaseError
+from release_tools.errors import RefusedDownloadsError, ReleaseError
 from release_tools.pipeline import plan_build, run_pipeline
-from release_tools.platforms import find_platform
+from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
+from release_tools.reports import print_checks
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.downloaded import verify_download
 
 
 def main() -> int:
     """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
     options = _parser().parse_args()
+    # Off a terminal there is no width to ask for, and 80 columns would fold the report.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        _build(options)
+        options.run(options, console)
     except ReleaseError as error:
         print(error, file=sys.stderr)
         return 1
@@ -26,13 +31,26 @@ def main() -> int:
     return 0
 
 
-def _build(options: argparse.Namespace) -> None:
-    # Off a terminal there is no width to ask for, and 80 columns would fold the report.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+def _build(options: argparse.Namespace, console: Console) -> None:
     build = plan_build(Path.cwd(), find_platform(options.platform), options.version, options.suite_python)
     progress = Progress(console, {"environment": options.environment_seconds})
     placed = run_pipeline(build, progress, console, keep_going=options.keep_going)
     console.print(f"\n{placed.relative_to(Path.cwd())}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _verify(options: argparse.Namespace, console: Console) -> None:
+    settings = ReleaseSettings.load(Path.cwd())
+    scratch = settings.build_folder(host_platform().name) / "downloaded"
+    refused = []
+    for archive in options.archives:
+        with console.status("") as status:
+            results = verify_download(
+                settings, archive, scratch=scratch, suite_python=options.suite_python, on_check=status.update
+            )
+        print_checks(archive.name, results, console)
+        refused += [archive.name] if any(result.is_failed for result in results) else []
+    if refused:
+        raise RefusedDownloadsError(refused)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--suite-python", type=Path)
     build.add_argument("--environment-seconds", type=float, default=0.0)
     build.add_argument("--keep-going", action="store_true")
+    build.set_defaults(run=_build)
+    verify = commands.add_parser("verify", help="verify finished archives")
+    verify.add_argument("archives", type=Path, nargs="+")
+    verify.add_argument("--suite-python", type=Path)
+    verify.set_defaults(run=_verify)
     return parser
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,43 @@ class Finished:
     @property
     def output(self) -> str:
         return self.stdout + self.stderr
+
+
+class RunningProgram:
+    """A program that was started and not waited for. It and all that it started are ended when its time is up."""
+
+    def __init__(self, process: "subprocess.Popen[str]", timeout_seconds: float) -> None:
+        self._process = process
+        self._clock = threading.Timer(timeout_seconds, self._end)
+        self._clock.daemon = True
+        self._clock.start()
+        self.is_out_of_time = False
+
+    def read_line(self) -> str:
+        """The next line that it prints, "" when nothing that could print is left of it."""
+        return self._process.stdout.readline().rstrip("\n") if self._process.stdout else ""
+
+    def read_rest(self) -> str:
+        """What it still prints, up to the end of the last process that could."""
+        return self._process.stdout.read() if self._process.stdout else ""
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the process itself at once, and none of those that it started."""
+        self._process.kill()
+
+    def wait(self) -> int:
+        """Its exit code, negative for a signal."""
+        return self._process.wait()
+
+    def stop_clock(self) -> None:
+        self._clock.cancel()
+
+    def _end(self) -> None:
+        self.is_out_of_time = True
+        _end_process_group(self._process)
 
 
 def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
@@ -83,6 +121,23 @@ def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], t
     )
 
 
+@contextmanager
+def started(
+    args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float
+) -> Iterator[RunningProgram]:
+    """A program running in exactly this environment, with no input, and all its output in one pipe.
+
+    What is left of it and of all that it started is ended when the block is left.
+    """
+    with _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.STDOUT) as process:
+        program = RunningProgram(process, timeout_seconds)
+        try:
+            yield program
+        finally:
+            program.stop_clock()
+            _end_process_group(process)
+
+
 def run_logged(
     args: Sequence[str], *, cwd: Path, env: EnvironmentChanges, log: Path, on_line: Callable[[str], None]
 ) -> int:
@@ -128,7 +183,8 @@ def _end_process_group(process: "subprocess.Popen[str]") -> None:
     else:
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):
+            # macOS says the second of a group in which only ended processes are left.
             return
 
 

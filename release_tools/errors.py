@@ -151,14 +151,33 @@ class UnsafeArchiveError(ReleaseError):
         )
 
 
+class UnknownArchiveError(ReleaseError):
+    """A file whose name is not that of an archive of this project."""
+
+    def __init__(self, name: str, executable: str) -> None:
+        super().__init__(
+            f"{name!r} is not the name of an archive of this project",
+            f"name a file such as {executable}-v1.2.3-linux-amd64.tar.gz, as downloaded, or a folder of them",
+        )
+
+
+class RefusedDownloadsError(ReleaseError):
+    """Archives from elsewhere failed the verification."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(names)} of the archives must not be used: {', '.join(names)}",
+            "the table above says what is wrong with each; download it again, or report it to who made it",
+        )
+
+
 class VerificationError(ReleaseError):
     """The packaged binary failed a check; nothing was put into the output folder."""
 
-    def __init__(self, archive: Path, problems: Sequence[Problem]) -> None:
-        listed = "".join(f"\n  - {problem.what}\n    hint: {problem.hint}" for problem in problems)
+    def __init__(self, archive: Path, checks: Sequence[str]) -> None:
         super().__init__(
-            f"{archive.name} does not work and was not put into dist/{listed}",
-            "mend the cause and build again; --keep-going shows what the remaining checks say",
+            f"{archive.name} does not work and was not put into dist/: {', '.join(checks)}",
+            "mend what the report above says and build again; -- --keep-going runs the remaining checks too",
         )
 
 

@@ -20,17 +20,18 @@ from release_tools.distributions import (
     MACHINE_SPECIFIC_FILES,
     metadata_files,
     own_data_files,
-    own_modules,
     own_packages,
     runtime_distributions,
 )
 from release_tools.errors import FreezeError
+from release_tools.hidden_modules import modules_found_by_name
 from release_tools.lockfile import LockFile
 from release_tools.platforms import Platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
+from release_tools.start_up import write_runtime_hooks
 
+FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
 SPEC: Final = Path(__file__).with_name("freeze.spec")
-RUNTIME_HOOK: Final = Path(__file__).with_name("runtime_hooks") / "child_environment.py"
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
 
 # PyInstaller logs each of these and ends with exit code 0; each ships a binary that fails on use.
@@ -47,12 +48,28 @@ FATAL_MESSAGES: Final = (
 )
 
 
+# The executable's twin: the same bundle, but it runs the script that this variable names. It is never shipped.
+PROBE_NAME: Final = "probe"
+PROBE_LAUNCHER: Final = Path(__file__).with_name("probes") / "launcher.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """What a freeze leaves: the executable to ship, and its twin to ask questions of."""
+
+    executable: Path
+    probe: Path
+
+
 @dataclass(frozen=True, kw_only=True)
 class FreezePlan:
     """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle."""
 
     name: str
+    faster_scan: str
     launcher: str
+    probe_name: str
+    probe_launcher: str
     hidden_imports: tuple[str, ...]
     own_packages: tuple[str, ...]
     datas: tuple[tuple[str, str], ...]
@@ -70,8 +87,8 @@ def freeze(
     folder: Path,
     source_date: int,
     on_line: Callable[[str], None],
-) -> Path:
-    """Freeze the app; returns the executable.
+) -> Frozen:
+    """Freeze the app into an executable and its probe twin.
 
     `folder` is emptied first. `source_date` (seconds since 1970) is the only time that reaches the binary.
 
@@ -111,7 +128,10 @@ def freeze(
             "add what is missing to the project's dependencies; where it truly is not needed, list the message in "
             "allowed-messages of [tool.release-tools] with the reason",
         )
-    return folder / "output" / f"{settings.executable}{platform.executable_suffix}"
+    return Frozen(
+        executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
+        probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
+    )
 
 
 def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
@@ -120,12 +140,15 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
     runtime = (*runtime_distributions(lock), distribution(settings.project_name))
     return FreezePlan(
         name=settings.executable,
+        faster_scan=str(FASTER_SCAN),
         launcher=str(write_launcher(settings, folder)),
-        hidden_imports=own_modules(settings.project_name),
+        probe_name=PROBE_NAME,
+        probe_launcher=str(PROBE_LAUNCHER),
+        hidden_imports=modules_found_by_name(settings, runtime),
         own_packages=packages,
         datas=(*metadata_files(runtime), *own_data_files(settings.project_name)),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
-        runtime_hooks=(str(RUNTIME_HOOK),),
+        runtime_hooks=write_runtime_hooks(folder / "hooks"),
         exclude_modules=settings.exclude_modules,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",

@@ -5,6 +5,7 @@ Stage 1, the environment itself, was made by `sessions.build`.
 
 import platform as running_platform
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -23,8 +24,8 @@ from release_tools.archives import (
     write_checksum,
 )
 from release_tools.distributions import runtime_distributions
-from release_tools.errors import Problem, VerificationError
-from release_tools.freezing import freeze
+from release_tools.errors import VerificationError
+from release_tools.freezing import Frozen, freeze
 from release_tools.licenses import third_party_licenses
 from release_tools.lockfile import LockFile, read_lock_file
 from release_tools.platforms import Platform
@@ -34,6 +35,7 @@ from release_tools.reports import BuildRecord, print_report, write_job_summary, 
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CheckResult, Subject, verify
+from release_tools.verification.sizes import measure_sizes
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 # 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
@@ -54,6 +56,10 @@ class Build:
     @property
     def folder(self) -> Path:
         return self.settings.build_folder(self.platform.name)
+
+    @property
+    def record_path(self) -> Path:
+        return self.folder / "record.json"
 
     @property
     def source_date(self) -> int:
@@ -86,27 +92,27 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
     with progress.stage("preflight"):
         check_preflight(build.settings, build.lock, build.platform)
     with progress.stage("freeze"):
-        executable = _freeze(build, progress)
+        frozen = _freeze(build, progress)
     with progress.stage("package"):
-        staged = _package(build, executable)
+        staged = _package(build, frozen.executable)
     with progress.stage("verify"):
-        results = _verify(build, staged, progress, keep_going=keep_going)
+        results = _verify(build, staged, frozen.probe, progress, keep_going=keep_going)
     failed = [result for result in results if result.is_failed]
     placed = staged
     if not failed:
         with progress.stage("checksum"):
             placed = _place(build, staged)
     with progress.stage("report"):
-        record = _record(build, placed, executable, results, progress)
-        write_record(record, build.folder / "record.json")
+        record = _record(build, placed, frozen.executable, results, progress)
+        write_record(record, build.record_path)
         write_job_summary(record)
     print_report(record, console)
     if failed:
-        raise VerificationError(placed, [Problem(what=f"{it.name}: {it.figure}", hint=it.hint) for it in failed])
+        raise VerificationError(placed, [result.name for result in failed])
     return placed
 
 
-def _freeze(build: Build, progress: Progress) -> Path:
+def _freeze(build: Build, progress: Progress) -> Frozen:
     return freeze(
         build.settings,
         build.lock,
@@ -141,7 +147,9 @@ def _package(build: Build, executable: Path) -> Path:
     return archive
 
 
-def _verify(build: Build, archive: Path, progress: Progress, *, keep_going: bool) -> tuple[CheckResult, ...]:
+def _verify(
+    build: Build, archive: Path, probe: Path, progress: Progress, *, keep_going: bool
+) -> tuple[CheckResult, ...]:
     scratch = build.folder / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
     unpack_archive(archive, scratch / "unpacked")
@@ -153,6 +161,9 @@ def _verify(build: Build, archive: Path, progress: Progress, *, keep_going: bool
         folder=scratch / "unpacked",
         scratch=scratch,
         suite_python=build.suite_python,
+        probe=probe,
+        source_python=Path(sys.executable),
+        previous_record=build.record_path if build.record_path.is_file() else None,
     )
     return verify(subject, keep_going=keep_going, on_check=progress.step)
 
@@ -187,4 +198,5 @@ def _record(
         verdict="verified" if is_good else "refused",
         stages=progress.seconds,
         checks=results,
+        sizes=measure_sizes(executable),
     )

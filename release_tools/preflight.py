@@ -7,9 +7,11 @@ from typing import Final
 
 from packaging.version import Version
 
+from release_tools.collisions import collision_problems, read_contents
 from release_tools.distributions import installed_version, locked_here
 from release_tools.errors import PreflightError, Problem
 from release_tools.lockfile import LockFile, normalized_name
+from release_tools.own_code import own_code_problems
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
 
@@ -18,6 +20,9 @@ from release_tools.settings import ReleaseSettings
 PYINSTALLER_FLOOR: Final = "6.22.3"
 
 BUILD_GROUPS: Final = ("main", "build")
+
+# The name under which `allowed-findings` lets through what is found in the installed files.
+CHECK_NAME: Final = "preflight"
 
 # PyInstaller reads and writes ELF files with these.
 _LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
@@ -31,6 +36,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_lock_difference_problems(settings, lock),
         *_pyinstaller_problems(),
         *_license_problems(settings),
+        *_content_problems(settings),
     ]
     if problems:
         raise PreflightError(platform.name, problems)
@@ -97,3 +103,28 @@ def _license_problems(settings: ReleaseSettings) -> list[Problem]:
     if (settings.root / "LICENSE").is_file():
         return []
     return [Problem(what="there is no file LICENSE, which every archive carries", hint="add it beside pyproject.toml")]
+
+
+def _content_problems(settings: ReleaseSettings) -> list[Problem]:
+    """What is wrong with the installed files themselves, in the project and in what it depends on."""
+    own = normalized_name(settings.project_name)
+    installed = {normalized_name(found.name): found for found in reversed(tuple(distributions()))}
+    if own not in installed:
+        return [
+            Problem(
+                what=f"the project itself, {settings.project_name}, is not installed in the environment",
+                hint="start the build with `nox -s build`, which installs the project's wheel",
+            )
+        ]
+    contents = {name: read_contents(found) for name, found in installed.items()}
+    found = [*collision_problems(contents.values(), contents[own]), *own_code_problems(settings.project_name)]
+    allowed = [entry.finding for entry in settings.allowed_findings if entry.check == CHECK_NAME]
+    return [
+        Problem(
+            what=problem.what,
+            hint=f"{problem.hint}; where it is harmless, add to allowed-findings of [tool.release-tools] "
+            f'{{check = "{CHECK_NAME}", finding = "a part of this message", reason = "…"}}',
+        )
+        for problem in found
+        if not any(part in problem.what for part in allowed)
+    ]

@@ -21,7 +21,10 @@ VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "ye
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """One build. Sizes in bytes, times in seconds; `sha256` is empty where the archive was refused."""
+    """One build. Sizes in bytes (`sizes` by distribution, inside the executable), times in seconds.
+
+    `sha256` is empty where the archive was refused.
+    """
 
     app: str
     platform: str
@@ -37,6 +40,7 @@ class BuildRecord:
     verdict: str
     stages: Mapping[str, float]
     checks: Sequence[CheckResult]
+    sizes: Mapping[str, int]
     schema: int = RECORD_SCHEMA
 
 
@@ -46,17 +50,26 @@ def write_record(record: BuildRecord, path: Path) -> None:
 
 def print_report(record: BuildRecord, console: Console) -> None:
     """The table of every check, then where the build's time went and what came out."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"{record.archive}: {record.verdict}", title_justify="left")
+    print_checks(f"{record.archive}: {record.verdict}", record.checks, console)
+    for name, value in _facts(record):
+        console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
+    """One row per check; what a failed one found follows below the table in full, with its hint."""
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("figure", overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
-    for check in record.checks:
+    for check in checks:
         style = VERDICT_STYLES[check.verdict]
         table.add_row(check.name, Text(check.verdict, style), Text(_first_line(check)), f"{check.seconds:.1f}")
     console.print(table)
-    for name, value in _facts(record):
-        console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
+    for check in checks:
+        if check.is_failed:
+            text = f"{check.name}: {check.figure}\nhint: {check.hint}\n"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_job_summary(record: BuildRecord) -> None:

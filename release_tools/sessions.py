@@ -80,6 +80,31 @@ def _built_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Pa
     return next(path for path in (clone / "dist").iterdir() if path.suffix != ".sha256")
 
 
+def verify(root: Path, paths: Sequence[Path]) -> None:
+    """Verify finished archives: files, or all in a folder.
+
+    Raises `RequestError` when there is nothing to verify, and `ToldError` when an archive is refused.
+    """
+    settings = ReleaseSettings.load(root)
+    archives = [archive for path in paths for archive in _archives_at(path)]
+    missing = [str(path) for path in paths if not path.exists()]
+    problems = [Problem(what=f"there is no file {path}", hint="check the path") for path in missing]
+    if not archives and not missing:
+        problems = [Problem(what="there is no archive in the folder", hint="build one with `nox -s build`")]
+    if problems:
+        raise RequestError("verify", problems)
+    folder = settings.build_folder(host_platform().name)
+    python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
+    command = [str(python), "-m", "release_tools", "verify", *_suite_arguments(settings, folder)]
+    run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
+
+
+def _archives_at(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(entry for entry in path.iterdir() if entry.name.endswith((".tar.gz", ".zip")))
+
+
 def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:
     """The Python of a kept environment with these locked groups and, if asked for, the project itself, editable.
 

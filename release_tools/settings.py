@@ -25,6 +25,15 @@ class AllowedMessage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AllowedFinding:
+    """Something that one check of the verification finds, and why it is harmless here."""
+
+    check: str
+    finding: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReleaseSettings:
     """One project's settings. `pyproject` is the parsed file, for what reads Poetry's own tables."""
 
@@ -37,11 +46,15 @@ class ReleaseSettings:
     entry_point: str
     exclude_modules: tuple[str, ...] = ()
     size_limit_mib: int | None = None
+    glibc_floor: str | None = None
+    macos_minimum: str | None = None
     smoke_commands: tuple[tuple[str, ...], ...] = ()
     test_suite: Path | None = None
     test_binary_variable: str | None = None
     test_arguments: tuple[str, ...] = ()
+    parity: tuple[str, ...] = ()
     allowed_messages: tuple[AllowedMessage, ...] = ()
+    allowed_findings: tuple[AllowedFinding, ...] = ()
 
     @property
     def lock_path(self) -> Path:
@@ -90,11 +103,15 @@ class ReleaseSettings:
             entry_point=scripts[executable],
             exclude_modules=tuple(table.get("exclude-modules", ())),
             size_limit_mib=table.get("size-limit-mib"),
+            glibc_floor=table.get("glibc-floor"),
+            macos_minimum=table.get("macos-minimum"),
+            parity=tuple(table.get("parity", ())),
             smoke_commands=tuple(tuple(command) for command in table.get("smoke-commands", ())),
             test_suite=root / table["test-suite"] if "test-suite" in table else None,
             test_binary_variable=table.get("test-binary-variable"),
             test_arguments=tuple(table.get("test-arguments", ())),
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
+            allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
         )
 
 
@@ -114,11 +131,24 @@ def _is_positive_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _is_message_list(value: object) -> bool:
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value) is not None
+
+
+def _is_function_list(value: object) -> bool:
     return isinstance(value, list) and all(
-        isinstance(entry, dict) and set(entry) == {"message", "reason"} and all(map(_is_text, entry.values()))
-        for entry in value
+        isinstance(item, str) and re.fullmatch(r"[\w.]+:\w+", item) is not None for item in value
     )
+
+
+def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
+    def fits(value: object) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(entry, dict) and set(entry) == set(keys) and all(map(_is_text, entry.values()))
+            for entry in value
+        )
+
+    return fits
 
 
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
@@ -129,7 +159,14 @@ _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "test-suite": (_is_text, "a folder of pytest tests"),
     "test-binary-variable": (_is_text, "the name of an environment variable"),
     "test-arguments": (_is_text_list, "a list of arguments for pytest"),
-    "allowed-messages": (_is_message_list, 'a list of tables {message = "…", reason = "…"}'),
+    "glibc-floor": (_is_version, 'a version of glibc, like "2.28"'),
+    "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
+    "parity": (_is_function_list, 'a list of functions without arguments, like ["package.module:function"]'),
+    "allowed-messages": (_is_list_of_tables("message", "reason"), 'a list of tables {message = "…", reason = "…"}'),
+    "allowed-findings": (
+        _is_list_of_tables("check", "finding", "reason"),
+        'a list of tables {check = "…", finding = "…", reason = "…"}',
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """From what was asked for (`dev`, `v1.2.3`) to what the binary prints and the archive is called."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,15 +13,24 @@ DEV: Final = "dev"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildVersion:
-    """`label` stands in file names; `exact` is a PEP 440 version; `local_part` is what follows its plus sign."""
+    """`label` stands in file names; `exact` is a PEP 440 version; `local_part` is what follows its plus sign.
+
+    `local_part` is None for a dev build of a commit that is not known, as after a download.
+    """
 
     label: str
     project_version: str
-    local_part: str
+    local_part: str | None
 
     @property
     def exact(self) -> str:
         return f"{self.project_version}+{self.local_part}" if self.local_part else self.project_version
+
+    def is_printed_as(self, version: str) -> bool:
+        """Whether a program of this version prints `version`."""
+        if self.local_part is None:
+            return re.fullmatch(r"[0-9][0-9A-Za-z.]*\+dev(\.g[0-9a-f]{7})?(\.dirty)?", version) is not None
+        return version == self.exact
 
     @property
     def is_dev(self) -> bool:

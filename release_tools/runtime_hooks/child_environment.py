@@ -1,51 +1,172 @@
-"""Runs inside the frozen program before the app: gives its child processes the environment it was started with.
+"""Gives the frozen program's child processes the environment that it was started with.
 
-The bootloader points LD_LIBRARY_PATH (or the like) at the bundle's libraries and leaves `_PYI_*` variables for its own
-second process. A shell, an editor or another frozen program that inherits them breaks or dies with this program.
-`os.environ` stays as it is: the workers of multiprocessing, which are this same program, need the variables.
+The bootloader points LD_LIBRARY_PATH (or the like) at the bundle's libraries, leaves `_PYI_*` variables for its own
+second process and, on Windows, makes the bundle a folder of DLLs. A shell, an editor or another frozen program that
+inherits these breaks, or dies with this program. `os.environ` stays as it is, and multiprocessing starts its workers
+by ways of its own: they are this same program and need the variables.
 """
 
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-def _install() -> None:
-    import os
-    import subprocess
-    import sys
-    from collections.abc import Mapping
-    from typing import Any
+BUNDLE = getattr(sys, "_MEIPASS", "")
+SET_BY_BOOTLOADER = {
+    name: os.environ[name]
+    for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
+    if BUNDLE and BUNDLE in os.environ.get(name, "")
+}
+# By this authorities.py says that SSL_CERT_FILE is its choice and not the user's.
+AUTHORITIES_MARK = "_RELEASE_TOOLS_AUTHORITIES"
 
-    library_path_variables = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
-    bundle = getattr(sys, "_MEIPASS", "")
-    set_by_bootloader = {
-        name: os.environ[name] for name in library_path_variables if bundle and bundle in os.environ.get(name, "")
-    }
 
-    def outside_environment(environment: Mapping[Any, Any]) -> dict[str, str]:
-        # Names and values may be bytes on POSIX.
-        decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
-        cleaned = {name: value for name, value in decoded.items() if not name.startswith("_PYI_")}
-        for name, value in set_by_bootloader.items():
-            original = cleaned.pop(f"{name}_ORIG", None)
-            # A value that the app chose itself for its child is left alone.
-            if cleaned.get(name) == value:
-                del cleaned[name]
-                if original is not None:
-                    cleaned[name] = original
-        return cleaned
+def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
+    """What is left of an environment, or of this program's own, without what is the bundle's."""
+    environment = os.environ if given is None else given
+    # Names and values may be bytes on POSIX.
+    decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+    cleaned = {name: value for name, value in decoded.items() if not name.startswith("_PYI_")}
+    for name, value in SET_BY_BOOTLOADER.items():
+        original = cleaned.pop(f"{name}_ORIG", None)
+        # A value that the app chose itself for its child is left alone.
+        if cleaned.get(name) == value:
+            del cleaned[name]
+            if original is not None:
+                cleaned[name] = original
+    authorities = cleaned.pop(AUTHORITIES_MARK, None)
+    if authorities is not None and cleaned.get("SSL_CERT_FILE") == authorities:
+        del cleaned["SSL_CERT_FILE"]
+    return cleaned
 
-    original_init: Any = subprocess.Popen.__init__
-    env_position = 10  # in Popen's parameters after `self`; hardly anybody passes it by position, but it is allowed
 
-    def init_with_outside_environment(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = args[env_position] if len(args) > env_position else kwargs.get("env")
-        outside = outside_environment(os.environ if given is None else given)
-        if len(args) > env_position:
-            args = (*args[:env_position], outside, *args[env_position + 1 :])
-        else:
-            kwargs["env"] = outside
+if sys.platform == "win32":
+    import ctypes
+    import threading
+
+    # The folder of DLLs belongs to the whole process, so that only one thread at a time may take it away.
+    creation = threading.Lock()
+
+    @contextlib.contextmanager
+    def outside_libraries() -> Iterator[None]:
+        """The system's own folders of DLLs, for as long as it takes to create a process."""
+        kernel = ctypes.windll.kernel32
+        folder = ctypes.create_unicode_buffer(32768)
+        with creation:
+            length = kernel.GetDllDirectoryW(len(folder), folder)
+            kernel.SetDllDirectoryW(None)
+            try:
+                yield
+            finally:
+                kernel.SetDllDirectoryW(folder.value if length else None)
+else:
+    # On POSIX the library path is a variable, and so dealt with above.
+    outside_libraries = contextlib.nullcontext
+
+
+original_init: Any = subprocess.Popen.__init__
+ENV_POSITION = 10  # in Popen's parameters after `self`; hardly anybody passes it by position, but it is allowed
+
+
+@functools.wraps(original_init)
+def init_popen(self: Any, *args: Any, **kwargs: Any) -> None:
+    if len(args) > ENV_POSITION:
+        args = (*args[:ENV_POSITION], outside_environment(args[ENV_POSITION]), *args[ENV_POSITION + 1 :])
+    else:
+        kwargs["env"] = outside_environment(kwargs.get("env"))
+    with outside_libraries():
         original_init(self, *args, **kwargs)
 
-    subprocess.Popen.__init__ = init_with_outside_environment  # type: ignore[method-assign]
+
+original_execve: Any = os.execve
 
 
-_install()
-del _install
+@functools.wraps(original_execve)
+def execve(path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
+    with outside_libraries():
+        original_execve(path, argv, outside_environment(env))
+
+
+@functools.wraps(os.execv)
+def execv(path: Any, argv: Any, /) -> None:
+    execve(path, argv, os.environ)
+
+
+setattr(subprocess.Popen, "__init__", init_popen)  # noqa: B010 - an assignment is refused by the type checker
+# On POSIX the rest of the exec family, and all of spawn, is Python code that ends in these two.
+setattr(os, "execve", execve)  # noqa: B010
+setattr(os, "execv", execv)  # noqa: B010
+if original_execve in os.supports_fd:
+    os.supports_fd.add(execve)
+
+
+if sys.platform == "win32":
+    original_spawnve: Any = os.spawnve
+
+    @functools.wraps(original_spawnve)
+    def spawnve(mode: int, path: Any, argv: Any, env: Mapping[Any, Any], /) -> int:
+        # Waited for outside of the lock, as the child may run for long.
+        is_waiting = mode == os.P_WAIT
+        with outside_libraries():
+            result: int = original_spawnve(os.P_NOWAIT if is_waiting else mode, path, argv, outside_environment(env))
+        return os.waitpid(result, 0)[1] >> 8 if is_waiting else result
+
+    @functools.wraps(os.spawnv)
+    def spawnv(mode: int, path: Any, argv: Any, /) -> int:
+        return spawnve(mode, path, argv, os.environ)
+
+    @functools.wraps(os.system)
+    def system_on_windows(command: str) -> int:
+        sys.audit("os.system", command)
+        return subprocess.call(command, shell=True)  # noqa: S602 - this is os.system
+
+    setattr(os, "spawnve", spawnve)  # noqa: B010
+    setattr(os, "spawnv", spawnv)  # noqa: B010
+    setattr(os, "system", system_on_windows)  # noqa: B010
+
+else:
+
+    def with_outside_environment(spawn: Any) -> Any:
+        """`os.posix_spawn` or `os.posix_spawnp`, wrapped."""
+
+        @functools.wraps(spawn)
+        def spawn_outside(path: Any, argv: Sequence[Any], env: Mapping[Any, Any] | None, /, **kwargs: Any) -> Any:
+            return spawn(path, argv, outside_environment(env), **kwargs)
+
+        return spawn_outside
+
+    def run_in_shell(command: Any) -> int:
+        """What system(3) does, which itself would hand on the C library's environment.
+
+        A shell runs the command, with interrupts ignored here meanwhile. The status is that of the shell, of one that
+        exited with 127 where it cannot be started, and -1 where somebody else has collected it.
+        """
+        encoded: bytes = os.fsencode(command)
+        sys.audit("os.system", encoded)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
+        reset = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+        with contextlib.ExitStack() as ignored:
+            for number in reset:
+                # Only the main thread may do so, and what was not set by Python could not be restored.
+                if before[number] is not None:
+                    with contextlib.suppress(ValueError):
+                        signal.signal(number, signal.SIG_IGN)
+                        ignored.callback(signal.signal, number, before[number])
+            try:
+                shell = os.posix_spawn("/bin/sh", [b"sh", b"-c", encoded], os.environ, setsigdef=reset)
+            except OSError:
+                return 127 << 8
+            try:
+                return os.waitpid(shell, 0)[1]
+            except ChildProcessError:
+                return -1
+
+    for function in ("posix_spawn", "posix_spawnp"):
+        if hasattr(os, function):
+            setattr(os, function, with_outside_environment(getattr(os, function)))
+    if hasattr(os, "posix_spawn"):
+        setattr(os, "system", functools.wraps(os.system)(run_in_shell))  # noqa: B010

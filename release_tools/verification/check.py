@@ -24,7 +24,11 @@ class CheckSkippedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write."""
+    """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write.
+
+    A build also has its `probe` (the executable's twin, which runs scripts) and `source_python`, the Python of the
+    environment that was frozen; a downloaded archive has neither.
+    """
 
     settings: ReleaseSettings
     platform: Platform
@@ -33,6 +37,13 @@ class Subject:
     folder: Path
     scratch: Path
     suite_python: Path | None
+    probe: Path | None = None
+    source_python: Path | None = None
+    previous_record: Path | None = None
+
+    def is_allowed(self, check: str, finding: str) -> bool:
+        """Whether the project's settings call this finding of this check harmless."""
+        return any(allowed.check == check and allowed.finding == finding for allowed in self.settings.allowed_findings)
 
     @property
     def executable(self) -> Path:
@@ -44,11 +55,16 @@ class Subject:
         return self.scratch / "tmp"
 
 
+# What a check needs besides the archive: nothing, a machine that can start the executable, or the build at hand.
+Need = Literal["archive", "host", "build"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`."""
 
     name: str
+    needs: Need
     run: Callable[[Subject], str]
 
 

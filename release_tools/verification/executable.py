@@ -1,13 +1,13 @@
 """Checks of the executable by its bytes; they need no machine of its platform."""
 
-from release_tools.native import read_native_file
+from release_tools.native import read_native
 from release_tools.verification.check import CheckFailedError, Subject
 
 
 def check_machine(subject: Subject) -> str:
     """The executable has the platform's format, for the platform's machine and no other."""
     wanted = f"{subject.platform.binary_format} for {subject.platform.arch}"
-    native = read_native_file(subject.executable)
+    native = read_native(subject.executable.read_bytes())
     found = f"{native.format} for {', '.join(native.machines)}" if native else "no executable file format"
     if found != wanted:
         raise CheckFailedError(

@@ -1,7 +1,8 @@
 """Checks that start the executable, in an environment that holds next to nothing."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from release_tools.commands import Finished, observe
@@ -10,6 +11,10 @@ from release_tools.verification.check import CheckFailedError, CheckSkippedError
 
 START_TIMEOUT_SECONDS: Final = 120.0
 START_UP_ROUNDS: Final = 5
+UNKNOWN_OPTION: Final = "--no-such-option-xyz"
+
+# What Python and the bootloader print when something went wrong that the app did not foresee.
+CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
 
 # Without these no program starts on Windows, whoever made it.
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
@@ -17,13 +22,18 @@ _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "
 
 def bare_environment(subject: Subject) -> dict[str, str]:
     """Nothing of the caller's environment but what a start needs: no HOME, and a temporary folder of our own."""
-    temporary = str(subject.temporary_folder)
     # Makes the bootloader's failure to clean up an error instead of a silence.
     strict = {"PYINSTALLER_STRICT_UNPACK_MODE": "1"}
+    kept = {}
     if subject.platform.os == "windows":
         kept = {name: os.environ[name] for name in _WINDOWS_VARIABLES if name in os.environ}
-        return {**kept, "TEMP": temporary, "TMP": temporary, **strict}
-    return {"TMPDIR": temporary, **strict}
+    return {**kept, **temporary_folder_variables(subject, subject.temporary_folder), **strict}
+
+
+def temporary_folder_variables(subject: Subject, folder: Path) -> dict[str, str]:
+    """What tells a program of this platform where its temporary files go."""
+    names = ("TEMP", "TMP") if subject.platform.os == "windows" else ("TMPDIR",)
+    return dict.fromkeys(names, str(folder))
 
 
 def check_version(subject: Subject) -> str:
@@ -32,7 +42,7 @@ def check_version(subject: Subject) -> str:
     finished = start(subject, "--version")
     if finished.code != 0 or finished.stdout.strip() != expected or finished.stderr:
         raise CheckFailedError(
-            f"--version was to print {expected!r} and exit with 0, but {_described(finished)}",
+            f"--version was to print {expected!r} and exit with 0, but {described(finished)}",
             f"read the version with importlib.metadata.version({subject.settings.project_name!r}); the build puts the "
             "exact one there",
         )
@@ -48,10 +58,25 @@ def check_smoke_commands(subject: Subject) -> str:
         finished = start(subject, *command)
         if finished.code != 0:
             raise CheckFailedError(
-                f"`{subject.settings.executable} {' '.join(command)}` failed: {_described(finished)}",
+                f"`{subject.settings.executable} {' '.join(command)}` failed: {described(finished)}",
                 f"run it by hand with an empty environment: env -i {subject.executable} {' '.join(command)}",
             )
     return ", ".join(" ".join(command) for command in commands)
+
+
+def check_unknown_option(subject: Subject) -> str:
+    """An option that no program has is a usage error: an exit code above 0, and a message instead of a crash."""
+    finished = start(subject, UNKNOWN_OPTION)
+    crash = next((mark for mark in CRASH_MARKS if mark in finished.output), None)
+    if crash or finished.code <= 0:
+        why = f"its output holds {crash!r}" if crash else "it is no usage error"
+        if subject.is_allowed("unknown option", f"exit code {finished.code}"):
+            return f"exit code {finished.code}"
+        raise CheckFailedError(
+            f"`{subject.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
+            "end with an exit code such as 2 and one line on standard error for arguments that make no sense",
+        )
+    return f"exit code {finished.code}"
 
 
 def check_start_up(subject: Subject) -> str:
@@ -76,24 +101,32 @@ def start(subject: Subject, *args: str, extra: Mapping[str, str] | None = None) 
 
     Raises `CheckFailedError` when it cannot be started or does not end.
     """
+    environment = {**bare_environment(subject), **(extra or {})}
+    return start_program(subject, [str(subject.executable), *args], environment)
+
+
+def start_program(
+    subject: Subject, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+) -> Finished:
+    """Run a program to its end in exactly this environment.
+
+    Raises `CheckFailedError` when it cannot be started or does not end.
+    """
     subject.temporary_folder.mkdir(parents=True, exist_ok=True)
-    command = [str(subject.executable), *args]
     try:
         return observe(
-            command,
-            cwd=subject.scratch,
-            environment={**bare_environment(subject), **(extra or {})},
-            timeout_seconds=START_TIMEOUT_SECONDS,
+            command, cwd=cwd or subject.scratch, environment=environment, timeout_seconds=START_TIMEOUT_SECONDS
         )
     except ReleaseError as error:
         raise CheckFailedError(error.what, "the program must start, and end by itself, with these arguments") from None
     except OSError as error:
         raise CheckFailedError(
-            f"{subject.executable.name} cannot be started: {error}", "build it for this machine, and keep its mode 0755"
+            f"{Path(command[0]).name} cannot be started: {error}", "build it for this machine, and keep its mode 0755"
         ) from None
 
 
-def _described(finished: Finished) -> str:
+def described(finished: Finished) -> str:
+    """How a program ended, with the end of what it printed."""
     output = finished.output.strip()
     shown = "\n".join(output.splitlines()[-15:])
     return f"it exited with {finished.code} and printed:\n{shown}" if output else f"it exited with {finished.code}"

@@ -1,5 +1,6 @@
 import importlib.metadata
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from release_tools.distributions import (
     license_texts,
     locked_here,
     metadata_files,
+    module_name,
     own_data_files,
+    own_files,
     own_modules,
     own_packages,
     python_license,
@@ -24,6 +27,9 @@ WHEEL_FILES = {
     "tiny_app/plugins/__init__.py": "",
     "tiny_app/plugins/late.py": "",
     "tiny_app/texts/hello.txt": "hello",
+    "tiny_app/texts/{{name}}/main.py": "print({{greeting}})",
+    "tiny_app/fast.abi3.so": "",
+    "tiny_app/__pycache__/cli.cpython-313.pyc": "",
     "tiny_app-1.2.3.dist-info/METADATA": "Name: tiny-app\nVersion: 1.2.3\nLicense-Expression: MIT\n",
     "tiny_app-1.2.3.dist-info/licenses/LICENSE": "tiny terms",
     "tiny_app-1.2.3.dist-info/direct_url.json": '{"url": "file:///somewhere/private"}',
@@ -50,8 +56,43 @@ def test_every_module_of_the_project_is_named_also_those_that_nothing_imports() 
     assert own_modules("tiny-app") == ("tiny_app", "tiny_app.cli", "tiny_app.plugins", "tiny_app.plugins.late")
 
 
-def test_every_data_file_of_the_project_keeps_its_folder(site: Path) -> None:
-    assert own_data_files("tiny-app") == ((str(site / "tiny_app/texts/hello.txt"), "tiny_app/texts"),)
+def test_every_other_file_of_the_project_keeps_its_folder(site: Path) -> None:
+    """Data, templates that only look like modules, and extension modules, which the frozen program loads as files."""
+    assert own_data_files("tiny-app") == (
+        (str(site / "tiny_app/fast.abi3.so"), "tiny_app"),
+        (str(site / "tiny_app/texts/hello.txt"), "tiny_app/texts"),
+        (str(site / "tiny_app/texts/{{name}}/main.py"), "tiny_app/texts/{{name}}"),
+    )
+
+
+@pytest.mark.usefixtures("site")
+def test_own_files_are_what_the_wheel_holds_without_metadata_caches_and_start_scripts() -> None:
+    assert own_files("tiny-app") == (
+        "tiny_app/__init__.py",
+        "tiny_app/cli.py",
+        "tiny_app/fast.abi3.so",
+        "tiny_app/plugins/__init__.py",
+        "tiny_app/plugins/late.py",
+        "tiny_app/texts/hello.txt",
+        "tiny_app/texts/{{name}}/main.py",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a.py", "a"),
+        ("a/__init__.py", "a"),
+        ("a/b.py", "a.b"),
+        (f"a/b{EXTENSION_SUFFIXES[0]}", "a.b"),
+        ("a/b.pyi", None),
+        ("a/b.txt", None),
+        ("a-b/c.py", None),
+        ("__init__.py", None),
+    ],
+)
+def test_a_module_has_the_name_it_is_imported_by(path: str, name: str | None) -> None:
+    assert module_name(path) == name
 
 
 @pytest.mark.usefixtures("site")

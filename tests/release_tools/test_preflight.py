@@ -1,6 +1,8 @@
 import dataclasses
 import importlib.metadata
 import shutil
+import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from release_tools.errors import PreflightError
 from release_tools.lockfile import LockedPackage, LockFile, normalized_name
 from release_tools.platforms import find_platform
 from release_tools.preflight import check_preflight
-from release_tools.settings import ReleaseSettings
+from release_tools.settings import AllowedFinding, ReleaseSettings
 
 LINUX = find_platform("linux-amd64")
 
@@ -26,7 +28,29 @@ def lock_of(versions: dict[str, str]) -> LockFile:
 
 
 @pytest.fixture
-def installed() -> dict[str, str]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path with the project installed in it."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    install(folder, "tiny-app", {"tiny_app/__init__.py": "", "tiny_app/cli.py": "def main(): ..."})
+    return folder
+
+
+def install(site: Path, name: str, files: dict[str, str]) -> None:
+    """What an installer leaves of a wheel, as far as preflight looks at it."""
+    metadata = f"{name.replace('-', '_')}-1.0.dist-info"
+    for path, text in {**files, f"{metadata}/METADATA": f"Name: {name}\nVersion: 1.0\n"}.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text, encoding="utf-8")
+    record = "".join(f"{path},sha256={zlib.crc32(text.encode())},1\n" for path, text in files.items())
+    (site / metadata / "RECORD").write_text(record, encoding="utf-8")
+
+
+@pytest.fixture
+def installed(site: Path) -> dict[str, str]:
+    """The versions of all that is installed where the tests run, and the project."""
+    assert site.is_dir()
     return {normalized_name(found.name): found.version for found in importlib.metadata.distributions()}
 
 
@@ -87,3 +111,50 @@ def test_all_problems_come_in_one_message(settings: ReleaseSettings, installed: 
     (settings.root / "LICENSE").unlink()
     message = problems_of(settings, {**installed, "ghost": "1.0"})
     assert message.startswith("error: preflight for linux-amd64: 2 problems\n  1. ")
+
+
+def test_a_project_that_is_not_installed_is_refused(
+    settings: ReleaseSettings, installed: dict[str, str], site: Path
+) -> None:
+    shutil.rmtree(site / "tiny_app-1.0.dist-info")
+    del installed["tiny-app"]
+    assert "the project itself, tiny-app, is not installed" in problems_of(settings, installed)
+
+
+def test_two_owners_of_one_name_are_refused(settings: ReleaseSettings, installed: dict[str, str], site: Path) -> None:
+    install(site, "multipart", {"multipart.py": "class MultipartSegment: ..."})
+    install(site, "python-multipart", {"multipart/__init__.py": "from python_multipart import *"})
+    message = problems_of(settings, {**installed, "multipart": "1.0", "python-multipart": "1.0"})
+    assert (
+        "the name 'multipart' belongs to two distributions: multipart 1.0 (multipart.py) and "
+        "python-multipart 1.0 (multipart/__init__.py)" in message
+    )
+    assert "`poetry show --why multipart` and `poetry show --why python-multipart`" in message
+
+
+def test_own_code_that_needs_the_site_module_is_refused(
+    settings: ReleaseSettings, installed: dict[str, str], site: Path
+) -> None:
+    (site / "tiny_app" / "cli.py").write_text("def main():\n    exit(1)\n", encoding="utf-8")
+    assert "tiny_app/cli.py:2 calls exit(), which a frozen program does not have" in problems_of(settings, installed)
+
+
+def test_what_the_settings_call_harmless_is_let_through_and_nothing_else(
+    settings: ReleaseSettings, installed: dict[str, str], site: Path
+) -> None:
+    (site / "tiny_app" / "cli.py").write_text("exit(1)\nquit(2)\n", encoding="utf-8")
+    allowed = (
+        AllowedFinding(check="preflight", finding="tiny_app/cli.py:1 calls exit()", reason="never reached"),
+        AllowedFinding(check="another", finding="quit()", reason="of another check"),
+    )
+    message = problems_of(dataclasses.replace(settings, allowed_findings=allowed), installed)
+    assert "calls quit()" in message
+    assert "calls exit()" not in message
+    assert 'add to allowed-findings of [tool.release-tools] {check = "preflight"' in message
+
+
+def test_all_of_it_takes_under_two_seconds(settings: ReleaseSettings, installed: dict[str, str]) -> None:
+    """Over everything that the tests run in: about a hundred distributions."""
+    started = time.process_time()
+    check_preflight(settings, lock_of(installed), LINUX)
+    assert time.process_time() - started < 2

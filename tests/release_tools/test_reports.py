@@ -23,6 +23,7 @@ RECORD = BuildRecord(
     sha256="ab" * 32,
     verdict="verified",
     stages={"environment": 1.5, "freeze": 60.0},
+    sizes={"tiny-app": 1000},
     checks=(
         CheckResult(name="version", verdict="passed", figure="tiny 1.2.3", seconds=0.5),
         CheckResult(name="smoke commands", verdict="failed", figure="a | b\nmore", hint="mend it"),

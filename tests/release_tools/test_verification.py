@@ -12,7 +12,7 @@ import pytest
 
 from release_tools.archives import Member, unpack_archive, write_archive
 from release_tools.platforms import find_platform, host_platform
-from release_tools.settings import ReleaseSettings
+from release_tools.settings import AllowedFinding, ReleaseSettings
 from release_tools.verification import CHECKS, Check, CheckResult, Subject, archive, executable, running, suite, verify
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.versions import BuildVersion
@@ -164,6 +164,33 @@ def test_without_smoke_commands_the_check_says_so(settings: ReleaseSettings) -> 
         running.check_smoke_commands(make_subject(settings))
 
 
+def test_an_unknown_option_that_is_a_usage_error_passes(settings: ReleaseSettings) -> None:
+    subject = make_subject(settings, "import sys; sys.exit(2 if '--no-such-option-xyz' in sys.argv else 0)")
+    assert running.check_unknown_option(subject) == "exit code 2"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("", "it is no usage error; it exited with 0"),
+        ("raise KeyError('option')", "its output holds 'Traceback"),
+        ("import sys; print('[PYI-12:ERROR] Failed', file=sys.stderr); sys.exit(1)", "its output holds '[PYI-'"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "it is no usage error; it exited with -9"),
+    ],
+    ids=["ignored", "traceback", "bootloader", "signal"],
+)
+def test_an_unknown_option_that_is_ignored_or_crashes_is_found(settings: ReleaseSettings, code: str, said: str) -> None:
+    with pytest.raises(CheckFailedError) as caught:
+        running.check_unknown_option(make_subject(settings, code))
+    assert caught.value.what.startswith(f"`tiny --no-such-option-xyz`: {said}")
+
+
+def test_a_program_that_takes_any_option_can_be_allowed(settings: ReleaseSettings) -> None:
+    allowed = AllowedFinding(check="unknown option", finding="exit code 0", reason="it hands all to another program")
+    subject = make_subject(dataclasses.replace(settings, allowed_findings=(allowed,)), "")
+    assert running.check_unknown_option(subject) == "exit code 0"
+
+
 def test_start_up_is_a_figure_in_seconds(settings: ReleaseSettings) -> None:
     assert running.check_start_up(make_subject(settings)).endswith(" s")
 
@@ -223,9 +250,9 @@ def is_skipped(_: Subject) -> str:
 
 
 THREE_CHECKS = (
-    Check(name="first", run=fails),
-    Check(name="second", run=is_skipped),
-    Check(name="third", run=lambda _: "3 things"),
+    Check(name="first", needs="archive", run=fails),
+    Check(name="second", needs="archive", run=is_skipped),
+    Check(name="third", needs="archive", run=lambda _: "3 things"),
 )
 
 

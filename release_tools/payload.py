@@ -1,0 +1,128 @@
+"""What a one-file executable holds: files that it unpacks at its start, scripts, and an archive of modules.
+
+Reads executables of every platform on any host. The checks of the verification use it; nothing is written or started.
+"""
+
+import importlib.util
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
+
+from release_tools.errors import ReleaseError
+
+# The kinds of members, as PyInstaller's PyInstaller/archive/readers.py calls them.
+BINARY: Final = "b"
+DATA: Final = "x"
+SYMLINK: Final = "n"
+SCRIPT: Final = "s"
+MODULES: Final = "z"
+UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
+
+_NAMESPACE_PACKAGE: Final = 3
+# So many bytes of the payload are found nowhere else in an executable.
+_RECOGNIZABLE: Final = 4096
+_READ_ERRORS: Final = (ArchiveReadError, OSError, struct.error, zlib.error, EOFError, KeyError, TypeError, ValueError)
+
+
+class PayloadError(ReleaseError):
+    """A file that is no executable made by PyInstaller, or a damaged one."""
+
+    def __init__(self, executable: Path, reason: str) -> None:
+        super().__init__(
+            f"{executable.name} is no one-file executable of PyInstaller: {reason}",
+            "build it again, or download it again and compare its checksum; nothing may be changed in it afterwards",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayloadMember:
+    """One entry. `name` is a path with "/" on every platform; `size` the bytes that it takes in the executable."""
+
+    name: str
+    kind: str
+    size: int
+
+
+class Payload:
+    """A one-file executable, opened for reading.
+
+    Raises `PayloadError`, here and in every method, when it cannot be read.
+    """
+
+    def __init__(self, executable: Path) -> None:
+        self._executable = executable
+        with self._reading():
+            self._archive = CArchiveReader(str(executable))
+            self._entries = {
+                PayloadMember(name=name.replace("\\", "/"), kind=kind, size=size): name
+                for name, (_offset, size, _full_size, _is_compressed, kind) in self._archive.toc.items()
+            }
+
+    @property
+    def members(self) -> tuple[PayloadMember, ...]:
+        """Every entry, in the executable's order."""
+        return tuple(self._entries)
+
+    def read(self, member: PayloadMember) -> bytes:
+        with self._reading():
+            content: bytes = self._archive.extract(self._entries[member])
+            return content
+
+    @cached_property
+    def module_sizes(self) -> dict[str, int]:
+        """The bundled modules by their dotted names, with the bytes that each takes in the executable."""
+        with self._reading():
+            return {name: size for modules in self._modules for name, (_kind, _offset, size) in modules.toc.items()}
+
+    def read_modules(self) -> Iterator[tuple[str, bytes]]:
+        """Every bundled module's name and its code, as `marshal` writes it."""
+        for modules in self._modules:
+            for name, (kind, _offset, _size) in modules.toc.items():
+                if kind != _NAMESPACE_PACKAGE:
+                    with self._reading():
+                        content: bytes = modules.extract(name, raw=True)
+                    yield name, content
+
+    @property
+    def is_of_running_python(self) -> bool:
+        """Whether this interpreter can understand the bundled code."""
+        magic = importlib.util.MAGIC_NUMBER
+        archives = [self.read(member) for member in self.members if member.kind == MODULES]
+        # The module archive is `PYZ\0`, then the magic number of the Python that made it.
+        return bool(archives) and all(content[4 : 4 + len(magic)] == magic for content in archives)
+
+    @property
+    def main_script(self) -> PayloadMember:
+        """The script that is the app; those before it are hooks."""
+        scripts = [member for member in self.members if member.kind == SCRIPT]
+        if not scripts:
+            raise PayloadError(self._executable, "it has no script")
+        return scripts[-1]
+
+    def bootloader(self) -> bytes:
+        """The executable without its payload."""
+        with self._reading():
+            content = self._executable.read_bytes()
+            payload = self._archive.raw_pkg_data()
+            start = content.index(payload[:_RECOGNIZABLE])
+            return content[:start] + content[start + len(payload) :]
+
+    @cached_property
+    def _modules(self) -> list[CArchiveReader]:
+        names = [name for member, name in self._entries.items() if member.kind == MODULES]
+        with self._reading():
+            return [self._archive.open_embedded_archive(name) for name in names]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _READ_ERRORS as error:
+            raise PayloadError(self._executable, str(error) or type(error).__name__) from None

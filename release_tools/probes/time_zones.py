@@ -1,0 +1,17 @@
+"""Loads a time zone without the system's time zone files."""
+
+from typing import Any
+
+
+def answer(zone: str) -> dict[str, Any]:
+    """What is wrong, "" if nothing; `is_bundled` tells whether the program knows about time zones at all."""
+    try:
+        import zoneinfo  # noqa: PLC0415
+    except ImportError:
+        return {"is_bundled": False, "error": ""}
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        zoneinfo.ZoneInfo.no_cache(zone)
+    except (OSError, LookupError, ImportError, ValueError) as error:
+        return {"is_bundled": True, "error": f"{type(error).__name__}: {error}"}
+    return {"is_bundled": True, "error": ""}

@@ -1,0 +1,29 @@
+"""Has worker processes of multiprocessing do a little work, by every start method that the platform has."""
+
+import os
+from typing import Any
+
+GUARD = "RELEASE_TOOLS_WORKERS"
+
+
+def answer(request: dict[str, Any]) -> dict[str, str]:
+    """By start method: what went wrong, "" if nothing. Empty where multiprocessing is not in the bundle."""
+    if GUARD in os.environ:
+        # A worker that did not become one but ran this program from its start; without this it would start more.
+        os._exit(3)
+    os.environ[GUARD] = "1"
+    try:
+        import multiprocessing.pool  # noqa: PLC0415
+    except ImportError:
+        return {}
+    methods = request["methods"] or multiprocessing.get_all_start_methods()
+    return {method: _problem(multiprocessing.get_context(method), request["seconds"]) for method in methods}
+
+
+def _problem(context: Any, seconds: float) -> str:
+    try:
+        with context.Pool(2) as pool:
+            results = pool.map_async(abs, [-1, -2, -3, -4]).get(seconds)
+    except Exception as error:  # noqa: BLE001 - it is the answer
+        return f"{type(error).__name__} {error}".strip()
+    return "" if results == [1, 2, 3, 4] else f"wrong results: {results}"

@@ -1,0 +1,45 @@
+"""The libraries that every system of a platform has, so that no executable needs to bring them."""
+
+import re
+from typing import Final
+
+from release_tools.platforms import OperatingSystem
+
+# glibc's own libraries, which belong to one another and to the kernel: `_unix_excludes` in PyInstaller's
+# depend/dylib.py, which leaves exactly these to the system.
+# zlib besides: PyInstaller's bootloader needs it before it can unpack anything, so every system that starts an
+# executable has it, and `freeze.spec` leaves it to the system. A second copy only hides why a start failed.
+BOOTLOADER_LIBRARY: Final = "libz.so.1"
+_LINUX: Final = (
+    re.escape(BOOTLOADER_LIBRARY),
+    r"ld-linux[-.\w]*\.so\.\d",
+    r"lib(anl|c|dl|m|mvec|pthread|resolv|rt|thread_db|util)\.so\.\d",
+)
+
+# Part of macOS, and most of them only inside its shared cache: Apple's TN2206 and man dyld(1).
+_DARWIN: Final = (r"/usr/lib/.+", r"/System/Library/.+")
+
+# API sets and the C runtime are parts of Windows since version 10 (Microsoft, "Universal CRT deployment" and "Windows
+# API sets"); the others lie in System32 of Windows 10: they are among those that delvewheel never copies (its
+# _dll_list.py). The Visual C++ runtime (vcruntime140.dll, msvcp140.dll) is not among them on purpose.
+_WINDOWS: Final = (
+    r"(api|ext)-ms-win-[-\w]+\.dll",
+    r"(advapi32|authz|avrt|bcrypt|bcryptprimitives|cabinet|cfgmgr32|combase|comctl32|comdlg32|credui|crypt32)\.dll",
+    r"(cryptbase|d3d11|dbghelp|dhcpcsvc|dnsapi|dwmapi|dxgi|fwpuclnt|gdi32|hid|imm32|iphlpapi|kernel32|kernelbase)\.dll",
+    r"(mpr|mscoree|msi|msimg32|mswsock|msvcrt|ncrypt|netapi32|normaliz|ntdll|ole32|oleacc|oleaut32|opengl32)\.dll",
+    r"(pdh|powrprof|propsys|psapi|rpcrt4|rstrtmgr|secur32|setupapi|shell32|shlwapi|sspicli|ucrtbase|urlmon)\.dll",
+    r"(user32|userenv|uxtheme|version|wininet|winhttp|winmm|wintrust|wldap32|ws2_32|wsock32|wtsapi32)\.dll",
+    r"(aclui|activeds|dsound|ktmw32|loadperf|lz32|ntdsapi|odbc32|query|rasapi32|sfc)\.dll",
+    r"winspool\.drv",
+)
+
+_PATTERNS: Final[dict[OperatingSystem, re.Pattern[str]]] = {
+    "linux": re.compile("|".join(_LINUX)),
+    "darwin": re.compile("|".join(_DARWIN)),
+    "windows": re.compile("|".join(_WINDOWS), re.IGNORECASE),
+}
+
+
+def is_system_library(library: str, system: OperatingSystem) -> bool:
+    """Whether a library, as a native file names it, comes with every such system."""
+    return _PATTERNS[system].fullmatch(library) is not None

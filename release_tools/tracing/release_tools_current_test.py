@@ -1,0 +1,17 @@
+# ruff: noqa: INP001
+"""A plugin for pytest: notes which test runs, for children that are started without PYTEST_CURRENT_TEST."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "current"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Write the test's name where a child of this process looks for it."""
+    (FOLDER / str(os.getpid())).write_text(item.nodeid, encoding="utf-8")
+    return (yield)

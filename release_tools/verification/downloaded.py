@@ -1,0 +1,93 @@
+"""The same verification for an archive that comes from elsewhere: a release page, a colleague, an older build.
+
+What it is follows from its file name, which is treated as hostile input like everything inside.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from release_tools.archives import checksum_path, sha256_of, unpack_archive
+from release_tools.errors import ReleaseError, UnknownArchiveError
+from release_tools.platforms import PLATFORMS, Platform
+from release_tools.settings import ReleaseSettings
+from release_tools.verification import verify
+from release_tools.verification.check import CheckResult, Subject
+from release_tools.versions import DEV, BuildVersion
+
+
+def verify_download(
+    settings: ReleaseSettings,
+    archive: Path,
+    *,
+    scratch: Path,
+    suite_python: Path | None,
+    on_check: Callable[[str], None],
+) -> tuple[CheckResult, ...]:
+    """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
+
+    An archive that differs from its checksum is not unpacked. Raises `UnknownArchiveError` when the file's name is
+    none of this project's.
+    """
+    platform, version = parse_archive_name(settings, archive.name)
+    on_check("checksum")
+    checksum = check_checksum(archive)
+    if checksum.is_failed:
+        return (checksum,)
+    shutil.rmtree(scratch, ignore_errors=True)
+    on_check("unpack")
+    try:
+        unpack_archive(archive, scratch / "unpacked")
+    except ReleaseError as error:
+        return (checksum, CheckResult(name="unpack", verdict="failed", figure=error.what, hint=error.hint))
+    subject = Subject(
+        settings=settings,
+        platform=platform,
+        version=version,
+        archive=archive,
+        folder=scratch / "unpacked",
+        scratch=scratch,
+        suite_python=suite_python,
+    )
+    return (checksum, *verify(subject, keep_going=True, on_check=on_check))
+
+
+def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, BuildVersion]:
+    """The platform and version that an archive's name states; the commit of a dev build is not known from it.
+
+    Raises `UnknownArchiveError` for any other name.
+    """
+    for platform in PLATFORMS:
+        pattern = (
+            rf"{re.escape(settings.executable)}-(?P<label>{DEV}|v[0-9][0-9A-Za-z.+-]*)"
+            rf"-{re.escape(platform.name + platform.archive_suffix)}"
+        )
+        match = re.fullmatch(pattern, name)
+        if match:
+            label = match["label"]
+            is_dev = label == DEV
+            project_version = settings.project_version if is_dev else label.removeprefix("v")
+            local_part = None if is_dev else ""
+            return platform, BuildVersion(label=label, project_version=project_version, local_part=local_part)
+    raise UnknownArchiveError(name, settings.executable)
+
+
+def check_checksum(archive: Path) -> CheckResult:
+    """Whether `<archive>.sha256` beside the archive holds one line, as sha256sum writes it, that fits."""
+    path = checksum_path(archive)
+    actual = sha256_of(archive)
+    try:
+        stated = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return _failed_checksum(f"{path.name} is missing or unreadable", "download it from the same place")
+    if stated != f"{actual}  {archive.name}\n":
+        return _failed_checksum(
+            f"{path.name} says {stated.strip()[:100]!r}, the file has {actual}",
+            "do not use this file; download both again, from the release page",
+        )
+    return CheckResult(name="checksum", verdict="passed", figure=actual)
+
+
+def _failed_checksum(figure: str, hint: str) -> CheckResult:
+    return CheckResult(name="checksum", verdict="failed", figure=figure, hint=hint)

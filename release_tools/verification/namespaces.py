@@ -1,0 +1,80 @@
+"""Whether the bundle holds what is found at run time by listing a folder or by a name in a text.
+No analysis sees those.
+
+The checks ask the environment that they run in, which is the one that was frozen.
+"""
+
+from collections.abc import Iterable
+from importlib.metadata import distribution
+from pathlib import PurePosixPath
+from typing import Final
+
+from release_tools.distributions import (
+    metadata_files,
+    module_name,
+    own_files,
+    own_modules,
+    runtime_distributions,
+)
+from release_tools.lockfile import read_lock_file
+from release_tools.namespaces import namespace_modules, without_excluded
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.coverage import BundleContents, read_contents
+
+NAMESPACES: Final = "namespace packages"
+OWN_FILES: Final = "own files"
+SHOWN_MISSES: Final = 10
+
+
+def check_namespace_packages(subject: Subject) -> str:
+    """Every module of the namespace packages of the locked distributions is bundled: plugins are found by listing."""
+    runtime = runtime_distributions(read_lock_file(subject.settings.lock_path))
+    modules = without_excluded(namespace_modules(runtime), subject.settings.exclude_modules)
+    if not modules:
+        raise CheckSkippedError("no locked distribution has a namespace package")
+    bundled = _importable(read_contents(subject.executable))
+    missing = [module for module in modules if module not in bundled and not subject.is_allowed(NAMESPACES, module)]
+    if missing:
+        raise CheckFailedError(
+            f"the binary lacks {len(missing)} of {len(modules)} modules of namespace packages: {_listed(missing)}",
+            "see what the freeze's log says of them; a module that must stay out goes into exclude-modules of "
+            "[tool.release-tools]",
+        )
+    return f"{len(modules)} modules in {', '.join(sorted({module.partition('.')[0] for module in modules}))}"
+
+
+def check_own_files(subject: Subject) -> str:
+    """Every file of the project's own wheel is bundled, and so is the metadata of every distribution that it needs."""
+    settings = subject.settings
+    contents = read_contents(subject.executable)
+    runtime = (*runtime_distributions(read_lock_file(settings.lock_path)), distribution(settings.project_name))
+    modules = without_excluded(own_modules(settings.project_name), settings.exclude_modules)
+    files = [path for path in own_files(settings.project_name) if _is_wanted(path, settings.exclude_modules)]
+    metadata = [f"{folder}/{PurePosixPath(source).name}" for source, folder in metadata_files(runtime)]
+    misses = {
+        *(f"module {module}" for module in modules if module not in contents.modules),
+        *(f"file {path}" for path in (*files, *metadata) if path not in contents.files),
+    }
+    missing = sorted(miss for miss in misses if not subject.is_allowed(OWN_FILES, miss))
+    if missing:
+        raise CheckFailedError(
+            f"the binary lacks {len(missing)} of the project's own modules and files: {_listed(missing)}",
+            "see what the freeze's log says of them; a module that must stay out goes into exclude-modules of "
+            "[tool.release-tools]",
+        )
+    return f"{len(modules)} modules, {len(files)} files, metadata of {len(runtime)} distributions"
+
+
+def _importable(contents: BundleContents) -> set[str]:
+    extensions = (module_name(path) for path in contents.files if not path.endswith(".py"))
+    return {*contents.modules, *(name for name in extensions if name)}
+
+
+def _is_wanted(path: str, excluded: Iterable[str]) -> bool:
+    name = module_name(path)
+    return name is None or bool(without_excluded([name], excluded))
+
+
+def _listed(missing: list[str]) -> str:
+    more = f" and {len(missing) - SHOWN_MISSES} more" if len(missing) > SHOWN_MISSES else ""
+    return ", ".join(missing[:SHOWN_MISSES]) + more

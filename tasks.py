@@ -1,0 +1,39 @@
+"""Tasks for a maintainer, acting on this repository and on finished archives. `invoke --list` shows them.
+
+What needs an environment or runs in a job of its own is a Nox session instead (`nox --list`).
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from release_tools import sessions  # noqa: E402
+from release_tools.errors import ReleaseError  # noqa: E402
+
+
+def told(action: Callable[[], None]) -> None:
+    """Ends the task with exit code 1 and the text of a failure that a person can act on."""
+    try:
+        action()
+    except ReleaseError as error:
+        raise Exit("" if error.is_told else str(error), code=1) from None
+
+
+@task(
+    positional=["path"],
+    iterable=["file"],
+    help={
+        "path": "an archive, or a folder of archives (each with its .sha256 beside it)",
+        "file": "a further archive; may be given again and again",
+    },
+)
+def verify(_: Context, path: str, file: list[str]) -> None:
+    """Check archives: checksum, then their bytes, then by running them where this machine can."""
+    told(lambda: sessions.verify(ROOT, [Path(path), *map(Path, file)]))

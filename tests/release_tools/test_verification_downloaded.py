@@ -1,0 +1,116 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_tools.archives import Member, checksum_path, write_archive, write_checksum
+from release_tools.errors import UnknownArchiveError
+from release_tools.platforms import PLATFORMS, Platform, host_platform
+from release_tools.settings import ReleaseSettings
+from release_tools.verification import CheckResult
+from release_tools.verification.downloaded import parse_archive_name, verify_download
+from release_tools.versions import BuildVersion, archive_name
+
+OTHER = next(row for row in PLATFORMS if row.os != host_platform().os)
+
+
+def make_archive(settings: ReleaseSettings, platform: Platform, label: str = "v1.2.3") -> Path:
+    """An archive of this name whose program is a script that prints its version."""
+    source = settings.root / "source"
+    source.mkdir()
+    members = []
+    for name, mode in (
+        (f"tiny{platform.executable_suffix}", 0o755),
+        ("LICENSE", 0o644),
+        ("THIRD_PARTY_LICENSES", 0o644),
+    ):
+        (source / name).write_text(f"#!{sys.executable}\nprint('tiny 1.2.3')\n", encoding="utf-8")
+        members.append(Member(name=name, path=source / name, mode=mode))
+    version = BuildVersion(label=label, project_version="1.2.3", local_part="")
+    archive = settings.root / archive_name("tiny", version, platform)
+    write_archive(archive, members, 0)
+    write_checksum(archive)
+    return archive
+
+
+def verify(settings: ReleaseSettings, archive: Path) -> dict[str, CheckResult]:
+    results = verify_download(
+        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None
+    )
+    return {result.name: result for result in results}
+
+
+def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(settings: ReleaseSettings) -> None:
+    results = verify(settings, make_archive(settings, OTHER))
+    assert next(iter(results)) == "checksum"
+    assert results["checksum"].verdict == "passed"
+    assert results["archive members"].verdict == "passed"
+    assert results["machine"].is_failed
+
+
+def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
+    result = verify(settings, make_archive(settings, OTHER))["version"]
+    assert (result.verdict, result.figure) == (
+        "skipped",
+        f"this machine is {host_platform().name}, which cannot start it",
+    )
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> None:
+    assert verify(settings, make_archive(settings, host_platform()))["version"].verdict == "passed"
+
+
+@pytest.mark.parametrize("stated", ["0" * 64 + "  {name}\n", "{digest}  other.tar.gz\n", "{digest} {name}\n", ""])
+def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings: ReleaseSettings, stated: str) -> None:
+    archive = make_archive(settings, OTHER)
+    digest = checksum_path(archive).read_text(encoding="ascii").split()[0]
+    checksum_path(archive).write_text(stated.format(name=archive.name, digest=digest), encoding="ascii")
+    results = verify(settings, archive)
+    assert list(results) == ["checksum"]
+    assert results["checksum"].is_failed
+    assert not (settings.root / "scratch").exists()
+
+
+def test_a_missing_checksum_fails(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    checksum_path(archive).unlink()
+    assert "is missing or unreadable" in verify(settings, archive)["checksum"].figure
+
+
+def test_an_archive_that_cannot_be_unpacked_safely_fails(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    archive.write_bytes(b"no archive at all")
+    write_checksum(archive)
+    results = verify(settings, archive)
+    assert list(results) == ["checksum", "unpack"]
+    assert "cannot be read" in results["unpack"].figure
+
+
+def test_the_name_tells_platform_and_version(settings: ReleaseSettings, platform: Platform) -> None:
+    found, version = parse_archive_name(settings, f"tiny-v2.0.0rc1-{platform.name}{platform.archive_suffix}")
+    assert (found, version.label, version.exact) == (platform, "v2.0.0rc1", "2.0.0rc1")
+
+
+def test_any_dev_version_is_accepted_from_a_dev_archive(settings: ReleaseSettings, platform: Platform) -> None:
+    _, version = parse_archive_name(settings, f"tiny-dev-{platform.name}{platform.archive_suffix}")
+    assert version.is_printed_as("1.2.3+dev.g1a2b3c4")
+    assert version.is_printed_as("1.2.3+dev.g1a2b3c4.dirty")
+    assert not version.is_printed_as("1.2.3")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tiny-linux-amd64.tar.gz",
+        "tiny-v1.2.3-linux-amd64.zip",
+        "tiny-v1.2.3-linux-riscv.tar.gz",
+        "other-v1.2.3-linux-amd64.tar.gz",
+        "tiny-v1.2.3;rm -rf-linux-amd64.tar.gz",
+        "tiny-v1.2.3-linux-amd64.tar.gz\n",
+    ],
+)
+def test_any_other_name_is_refused(settings: ReleaseSettings, name: str) -> None:
+    with pytest.raises(UnknownArchiveError, match=r"is not the name of an archive of this project"):
+        parse_archive_name(settings, name)

@@ -1,0 +1,1 @@
+"""The checks that ask the executable's probe twin."""
