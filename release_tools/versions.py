@@ -26,6 +26,11 @@ class BuildVersion:
     def exact(self) -> str:
         return f"{self.project_version}+{self.local_part}" if self.local_part else self.project_version
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the commit of a dev build is known."""
+        return self.local_part is not None
+
     def is_printed_as(self, version: str) -> bool:
         """Whether a program of this version prints `version`."""
         if self.local_part is None:

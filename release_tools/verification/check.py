@@ -46,6 +46,16 @@ class Subject:
         return any(allowed.check == check and allowed.finding == finding for allowed in self.settings.allowed_findings)
 
     @property
+    def version_line(self) -> str:
+        """What `--version` prints."""
+        return f"{self.settings.executable} {self.version.exact if self.version.is_exact else '(any dev version)'}"
+
+    def is_version_line(self, text: str) -> bool:
+        """Whether `text` is what `--version` prints; of a dev build from elsewhere, with any commit."""
+        name, _, version = text.partition(" ")
+        return name == self.settings.executable and self.version.is_printed_as(version)
+
+    @property
     def executable(self) -> Path:
         return self.folder / f"{self.settings.executable}{self.platform.executable_suffix}"
 

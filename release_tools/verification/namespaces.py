@@ -1,5 +1,4 @@
-"""Whether the bundle holds what is found at run time by listing a folder or by a name in a text.
-No analysis sees those.
+"""Whether the bundle holds what no analysis sees: what is found by listing a folder, or by a name in a text.
 
 The checks ask the environment that they run in, which is the one that was frozen.
 """
@@ -9,21 +8,20 @@ from importlib.metadata import distribution
 from pathlib import PurePosixPath
 from typing import Final
 
-from release_tools.distributions import (
-    metadata_files,
-    module_name,
-    own_files,
-    own_modules,
-    runtime_distributions,
-)
+from release_tools.distributions import metadata_files, module_name, own_files, own_modules, runtime_distributions
 from release_tools.lockfile import read_lock_file
 from release_tools.namespaces import namespace_modules, without_excluded
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckSkippedError, Subject
 from release_tools.verification.coverage import BundleContents, read_contents
+from release_tools.verification.findings import refuse
 
 NAMESPACES: Final = "namespace packages"
 OWN_FILES: Final = "own files"
-SHOWN_MISSES: Final = 10
+
+_HINT: Final = (
+    "a module that cannot be compiled is left out without a word, so import it from source first; what must stay out "
+    "goes into exclude-modules of [tool.release-tools]"
+)
 
 
 def check_namespace_packages(subject: Subject) -> str:
@@ -33,13 +31,13 @@ def check_namespace_packages(subject: Subject) -> str:
     if not modules:
         raise CheckSkippedError("no locked distribution has a namespace package")
     bundled = _importable(read_contents(subject.executable))
-    missing = [module for module in modules if module not in bundled and not subject.is_allowed(NAMESPACES, module)]
-    if missing:
-        raise CheckFailedError(
-            f"the binary lacks {len(missing)} of {len(modules)} modules of namespace packages: {_listed(missing)}",
-            "see what the freeze's log says of them; a module that must stay out goes into exclude-modules of "
-            "[tool.release-tools]",
-        )
+    refuse(
+        subject,
+        NAMESPACES,
+        (module for module in modules if module not in bundled),
+        what="modules of namespace packages that the binary lacks",
+        hint=_HINT,
+    )
     return f"{len(modules)} modules in {', '.join(sorted({module.partition('.')[0] for module in modules}))}"
 
 
@@ -51,17 +49,11 @@ def check_own_files(subject: Subject) -> str:
     modules = without_excluded(own_modules(settings.project_name), settings.exclude_modules)
     files = [path for path in own_files(settings.project_name) if _is_wanted(path, settings.exclude_modules)]
     metadata = [f"{folder}/{PurePosixPath(source).name}" for source, folder in metadata_files(runtime)]
-    misses = {
+    missing = {
         *(f"module {module}" for module in modules if module not in contents.modules),
         *(f"file {path}" for path in (*files, *metadata) if path not in contents.files),
     }
-    missing = sorted(miss for miss in misses if not subject.is_allowed(OWN_FILES, miss))
-    if missing:
-        raise CheckFailedError(
-            f"the binary lacks {len(missing)} of the project's own modules and files: {_listed(missing)}",
-            "see what the freeze's log says of them; a module that must stay out goes into exclude-modules of "
-            "[tool.release-tools]",
-        )
+    refuse(subject, OWN_FILES, missing, what="modules and files of the project that the binary lacks", hint=_HINT)
     return f"{len(modules)} modules, {len(files)} files, metadata of {len(runtime)} distributions"
 
 
@@ -73,8 +65,3 @@ def _importable(contents: BundleContents) -> set[str]:
 def _is_wanted(path: str, excluded: Iterable[str]) -> bool:
     name = module_name(path)
     return name is None or bool(without_excluded([name], excluded))
-
-
-def _listed(missing: list[str]) -> str:
-    more = f" and {len(missing) - SHOWN_MISSES} more" if len(missing) > SHOWN_MISSES else ""
-    return ", ".join(missing[:SHOWN_MISSES]) + more

@@ -38,11 +38,10 @@ def temporary_folder_variables(subject: Subject, folder: Path) -> dict[str, str]
 
 def check_version(subject: Subject) -> str:
     """`--version` prints the program's name and the exact version, and nothing else."""
-    expected = f"{subject.settings.executable} {subject.version.exact}"
     finished = start(subject, "--version")
-    if finished.code != 0 or finished.stdout.strip() != expected or finished.stderr:
+    if finished.code != 0 or not subject.is_version_line(finished.stdout.strip()) or finished.stderr:
         raise CheckFailedError(
-            f"--version was to print {expected!r} and exit with 0, but {described(finished)}",
+            f"--version was to print {subject.version_line!r} and exit with 0, but {described(finished)}",
             f"read the version with importlib.metadata.version({subject.settings.project_name!r}); the build puts the "
             "exact one there",
         )

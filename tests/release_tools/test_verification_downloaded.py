@@ -14,7 +14,9 @@ from release_tools.versions import BuildVersion, archive_name
 OTHER = next(row for row in PLATFORMS if row.os != host_platform().os)
 
 
-def make_archive(settings: ReleaseSettings, platform: Platform, label: str = "v1.2.3") -> Path:
+def make_archive(
+    settings: ReleaseSettings, platform: Platform, label: str = "v1.2.3", printed: str = "tiny 1.2.3"
+) -> Path:
     """An archive of this name whose program is a script that prints its version."""
     source = settings.root / "source"
     source.mkdir()
@@ -24,7 +26,7 @@ def make_archive(settings: ReleaseSettings, platform: Platform, label: str = "v1
         ("LICENSE", 0o644),
         ("THIRD_PARTY_LICENSES", 0o644),
     ):
-        (source / name).write_text(f"#!{sys.executable}\nprint('tiny 1.2.3')\n", encoding="utf-8")
+        (source / name).write_text(f"#!{sys.executable}\nprint({printed!r})\n", encoding="utf-8")
         members.append(Member(name=name, path=source / name, mode=mode))
     version = BuildVersion(label=label, project_version="1.2.3", local_part="")
     archive = settings.root / archive_name("tiny", version, platform)
@@ -114,3 +116,15 @@ def test_any_dev_version_is_accepted_from_a_dev_archive(settings: ReleaseSetting
 def test_any_other_name_is_refused(settings: ReleaseSettings, name: str) -> None:
     with pytest.raises(UnknownArchiveError, match=r"is not the name of an archive of this project"):
         parse_archive_name(settings, name)
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [("tiny 1.2.3+dev.g1a2b3c4", "passed"), ("tiny 1.2.3", "failed"), ("dev", "failed")]
+)
+def test_a_dev_archive_may_print_any_commit_but_no_release(
+    settings: ReleaseSettings, printed: str, verdict: str
+) -> None:
+    archive = make_archive(settings, host_platform(), label="dev", printed=printed)
+    assert verify(settings, archive)["version"].verdict == verdict
