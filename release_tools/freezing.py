@@ -29,6 +29,7 @@ from release_tools.lockfile import LockFile
 from release_tools.platforms import Platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 from release_tools.start_up import write_runtime_hooks
+from release_tools.system_libraries import is_system_library
 
 FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
 SPEC: Final = Path(__file__).with_name("freeze.spec")
@@ -120,7 +121,7 @@ def freeze(
     lines = log.read_text(encoding="utf-8").splitlines()
     if code != 0:
         raise FreezeError(_last_lines(lines), log, "the log's end names the module or hook that failed")
-    findings = fatal_findings(lines, settings.allowed_messages)
+    findings = fatal_findings(lines, settings.allowed_messages, platform)
     if findings:
         raise FreezeError(
             findings,
@@ -155,13 +156,22 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
     )
 
 
-def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage]) -> list[str]:
-    """The log's messages that would ship a broken binary, each once, without those that are allowed."""
+def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], platform: Platform) -> list[str]:
+    """The log's messages that would ship a broken binary on this platform, each once, without those allowed."""
     fatal = re.compile("|".join(FATAL_MESSAGES))
-    findings = (line.split(": ", 1)[-1] for line in lines if fatal.search(line))
+    findings = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
     return [
-        finding for finding in dict.fromkeys(findings) if not any(permitted.message in finding for permitted in allowed)
+        finding
+        for finding in findings
+        if not any(permitted.message in finding for permitted in allowed)
+        and not _names_library_of_another_system(finding, platform)
     ]
+
+
+def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
+    """Whether it is about a part of Windows: code for all systems names shell32 and the like, and uses it there."""
+    named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
+    return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
 
 
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:

@@ -18,6 +18,7 @@ from release_tools.verification import (
     import_audit,
     leaks,
     life_cycle,
+    namespaces,
     native_members,
     parity,
     places,
@@ -49,6 +50,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="worker processes", needs="archive", run=workers.check_worker_processes),
     Check(name="leaks", needs="archive", run=leaks.check_leaks),
     Check(name="size by distribution", needs="build", run=sizes.check_sizes),
+    Check(name="own files", needs="build", run=namespaces.check_own_files),
+    Check(name="namespace packages", needs="build", run=namespaces.check_namespace_packages),
     # By starting it.
     Check(name="version", needs="host", run=running.check_version),
     Check(name="smoke commands", needs="host", run=running.check_smoke_commands),

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from release_tools.freezing import fatal_findings, write_launcher
+from release_tools.platforms import find_platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 
+LINUX = find_platform("linux-amd64")
 HARMLESS = "812 INFO: Processing standard module hook 'hook-sqlite3.py'"
 MISSING = '9120 ERROR: Hidden import "tiny_app.plugins.late" not found!'
 
@@ -24,17 +26,25 @@ MISSING = '9120 ERROR: Hidden import "tiny_app.plugins.late" not found!'
     ],
 )
 def test_what_pyinstaller_only_logs_is_found(line: str) -> None:
-    assert fatal_findings([HARMLESS, line, HARMLESS], []) == [line.split(": ", 1)[1]]
+    assert fatal_findings([HARMLESS, line, HARMLESS], [], LINUX) == [line.split(": ", 1)[1]]
 
 
 def test_a_message_that_comes_twice_is_told_once() -> None:
-    assert len(fatal_findings([MISSING, MISSING], [])) == 1
+    assert len(fatal_findings([MISSING, MISSING], [], LINUX)) == 1
+
+
+def test_a_part_of_windows_that_code_names_is_missed_on_windows_only() -> None:
+    line = "100 WARNING: Library shell32 required via ctypes not found"
+    assert fatal_findings([line], [], LINUX) == []
+    assert fatal_findings([line], [], find_platform("windows-amd64")) == [
+        "Library shell32 required via ctypes not found"
+    ]
 
 
 def test_an_allowed_message_is_let_through_and_no_other() -> None:
     allowed = [AllowedMessage(message='Hidden import "tiny_app.plugins.late" not found', reason="an optional plugin")]
     other = '1 ERROR: Hidden import "tiny_app.plugins.early" not found!'
-    assert fatal_findings([MISSING, other], allowed) == ['Hidden import "tiny_app.plugins.early" not found!']
+    assert fatal_findings([MISSING, other], allowed, LINUX) == ['Hidden import "tiny_app.plugins.early" not found!']
 
 
 def test_the_launcher_is_ready_for_worker_processes_before_it_imports_the_app(settings: ReleaseSettings) -> None:

@@ -1,0 +1,1 @@
+"""An app that works, until one thing in it is broken."""

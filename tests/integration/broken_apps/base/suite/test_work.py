@@ -1,0 +1,9 @@
+"""Black-box tests, on the executable that GATE_BINARY names."""
+
+import os
+import subprocess
+
+
+def test_works() -> None:
+    finished = subprocess.run([os.environ["GATE_BINARY"], "work"], capture_output=True, text=True, timeout=60, check=False)
+    assert (finished.returncode, finished.stdout) == (0, "done\n"), finished.stderr

@@ -1,0 +1,1 @@
+hiddenimports = ["gate_app.plugins_of_long_ago"]

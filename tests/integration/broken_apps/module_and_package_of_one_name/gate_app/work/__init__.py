@@ -1,0 +1,1 @@
+"""Hides the module beside it."""

@@ -1,0 +1,3 @@
+"""Merged by hand, late at night."""
+
+<<<<<<< ours

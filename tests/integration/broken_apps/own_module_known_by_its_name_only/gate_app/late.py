@@ -1,0 +1,1 @@
+"""Imported by a name in a file."""

@@ -1,0 +1,1 @@
+"""An app that uses all that is hard to freeze, and works."""

@@ -1,0 +1,17 @@
+"""One command for each feature that frozen apps tend to lose."""
+
+import argparse
+from importlib.metadata import version
+
+from healthy_app import features
+
+
+def main() -> int:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="healthy", description="Uses all that is hard to freeze.")
+    parser.add_argument("--version", action="version", version=f"healthy {version('healthy-app')}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, function in features.COMMANDS.items():
+        commands.add_parser(name, help=function.__doc__).set_defaults(run=function)
+    print(parser.parse_args().run())
+    return 0

@@ -1,0 +1,101 @@
+"""The features: each returns a text that is the same from source and frozen."""
+
+import asyncio
+import importlib
+import importlib.resources
+import inspect
+import multiprocessing
+import os
+import pkgutil
+import ssl
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import entry_points, version
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from healthy_app.workers import square
+
+NAMESPACES: Final = ("healthy_plugins", "zope")
+
+
+def plugins() -> str:
+    """Plugins of two namespace packages, found by listing them."""
+    found = []
+    for name in NAMESPACES:
+        namespace = importlib.import_module(name)
+        found += [
+            importlib.import_module(f"{name}.{module.name}").__name__
+            for module in pkgutil.iter_modules(namespace.__path__)
+        ]
+    return ", ".join(sorted(found))
+
+
+def entry_points_loaded() -> str:
+    """Entry points, with targets that nothing imports."""
+    loaded = {point.name: point.load() for point in entry_points(group="healthy.greetings")}
+    return f"{', '.join(sorted(loaded))}: {loaded['formal']('you')}"
+
+
+def data() -> str:
+    """A data file, read with a library that has an extension module."""
+    text = importlib.resources.files("healthy_app.texts").joinpath("greeting.yaml").read_text(encoding="utf-8")
+    return str(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()["greeting"])
+
+
+def metadata() -> str:
+    """The versions of what it depends on, by names that no analysis sees."""
+    names = ["-".join(["zope", "event"]), "".join(["platform", "dirs"])]
+    return ", ".join(name for name in names if version(name))
+
+
+def workers() -> str:
+    """Worker processes, started anew instead of forked."""
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        return str(pool.map(square, range(5)))
+
+
+def children() -> str:
+    """What a child process sees of the bundle: nothing."""
+    listed = asyncio.run(_environment_of_a_child()).splitlines()
+    seen = [line for line in listed if line.startswith(("_PYI_", "LD_LIBRARY_PATH=")) or "_MEI" in line]
+    if seen:
+        sys.exit(f"a child sees {seen}")
+    return "children see nothing of the bundle"
+
+
+async def _environment_of_a_child() -> str:
+    command = ["cmd", "/c", "set"] if os.name == "nt" else ["/usr/bin/env"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode(errors="replace")
+
+
+def zones() -> str:
+    """A time zone, from the data that the app brings along."""
+    return datetime(2026, 7, 1, 12, tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin")).isoformat()
+
+
+def tls() -> str:
+    """A context for TLS connections that checks certificates."""
+    return ssl.create_default_context().verify_mode.name
+
+
+def described() -> dict[str, str]:
+    """What can be known about the commands by looking at their sources."""
+    return {name: inspect.getsource(function) for name, function in COMMANDS.items()}
+
+
+COMMANDS: Final[dict[str, Callable[[], str]]] = {
+    "plugins": plugins,
+    "entry-points": entry_points_loaded,
+    "data": data,
+    "metadata": metadata,
+    "workers": workers,
+    "children": children,
+    "zones": zones,
+    "tls": tls,
+}

@@ -1,0 +1,25 @@
+"""Black-box tests, on the executable that HEALTHY_BINARY names."""
+
+import os
+import subprocess
+
+import pytest
+
+ANSWERS = {
+    "plugins": "healthy_plugins.blue, healthy_plugins.red, zope.event",
+    "entry-points": "folders, formal: Good day to you ✓",
+    "data": "Hello from a data file",
+    "metadata": "zope-event, platformdirs",
+    "workers": "[0, 1, 4, 9, 16]",
+    "children": "children see nothing of the bundle",
+    "zones": "2026-07-01T14:00:00+02:00",
+    "tls": "CERT_REQUIRED",
+}
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_answers(command: str) -> None:
+    finished = subprocess.run(
+        [os.environ["HEALTHY_BINARY"], command], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (finished.stdout.strip(), finished.returncode) == (ANSWERS[command], 0), finished.stderr

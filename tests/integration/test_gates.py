@@ -1,0 +1,292 @@
+"""A gate must be seen to fail: each folder of `broken_apps/` is an app that is broken in one way, and is refused.
+
+The folder holds what differs from `broken_apps/base`, which works, and a `gate.toml` that says which check refuses the
+app and with what text. Each goes through the pipeline as a Nox session runs it, in environments that the tests share.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lief
+import pytest
+
+from release_tools.environment import ISOLATED, create_environment, install_project
+from release_tools.platforms import host_platform
+from release_tools.sessions import BUILD_GROUPS, SUITE_GROUPS
+from release_tools.settings import ReleaseSettings
+from release_tools.verification import CHECKS
+from release_tools.versions import DEV, resolve_version
+
+REPOSITORY = Path(__file__).parents[2]
+BROKEN_APPS = Path(__file__).with_name("broken_apps")
+HEALTHY_PROJECT = Path(__file__).with_name("healthy_project")
+BASE = BROKEN_APPS / "base"
+HOST = host_platform()
+BUILD_TIMEOUT_SECONDS = 600
+
+# What the healthy app gives every reason to look at, on each platform.
+ALWAYS_PASSED = {
+    "smoke commands",
+    "black-box tests",
+    "source trace",
+    "own files",
+    "namespace packages",
+    "import audit",
+    "parity",
+    "time zones",
+    "child environment",
+    "help texts",
+}
+
+# What refuses an app before there is an archive to check.
+EARLY_STAGES = {"preflight": "error: preflight for ", "freeze": "error: PyInstaller could not freeze the app"}
+
+pytestmark = [pytest.mark.gates, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """`old` becomes `new` in this file of the project; in its copy of the library it takes a prevention away."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What is broken, and what says so.
+
+    `pretended` are versions that the environment claims to have installed. `place` is one of the places in which the
+    program is tried, where it is that place that shows the fault.
+    """
+
+    folder: Path
+    what: str
+    refused_by: str
+    says: tuple[str, ...]
+    settings: str = ""
+    removed: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    pretended: tuple[tuple[str, str], ...] = ()
+    native: str = ""
+    written: tuple[tuple[str, str], ...] = ()
+    place: str = ""
+    has_own_environment: bool = False
+    only_on: tuple[str, ...] = ("linux", "darwin", "windows")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Gate":
+        table: dict[str, Any] = tomllib.loads((folder / "gate.toml").read_text(encoding="utf-8"))
+        return cls(
+            folder=folder,
+            what=table.pop("what"),
+            refused_by=table.pop("refused-by"),
+            says=tuple(table.pop("says")),
+            settings=table.pop("settings", ""),
+            removed=tuple(table.pop("remove", ())),
+            edits=tuple(Edit(**edit) for edit in table.pop("edits", ())),
+            pretended=tuple(table.get("pretend", {}).items()),
+            native=table.pop("native", ""),
+            place=table.pop("place", ""),
+            written=tuple(table.pop("write", {}).items()),
+            has_own_environment=bool(
+                table.pop("own-environment", False) or table.pop("pretend", None) or (folder / "poetry.lock").exists()
+            ),
+            only_on=tuple(table.pop("only-on", cls.only_on)),
+            **table,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the pipeline ended: what refused the app ("" when nothing did), and all that was said."""
+
+    code: int
+    refused_by: str
+    text: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environments:
+    """The Pythons of the environment that is frozen and of the one that runs an app's own tests."""
+
+    build: Path
+    suite: Path
+
+
+GATES = [Gate.load(path.parent) for path in sorted(BROKEN_APPS.glob("*/gate.toml"))]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Environments:
+    """The environments of the base project; each worker of pytest-xdist makes its own, from uv's cache."""
+    root = lay_out(tmp_path_factory.mktemp("shared") / "project", BASE)
+    return make_environments(root)
+
+
+@pytest.fixture
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a project goes: a short path, because the sockets of worker processes go below it."""
+    return tmp_path_factory.mktemp("g") / "p"
+
+
+def lay_out(root: Path, *sources: Path) -> Path:
+    """The project as these folders describe it, the later over the earlier, with the library copied into it."""
+    for source in sources:
+        shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gate.toml", "__pycache__"))
+    shutil.copytree(REPOSITORY / "release_tools", root / "release_tools")
+    return root
+
+
+def make_environments(root: Path) -> Environments:
+    settings = ReleaseSettings.load(root)
+    folder = root / "environments"
+    return Environments(
+        build=create_environment(settings, folder / "build", BUILD_GROUPS, is_kept=False),
+        suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
+    )
+
+
+def break_project(gate: Gate, root: Path) -> None:
+    """Everything about a gate that is not a file of its folder."""
+    for name in gate.removed:
+        (root / name).unlink()
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text(encoding="utf-8") + gate.settings, encoding="utf-8")
+    for edit in gate.edits:
+        path = root / edit.file
+        text = path.read_text(encoding="utf-8")
+        assert edit.old in text, f"{edit.file} has changed; adapt the edit in {gate.folder.name}/gate.toml"
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    for name, text in gate.written:
+        # What must not stand in a repository, and what is not known before.
+        filled = text.format(root=root.resolve(), filler="1a2B3c4D5e" * 4)
+        (root / name).write_text(filled, encoding="utf-8")
+    if gate.native:
+        write_native_module(root / "gate_app", gate.native)
+
+
+def write_native_module(folder: Path, fault: str) -> None:
+    """An extension module of the running Python, with one fault put into it."""
+    library = Path(sysconfig.get_path("stdlib"), "lib-dynload")
+    source = min(library.glob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"), key=lambda path: path.stat().st_size)
+    module = lief.ELF.parse(str(source))
+    assert module is not None
+    match fault:
+        case "executable stack":
+            stack = next(segment for segment in module.segments if segment.type == lief.ELF.Segment.TYPE.GNU_STACK)
+            stack.add(lief.ELF.Segment.FLAGS.X)
+        case "run path":
+            module.add(lief.ELF.DynamicEntryRunPath("/home/builder/lib"))
+        case "missing library":
+            module.add_library("libnowhere.so.7")
+        case "packed by UPX":
+            pass
+        case _:
+            pytest.fail(f"no fault is called {fault!r}")
+    written = folder / source.name
+    module.write(str(written))
+    if fault == "packed by UPX":
+        # Where UPX puts its mark, at the end.
+        written.write_bytes(written.read_bytes() + b"UPX!" * 4)
+
+
+def pretend_version(python: Path, name: str, version: str) -> None:
+    """Let the environment claim another version of a distribution. The file may be a link into a cache: replace it."""
+    (metadata,) = python.parents[1].rglob(f"site-packages/{name.replace('-', '_')}-*.dist-info/METADATA")
+    lines = metadata.read_text(encoding="utf-8").splitlines(keepends=True)
+    metadata.unlink()
+    changed = (f"Version: {version}\n" if line.startswith("Version: ") else line for line in lines)
+    metadata.write_text("".join(changed), encoding="utf-8")
+
+
+def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
+    """Install the project and hand over to the pipeline, as the session `build` does in an environment it has made."""
+    settings = ReleaseSettings.load(root)
+    install_project(settings, environments.build, resolve_version(DEV, settings.project_version, None), root / "wheel")
+    command = [str(environments.build), "-m", "release_tools", "build", "--platform", HOST.name, "--version", DEV]
+    environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
+    finished = subprocess.run(
+        [*command, "--suite-python", str(environments.suite), *options],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+        timeout=BUILD_TIMEOUT_SECONDS,
+    )
+    path = settings.build_folder(HOST.name) / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"checks": []}
+    failed = [check for check in record["checks"] if check["verdict"] == "failed"]
+    early = [stage for stage, mark in EARLY_STAGES.items() if mark in finished.stdout]
+    return Outcome(
+        code=finished.returncode,
+        refused_by=", ".join([*early, *(check["name"] for check in failed)]),
+        text=finished.stdout + "".join(f"{check['figure']}\nhint: {check['hint']}\n" for check in failed),
+        record=record,
+    )
+
+
+def reason_not_tried(outcome: Outcome, place: str) -> str:
+    """Why this machine cannot arrange the place, as the check says it, or "" where it could."""
+    figures = [check["figure"] for check in outcome.record["checks"] if check["verdict"] == "passed"]
+    found = re.search(rf"{re.escape(place)} \(([^)]*)\)", "\n".join(figures)) if place else None
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.folder.name)
+def test_a_broken_app_is_refused_by_the_check_that_is_there_for_it(
+    gate: Gate, shared: Environments, root: Path
+) -> None:
+    if HOST.os not in gate.only_on:
+        pytest.skip(f"{gate.what}: made for {', '.join(gate.only_on)} only")
+    lay_out(root, BASE, gate.folder)
+    environments = make_environments(root) if gate.has_own_environment else shared
+    break_project(gate, root)
+    for name, version in gate.pretended:
+        pretend_version(environments.build, name, version)
+    outcome = run_build(root, environments)
+    reason = reason_not_tried(outcome, gate.place)
+    if reason:
+        pytest.skip(f"{gate.place}: {reason}")
+    assert (outcome.code, outcome.refused_by) == (1, gate.refused_by), outcome.text
+    for text in gate.says:
+        assert text in outcome.text
+    assert "hint: " in outcome.text
+    assert 'Traceback (most recent call last):\n  File "<frozen runpy>' not in outcome.text
+    assert not (root / "dist").exists()
+
+
+def test_the_app_that_all_of_them_differ_from_passes(shared: Environments, root: Path) -> None:
+    lay_out(root, BASE)
+    outcome = run_build(root, shared, "--keep-going")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    assert outcome.record["verdict"] == "verified"
+
+
+def test_an_app_that_uses_all_that_is_hard_to_freeze_passes_without_a_finding(root: Path) -> None:
+    lay_out(root, HEALTHY_PROJECT)
+    outcome = run_build(root, make_environments(root), "--keep-going")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
+    assert passed >= ALWAYS_PASSED
+
+
+def test_every_gate_names_a_check_that_there_is() -> None:
+    names = {check.name for check in CHECKS} | set(EARLY_STAGES)
+    assert [gate.folder.name for gate in GATES if gate.refused_by not in names] == []
+
+
+def test_there_are_at_least_twenty_classes_of_failure() -> None:
+    assert len(GATES) >= 20
