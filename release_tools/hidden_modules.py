@@ -43,10 +43,11 @@ def entry_point_modules(distributions: Sequence[Distribution], own: str) -> set[
         point.module
         for installed in distributions
         for point in installed.entry_points
-        if not _is_foreign(point.group)
+        if not is_foreign_group(point.group)
         and (point.module in installed_modules or normalized_name(installed.name) == own)
     }
 
 
-def _is_foreign(group: str) -> bool:
+def is_foreign_group(group: str) -> bool:
+    """Whether an entry point group is looked up by installers, build tools and test runners, never by the app."""
     return group in _FOREIGN_GROUPS or group.startswith(_FOREIGN_GROUP_PREFIXES)

@@ -18,6 +18,7 @@ from release_tools.lockfile import is_stale, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
+from release_tools.shadowing import shadowing_problems
 from release_tools.stages import done_line, stage_line
 from release_tools.versions import DEV, find_version_problem, resolve_version
 
@@ -128,7 +129,7 @@ def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None =
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
     """Everything that is wrong with what was asked for and can be seen without an environment."""
-    problems = _host_problems(platform) + _lock_problems(settings)
+    problems = _host_problems(platform) + _lock_problems(settings) + shadowing_problems(settings.root)
     try:
         version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:

@@ -16,6 +16,7 @@ from typing import Final
 from PyInstaller.archive.readers import CArchiveReader
 
 from release_tools.distributions import runtime_distributions
+from release_tools.hidden_modules import is_foreign_group
 from release_tools.lockfile import read_lock_file
 from release_tools.settings import ReleaseSettings
 
@@ -23,8 +24,6 @@ from release_tools.settings import ReleaseSettings
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")
 
 # Looked up by installers, build tools and test runners, never by the app itself.
-_FOREIGN_GROUPS: Final = ("console_scripts", "gui_scripts", "pytest11", "pyinstaller40", "cffi_modules")
-_FOREIGN_GROUP_PREFIXES: Final = ("distutils.", "egg_info.", "hypothesis", "setuptools.", "mypy.")
 
 _PYZ: Final = "z"
 _EXTENSION: Final = "b"
@@ -206,7 +205,7 @@ def _is_in_package(path: PurePosixPath, paths: Mapping[PurePosixPath, str]) -> b
 def _entry_points(distributions: tuple[Distribution, ...]) -> Iterator[tuple[str, str, str]]:
     for found in distributions:
         for point in found.entry_points:
-            if point.group not in _FOREIGN_GROUPS and not point.group.startswith(_FOREIGN_GROUP_PREFIXES):
+            if not is_foreign_group(point.group):
                 yield point.group, point.name, point.value
 
 

@@ -65,6 +65,13 @@ def test_a_missing_lock_is_refused(project: Path) -> None:
     assert "poetry.lock: there is no such file" in request_error(project, host_platform().name)
 
 
+def test_a_module_beside_the_project_that_hides_the_standard_library_is_refused(locked_project: Path) -> None:
+    (locked_project / "platform").mkdir()
+    (locked_project / "platform" / "__init__.py").touch()
+    message = request_error(locked_project, host_platform().name)
+    assert "platform in the project's folder has the name of the standard library's 'platform'" in message
+
+
 def test_everything_that_is_wrong_with_a_request_is_listed_at_once(project: Path) -> None:
     message = request_error(project, OTHER.name, "--version", "v9")
     assert message.startswith(f"error: cannot build {OTHER.name}: 3 problems")
