@@ -11,11 +11,14 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from release_tools.errors import LockFileError
 
 SUPPORTED_LOCK_VERSION = "2.1"
+
+# What an environment for builds holds, exactly.
+BUILD_GROUPS: Final = ("main", "build")
 
 
 @dataclass(frozen=True, kw_only=True)

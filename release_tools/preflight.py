@@ -10,7 +10,7 @@ from packaging.version import Version
 from release_tools.collisions import collision_problems, read_contents
 from release_tools.distributions import installed_version, locked_here
 from release_tools.errors import PreflightError, Problem
-from release_tools.lockfile import LockFile, normalized_name
+from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
 from release_tools.own_code import own_code_problems
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
@@ -18,8 +18,6 @@ from release_tools.settings import ReleaseSettings
 # Older ones have a security hole in the bootloader (GHSA-9fxf-4qw3-ghmr) or refuse to start from a shell that a frozen
 # program started (pyinstaller issue 9512).
 PYINSTALLER_FLOOR: Final = "6.22.3"
-
-BUILD_GROUPS: Final = ("main", "build")
 
 # The name under which `allowed-findings` lets through what is found in the installed files.
 CHECK_NAME: Final = "preflight"

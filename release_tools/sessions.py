@@ -14,7 +14,7 @@ from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, capture, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
-from release_tools.lockfile import is_stale, read_lock_file
+from release_tools.lockfile import BUILD_GROUPS, is_stale, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
@@ -22,7 +22,6 @@ from release_tools.shadowing import shadowing_problems
 from release_tools.stages import done_line, stage_line
 from release_tools.versions import DEV, find_version_problem, resolve_version
 
-BUILD_GROUPS: Final = ("main", "build")
 SUITE_GROUPS: Final = ("main", "test")
 
 

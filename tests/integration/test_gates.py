@@ -19,8 +19,9 @@ import lief
 import pytest
 
 from release_tools.environment import ISOLATED, create_environment, install_project
+from release_tools.lockfile import BUILD_GROUPS
 from release_tools.platforms import host_platform
-from release_tools.sessions import BUILD_GROUPS, SUITE_GROUPS
+from release_tools.sessions import SUITE_GROUPS
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CHECKS
 from release_tools.versions import DEV, resolve_version
