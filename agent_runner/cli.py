@@ -22,6 +22,7 @@ from agent_runner.errors import (
     UsageError,
 )
 from agent_runner.frozen import ECHO_COMMAND
+from agent_runner.garbage import collection_paused
 from agent_runner.libraries import silence_libraries
 from agent_runner.output import Detail, Reporter, flush_stdout, prepare_streams, write_stderr
 
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parse(arguments)
         reporter = Reporter(as_json=getattr(options, "json", False), detail=_detail(options))
         silence_libraries(verbose=reporter.is_verbose, warn=reporter.warn)
-        return _dispatch(options, reporter)
+        with collection_paused():
+            return _dispatch(options, reporter)
     except RunnerError as error:
         reporter.failed(error)
         return error.exit_code

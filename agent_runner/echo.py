@@ -6,6 +6,7 @@ So `doctor` proves both halves of MCP over stdio, and that the program can start
 import os
 
 from agent_runner.errors import EXIT_ANSWERED
+from agent_runner.garbage import resume_collection
 
 
 def serve_echo() -> int:
@@ -24,5 +25,6 @@ def serve_echo() -> int:
         """Return the environment variables of this process."""
         return dict(os.environ)
 
+    resume_collection()
     server.run("stdio")
     return EXIT_ANSWERED

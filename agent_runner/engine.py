@@ -15,6 +15,7 @@ from agent_runner.agentfile import AgentFile, Limits, did_you_mean
 from agent_runner.answerschema import Schema, check_schema, find_mismatch
 from agent_runner.environment import missing_references, require_variables
 from agent_runner.errors import AgentFileError, LimitReachedError, RunnerError, TimeLimitReachedError, UsageError
+from agent_runner.garbage import resume_collection
 from agent_runner.libraries import import_pydantic_ai
 from agent_runner.mcpservers import Server, build_servers
 from agent_runner.output import Reporter, RunRecord, counted
@@ -169,6 +170,7 @@ async def _run(
         for server in servers:
             await server.start(stack)
         is_text = settings.output_schema is None
+        resume_collection()
         result = await agent.run(
             request.prompt,
             usage=record.usage,
