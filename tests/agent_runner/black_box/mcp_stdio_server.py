@@ -3,45 +3,31 @@
 With LIFELINE=host:port in its environment it holds a connection open there for as long as it lives.
 """
 
+import json
 import os
 import socket
 import sys
 from pathlib import Path
 
-from mcp.server.mcpserver import MCPServer
-
-server = MCPServer("for-tests", log_level="CRITICAL")
+from mcp_answers import Tool, answer_message  # type: ignore[import-not-found]  # beside this program
 
 
-@server.tool()
-def echo(text: str) -> str:
-    """Return the text."""
-    return f"echo of {text}"
-
-
-@server.tool()
-def environment() -> str:
-    """Return the names of the environment variables."""
-    return " ".join(sorted(os.environ))
-
-
-@server.tool()
-def working_folder() -> str:
-    """Return the working folder."""
-    return str(Path.cwd())
-
-
-@server.tool()
-def fail() -> str:
-    """Fail."""
+def _fail() -> str:
     raise ValueError("this tool never works")
 
 
-@server.tool()
-def crash() -> str:
-    """End the server in the middle of a call."""
+def _crash() -> str:
     print("out of cheese", file=sys.stderr, flush=True)
     os._exit(7)
+
+
+TOOLS = (
+    Tool(name="echo", description="Return the text.", function=lambda text: f"echo of {text}", arguments=("text",)),
+    Tool(name="environment", description="Return the variables' names.", function=lambda: " ".join(sorted(os.environ))),
+    Tool(name="working_folder", description="Return the working folder.", function=lambda: str(Path.cwd())),
+    Tool(name="fail", description="Fail.", function=_fail),
+    Tool(name="crash", description="End the server in the middle of a call.", function=_crash),
+)
 
 
 if __name__ == "__main__":
@@ -51,4 +37,8 @@ if __name__ == "__main__":
         # Kept in a name for as long as the process lives.
         connection = socket.create_connection((host, int(port)))
     print("server is starting", file=sys.stderr, flush=True)
-    server.run()
+    for line in sys.stdin.buffer:
+        answer = answer_message(json.loads(line), TOOLS)
+        if answer is not None:
+            sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+            sys.stdout.buffer.flush()

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from .mcp_over_http import answer_mcp
+from .mcp_answers import answer_message
+from .mcp_over_http import TOOLS
 
 WAIT_SECONDS = 30
 
@@ -140,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if self.path == "/mcp":
             self.server.model_server.requests.append(request)
-            answer = answer_mcp(body)
+            answer = answer_message(body, TOOLS)
             self._send(202 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
             return
         reply = self.server.model_server.next_reply(request)

@@ -110,7 +110,7 @@ def test_an_mcp_server_that_dies_in_a_call_ends_the_run_with_its_last_words(
         "hint: check mcpServers.helper, and try the server by itself",
     ]
     # The tool that only failed was told to the model, which went on.
-    assert model_server.requests[1].texts("tool") == ['{"error":"Error executing tool fail"}']
+    assert model_server.requests[1].texts("tool") == ['{"error":"this tool never works"}']
 
 
 def test_an_mcp_server_that_hangs_up_in_a_call_ends_the_run(program: Program, model_server: ModelServer) -> None:

@@ -1,0 +1,57 @@
+"""The least that an MCP server has to answer: its tools, and calls of them. Needs the standard library alone.
+
+A real server takes a second to load its library; the tests start one often.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_METHOD_NOT_FOUND = -32601
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A tool: its function gets the arguments of the call; a `ValueError` is told to the model."""
+
+    name: str
+    description: str
+    function: Callable[..., str]
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def description_for_models(self) -> dict[str, object]:
+        """What `tools/list` says of it."""
+        properties = {argument: {"type": "string"} for argument in self.arguments}
+        schema = {"type": "object", "properties": properties, "required": list(self.arguments)}
+        return {"name": self.name, "description": self.description, "inputSchema": schema}
+
+
+def answer_message(message: Mapping[str, Any], tools: tuple[Tool, ...]) -> dict[str, object] | None:  # Any: JSON
+    """Return the answer to a request, None for a notification. What a tool raises but `ValueError` is passed on."""
+    if "id" not in message:
+        return None
+    answer: dict[str, object] = {"jsonrpc": "2.0", "id": message["id"]}
+    match message["method"]:
+        case "initialize":
+            version = message["params"]["protocolVersion"]
+            server = {"name": "for-tests", "version": "1"}
+            answer["result"] = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server}
+        case "tools/list":
+            answer["result"] = {"tools": [tool.description_for_models for tool in tools]}
+        case "tools/call":
+            answer["result"] = _call(message["params"], tools)
+        case "ping":
+            answer["result"] = {}
+        case method:
+            answer["error"] = {"code": _METHOD_NOT_FOUND, "message": f"no method {method}"}
+    return answer
+
+
+def _call(params: Mapping[str, Any], tools: tuple[Tool, ...]) -> dict[str, object]:
+    tool = next(tool for tool in tools if tool.name == params["name"])
+    try:
+        text, is_error = tool.function(**params.get("arguments") or {}), False
+    except ValueError as error:
+        text, is_error = str(error), True
+    return {"content": [{"type": "text", "text": text}], "isError": is_error}
