@@ -17,6 +17,9 @@ from release_tools.errors import CommandFailedError, MissingToolError, ToldError
 
 # The constant exists on Windows alone; elsewhere `start_new_session` does the same.
 _NEW_PROCESS_GROUP: Final = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+_LOWER_PRIORITY: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+# What `nice` adds by default.
+_NICENESS: Final = 10
 
 # A change-set over the caller's environment; None takes a variable away.
 EnvironmentChanges = Mapping[str, str | None]
@@ -41,6 +44,7 @@ class RunningProgram:
     """A program that was started and not waited for. It and all that it started are ended when its time is up."""
 
     def __init__(self, process: "subprocess.Popen[str]", timeout_seconds: float) -> None:
+        self.timeout_seconds = timeout_seconds
         self._process = process
         self._clock = threading.Timer(timeout_seconds, self._end)
         self._clock.daemon = True
@@ -108,7 +112,9 @@ def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], t
     Raises `CommandFailedError` when the time is up; the program and all that it started are ended then.
     """
     started = time.monotonic()
-    with _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.PIPE) as process:
+    with _process_group(
+        _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -129,7 +135,38 @@ def started(
 
     What is left of it and of all that it started is ended when the block is left.
     """
-    with _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.STDOUT) as process:
+    with _process_group(
+        _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        program = RunningProgram(process, timeout_seconds)
+        try:
+            yield program
+        finally:
+            program.stop_clock()
+            _end_process_group(process)
+
+
+@contextmanager
+def started_in_background(
+    args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float, log: Path
+) -> Iterator[RunningProgram]:
+    """A program that runs beside other work and leaves the processors to that. All that it prints goes to `log`.
+
+    What is left of it and of all that it started is ended when the block is left.
+    """
+    with (
+        log.open("w", encoding="utf-8") as file,
+        _process_group(
+            _located(args, environment),
+            cwd,
+            environment,
+            stdout=file.fileno(),
+            stderr=subprocess.STDOUT,
+            flags=_LOWER_PRIORITY,
+        ) as process,
+    ):
+        if sys.platform != "win32":
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
         program = RunningProgram(process, timeout_seconds)
         try:
             yield program
@@ -145,7 +182,9 @@ def run_logged(
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
-        _process_group(_located(args, environment), cwd, environment, subprocess.PIPE, subprocess.STDOUT) as process,
+        _process_group(
+            _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
     ):
         for line in process.stdout or ():
             file.write(line)
@@ -155,7 +194,7 @@ def run_logged(
 
 @contextmanager
 def _process_group(
-    args: Sequence[str], cwd: Path, environment: Mapping[str, str], stdout: int, stderr: int
+    args: Sequence[str], cwd: Path, environment: Mapping[str, str], *, stdout: int, stderr: int, flags: int = 0
 ) -> Iterator["subprocess.Popen[str]"]:
     """A child in a process group of its own, which is ended with everything in it when this process is interrupted."""
     with subprocess.Popen(
@@ -168,7 +207,7 @@ def _process_group(
         encoding="utf-8",
         errors="backslashreplace",
         start_new_session=True,
-        creationflags=_NEW_PROCESS_GROUP,
+        creationflags=_NEW_PROCESS_GROUP | flags,
     ) as process:
         try:
             yield process

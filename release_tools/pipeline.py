@@ -6,7 +6,7 @@ Stage 1, the environment itself, was made by `sessions.build`.
 import platform as running_platform
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,7 @@ from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CheckResult, Subject, verify
 from release_tools.verification.sizes import measure_sizes
+from release_tools.verification.source_trace import begun_trace
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 # 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
@@ -56,6 +57,11 @@ class Build:
     @property
     def folder(self) -> Path:
         return self.settings.build_folder(self.platform.name)
+
+    @property
+    def staged_archive(self) -> Path:
+        """Where the archive is while nothing is proved of it."""
+        return self.folder / "package" / archive_name(self.settings.executable, self.version, self.platform)
 
     @property
     def record_path(self) -> Path:
@@ -91,12 +97,15 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
     """
     with progress.stage("preflight"):
         check_preflight(build.settings, build.lock, build.platform)
-    with progress.stage("freeze"):
-        frozen = _freeze(build, progress)
-    with progress.stage("package"):
-        staged = _package(build, frozen.executable)
-    with progress.stage("verify"):
-        results = _verify(build, staged, frozen.probe, progress, keep_going=keep_going)
+    with begun_trace(_subject(build)) as tracing:
+        with progress.stage("freeze"):
+            frozen = _freeze(build, progress)
+        with progress.stage("package"):
+            staged = _package(build, frozen.executable)
+        with progress.stage("verify"):
+            subject = replace(tracing, probe=frozen.probe)
+            unpack_archive(staged, subject.folder)
+            results = verify(subject, keep_going=keep_going, on_check=progress.step)
     failed = [result for result in results if result.is_failed]
     placed = staged
     if not failed:
@@ -124,7 +133,7 @@ def _freeze(build: Build, progress: Progress) -> Frozen:
 
 
 def _package(build: Build, executable: Path) -> Path:
-    folder = build.folder / "package"
+    folder = build.staged_archive.parent
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     licenses = folder / "THIRD_PARTY_LICENSES"
@@ -137,7 +146,7 @@ def _package(build: Build, executable: Path) -> Path:
         encoding="utf-8",
         newline="\n",
     )
-    archive = folder / archive_name(build.settings.executable, build.version, build.platform)
+    archive = build.staged_archive
     members = (
         Member(name=executable.name, path=executable, mode=EXECUTABLE_MODE),
         Member(name="LICENSE", path=build.settings.root / "LICENSE", mode=FILE_MODE),
@@ -147,25 +156,22 @@ def _package(build: Build, executable: Path) -> Path:
     return archive
 
 
-def _verify(
-    build: Build, archive: Path, probe: Path, progress: Progress, *, keep_going: bool
-) -> tuple[CheckResult, ...]:
+def _subject(build: Build) -> Subject:
+    """What will be verified, in an empty folder; the archive and the twin are not there yet."""
     scratch = build.folder / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
-    unpack_archive(archive, scratch / "unpacked")
-    subject = Subject(
+    scratch.mkdir(parents=True)
+    return Subject(
         settings=build.settings,
         platform=build.platform,
         version=build.version,
-        archive=archive,
+        archive=build.staged_archive,
         folder=scratch / "unpacked",
         scratch=scratch,
         suite_python=build.suite_python,
-        probe=probe,
         source_python=Path(sys.executable),
         previous_record=build.record_path if build.record_path.is_file() else None,
     )
-    return verify(subject, keep_going=keep_going, on_check=progress.step)
 
 
 def _place(build: Build, staged: Path) -> Path:

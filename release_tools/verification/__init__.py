@@ -1,11 +1,15 @@
 """Stage 5: prove that what was packaged works.
 
 Every check looks at the archive, unpacked into an empty folder; never at the file that the freeze left behind.
-`CHECKS` is the whole verification, in order.
+`CHECKS` is the whole verification, in order; neighbours that leave each other alone run side by side.
 """
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from threading import Event
 from typing import Final
 
 from release_tools.platforms import host_platform
@@ -56,7 +60,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="version", needs="host", run=running.check_version),
     Check(name="smoke commands", needs="host", run=running.check_smoke_commands),
     Check(name="unknown option", needs="host", run=running.check_unknown_option),
-    Check(name="start-up", needs="host", run=running.check_start_up),
+    Check(name="start-up", needs="host", run=running.check_start_up, is_alone=True),
     Check(name="unusual places", needs="host", run=places.check_places),
     Check(name="help texts", needs="build", run=help_texts.check_help_texts),
     # By asking its twin, which runs our scripts inside the same bundle.
@@ -71,25 +75,48 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="exit codes", needs="build", run=life_cycle.check_exit_codes),
     Check(name="signals", needs="build", run=life_cycle.check_signals),
     Check(name="orphans", needs="build", run=life_cycle.check_orphans),
-    # By the project's own tests.
-    Check(name="black-box tests", needs="host", run=suite.check_suite),
-    Check(name="source trace", needs="build", run=source_trace.check_source_trace),
+    # By the project's own tests, which use all processors themselves; the trace was begun before the freeze.
+    Check(name="source trace", needs="build", run=source_trace.check_source_trace, is_alone=True),
+    Check(name="black-box tests", needs="host", run=suite.check_suite, is_alone=True),
     # Last: it looks at what all the starts before it left behind.
-    Check(name="temporary files", needs="host", run=running.check_temporary_files),
+    Check(name="temporary files", needs="host", run=running.check_temporary_files, is_alone=True),
 )
 
 
 def verify(
     subject: Subject, *, keep_going: bool, on_check: Callable[[str], None], checks: tuple[Check, ...] = CHECKS
 ) -> tuple[CheckResult, ...]:
-    """Run the checks in order, up to the first that fails unless `keep_going`. Announces each by its name."""
-    results = []
-    for check in checks:
+    """Run the checks; the results are in their order, up to the first that failed unless `keep_going`.
+
+    Announces each by its name when it starts.
+    """
+    results: list[CheckResult] = []
+    is_over = Event()
+
+    def run(check: Check) -> CheckResult | None:
+        if is_over.is_set():
+            return None
         on_check(check.name)
-        results.append(_run(check, subject))
-        if results[-1].is_failed and not keep_going:
-            break
-    return tuple(results)
+        result = _run(check, subject)
+        if result.is_failed and not keep_going:
+            is_over.set()
+        return result
+
+    for is_alone, group in groupby(checks, key=lambda check: check.is_alone):
+        if is_alone:
+            # In this thread, where an interrupt ends what it has started.
+            results += filter(None, map(run, group))
+        else:
+            with ThreadPoolExecutor(os.process_cpu_count()) as pool:
+                results += filter(None, pool.map(run, group))
+    return tuple(results if keep_going else _up_to_first_failure(results))
+
+
+def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    for result in results:
+        yield result
+        if result.is_failed:
+            return
 
 
 def _run(check: Check, subject: Subject) -> CheckResult:

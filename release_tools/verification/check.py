@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from release_tools.errors import ReleaseError
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
+
+if TYPE_CHECKING:
+    from release_tools.verification.suite import BegunSuite
 
 Verdict = Literal["passed", "failed", "skipped"]
 
@@ -27,7 +30,7 @@ class Subject:
     """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write.
 
     A build also has its `probe` (the executable's twin, which runs scripts) and `source_python`, the Python of the
-    environment that was frozen; a downloaded archive has neither.
+    environment that was frozen, and `tracing`, its tests on the source, begun already; a downloaded archive has none.
     """
 
     settings: ReleaseSettings
@@ -40,6 +43,7 @@ class Subject:
     probe: Path | None = None
     source_python: Path | None = None
     previous_record: Path | None = None
+    tracing: "BegunSuite | None" = None
 
     def is_allowed(self, check: str, finding: str) -> bool:
         """Whether the project's settings call this finding of this check harmless."""
@@ -71,11 +75,15 @@ Need = Literal["archive", "host", "build"]
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`."""
+    """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
+
+    While one that `is_alone` runs, no other does.
+    """
 
     name: str
     needs: Need
     run: Callable[[Subject], str]
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

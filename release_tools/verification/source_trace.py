@@ -11,7 +11,8 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from release_tools.platforms import Platform
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.coverage import find_misses, read_contents, runtime_files
 from release_tools.verification.findings import listed
-from release_tools.verification.suite import require_success, run_suite
+from release_tools.verification.suite import BegunSuite, begun_suite, require_success
 from release_tools.verification.traces import Kind, Trace, gather_trace, read_trace, write_trace
 
 CHECK_NAME: Final = "source trace"
@@ -54,14 +55,32 @@ class SourceEnvironment:
         return self.python.parent / f"{name}{platform.executable_suffix}"
 
 
+@contextmanager
+def begun_trace(subject: Subject) -> Iterator[Subject]:
+    """The subject with its traced tests running beside other work, if they can be and have to.
+
+    The freeze keeps one processor busy; what the tests use of the others costs the build no time. What goes wrong here
+    is for the check to say, which tries again.
+    """
+    with ExitStack() as stack:
+        try:
+            source = read_source_environment(subject)
+            if read_trace(_stored_trace(subject)) is None:
+                subject = replace(subject, tracing=stack.enter_context(_begun(subject, source)))
+        except (CheckFailedError, CheckSkippedError):
+            pass
+        yield subject
+
+
 def check_source_trace(subject: Subject) -> str:
     """The bundle holds every module, data file, library and metadata that the app's tests used from source."""
     source = read_source_environment(subject)
-    stored = subject.settings.build_folder(subject.platform.name) / "trace-cache" / f"{digest_of_inputs(subject)}.json"
+    stored = _stored_trace(subject)
     trace = read_trace(stored)
     origin = " (from the last run)" if trace else ""
     if trace is None:
-        trace = trace_suite(subject, source)
+        with _begun(subject, source) as run:
+            trace = finish_trace(subject, source, run)
         shutil.rmtree(stored.parent, ignore_errors=True)
         # What fails today may pass tomorrow, and then use more.
         if not trace.failed:
@@ -93,30 +112,35 @@ def read_source_environment(subject: Subject) -> SourceEnvironment:
     return SourceEnvironment(python=python, prefix=prefix, packages=(purelib, platlib), python_library=library)
 
 
-def trace_suite(subject: Subject, source: SourceEnvironment) -> Trace:
-    """Run the suite from source under the tracer. Tests that fail are told in the figure: some suit the binary alone.
+@contextmanager
+def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
+    """The suite on the source, under the tracer; the one that runs already if there is one."""
+    if subject.tracing is not None:
+        yield subject.tracing
+        return
+    folder = _trace_folder(subject)
+    shutil.rmtree(folder, ignore_errors=True)
+    tracer = folder / "tracer"
+    shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"))
+    for made in ("records", "current"):
+        (folder / made).mkdir()
+    (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
+    program = write_traced_program(subject, source, folder)
+    changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
+    with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments) as run:
+        yield run
+
+
+def finish_trace(subject: Subject, source: SourceEnvironment, run: BegunSuite) -> Trace:
+    """Wait for the traced suite. Tests that fail are told in the figure: some suit the binary alone.
 
     Raises `CheckFailedError` when no test passes, or none starts the program.
     """
-    folder = subject.scratch / "source-trace"
-    shutil.rmtree(folder, ignore_errors=True)
-    tracer, records = folder / "tracer", folder / "records"
-    shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"))
-    for made in (records, folder / "current"):
-        made.mkdir()
-    (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
-    program = write_traced_program(subject, source, folder)
-    finished = run_suite(
-        subject,
-        program,
-        folder / "temporary",
-        changes={"PYTHONPATH": str(tracer)},
-        arguments=("-p", "release_tools_current_test"),
-    )
-    trace = gather_trace(records, source.packages, source.python_library, finished.stdout)
+    ended = run.finish()
+    trace = gather_trace(_trace_folder(subject) / "records", source.packages, source.python_library, ended.output)
     if not trace.passed:
         script = source.script(subject.settings.executable, subject.platform)
-        require_success(subject, finished, script, "the black-box tests fail from source")
+        require_success(subject, ended, script, "the black-box tests fail from source")
     if trace.processes == 0:
         raise CheckFailedError(
             f"the tests never start the program that {subject.settings.test_binary_variable} names: what passes on "
@@ -124,6 +148,14 @@ def trace_suite(subject: Subject, source: SourceEnvironment) -> Trace:
             "start it by the path in that variable; nothing else is the binary",
         )
     return trace
+
+
+def _trace_folder(subject: Subject) -> Path:
+    return subject.scratch / "source-trace"
+
+
+def _stored_trace(subject: Subject) -> Path:
+    return subject.settings.build_folder(subject.platform.name) / "trace-cache" / f"{digest_of_inputs(subject)}.json"
 
 
 def write_traced_program(subject: Subject, source: SourceEnvironment, folder: Path) -> Path:

@@ -4,8 +4,10 @@ The executables here are small Python scripts: what a check starts only has to b
 """
 
 import dataclasses
+import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -251,8 +253,8 @@ def is_skipped(_: Subject) -> str:
 
 THREE_CHECKS = (
     Check(name="first", needs="archive", run=fails),
-    Check(name="second", needs="archive", run=is_skipped),
-    Check(name="third", needs="archive", run=lambda _: "3 things"),
+    Check(name="second", needs="archive", run=is_skipped, is_alone=True),
+    Check(name="third", needs="archive", run=lambda _: "3 things", is_alone=True),
 )
 
 
@@ -267,6 +269,44 @@ def test_verification_stops_at_the_first_failure_unless_told_to_go_on(
     assert dataclasses.replace(results[0], seconds=0) == CheckResult(
         name="first", verdict="failed", figure="it broke", hint="mend it"
     )
+
+
+def test_checks_run_side_by_side_but_for_those_that_are_alone(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    meeting, running_now = threading.Barrier(2, timeout=30), set()
+
+    def meet(_: Subject) -> str:
+        running_now.add(threading.get_ident())
+        meeting.wait()
+        return "met"
+
+    def is_alone(_: Subject) -> str:
+        return f"after {len(running_now)}"
+
+    checks = (
+        Check(name="one", needs="archive", run=meet),
+        Check(name="other", needs="archive", run=meet),
+        Check(name="alone", needs="archive", run=is_alone, is_alone=True),
+    )
+    results = verify(make_subject(settings), keep_going=False, on_check=lambda _: None, checks=checks)
+    assert [result.figure for result in results] == ["met", "met", "after 2"]
+
+
+def test_of_failures_side_by_side_the_first_in_order_is_told(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    meeting = threading.Barrier(2, timeout=30)
+
+    def fail_together(_: Subject) -> str:
+        meeting.wait()
+        raise CheckFailedError("it broke", "mend it")
+
+    checks = tuple(Check(name=name, needs="archive", run=fail_together) for name in ("one", "other"))
+    results = verify(make_subject(settings), keep_going=False, on_check=lambda _: None, checks=checks)
+    assert [result.name for result in results] == ["one"]
 
 
 def test_the_look_at_temporary_files_comes_last() -> None:

@@ -15,7 +15,7 @@ from release_tools.settings import AllowedFinding
 from release_tools.verification import Subject, source_trace
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.coverage import BundleContents, read_contents
-from release_tools.verification.source_trace import check_source_trace
+from release_tools.verification.source_trace import begun_trace, check_source_trace
 
 from .conftest import MakeSubject, write_script
 
@@ -213,6 +213,29 @@ def test_an_unchanged_trace_is_reused_and_a_changed_test_makes_it_anew(prepare: 
     (cached,) = (subject.settings.build_folder(subject.platform.name) / "trace-cache").iterdir()
     cached.write_text("damaged")
     assert check_source_trace(subject).endswith(" of 2 tests")
+
+
+def test_the_tests_run_beside_the_freeze_and_once_only(prepare: Prepare, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    subject = prepare(a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n")
+    with begun_trace(subject) as begun:
+        assert begun.tracing is not None
+        assert check_source_trace(begun).endswith("of 1 tests")
+    with begun_trace(subject) as again:
+        assert again.tracing is None
+        assert check_source_trace(again).endswith("(from the last run)")
+    assert runs.read_text(encoding="utf-8") == "run "
+
+
+def test_what_cannot_be_begun_is_told_by_the_check(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"))
+    assert subject.source_python is not None
+    for script in subject.source_python.parent.glob("tiny*"):
+        script.unlink()
+    with begun_trace(subject) as same:
+        assert same.tracing is None
+        with pytest.raises(CheckFailedError, match="has no console script"):
+            check_source_trace(same)
 
 
 def test_modules_that_the_project_excludes_are_not_missed(prepare: Prepare) -> None:
