@@ -10,11 +10,13 @@ import stat
 import tarfile
 import time
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Final
+from itertools import islice
+from pathlib import Path
+from typing import IO, Final
 
 from release_tools.errors import UnsafeArchiveError
 
@@ -23,6 +25,14 @@ FILE_MODE: Final = 0o644
 
 # The earliest time that a zip file can hold.
 _ZIP_EPOCH: Final = 315532800
+
+# Ours hold three files and are a third of their contents. More than these is a bomb: a small file that fills the disk.
+_MOST_MEMBERS: Final = 100
+_LARGEST_RATIO: Final = 100
+_SMALL: Final = 256 * 1024 * 1024
+# What a tar reader wants in one piece is a header; the longest real ones have a few kilobytes.
+_LONGEST_READ: Final = 1024 * 1024
+_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +56,19 @@ def write_archive(archive: Path, members: Sequence[Member], modified: int) -> No
 def unpack_archive(archive: Path, folder: Path) -> tuple[str, ...]:
     """Unpack into `folder`, which is emptied first; returns the members' names in the archive's order.
 
-    Raises `UnsafeArchiveError`, before anything is written, for a member that is no plain file, leaves the folder, or
-    stands there twice; and for a file that is no archive or is damaged.
+    Raises `UnsafeArchiveError`, with nothing left in the folder, for a member that is no plain file at the archive's
+    root, has a name that leads elsewhere or cannot be shown, or stands there twice; for contents out of all
+    proportion; and for a file that is no archive or is damaged. Raises `OSError` where the folder cannot be written.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        return _unpack_zip(archive, folder) if archive.suffix == ".zip" else _unpack_tar(archive, folder)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise UnsafeArchiveError(archive, "(the whole file)", f"cannot be read: {error}") from None
+        with _reading(archive):
+            return _unpack_zip(archive, folder) if archive.suffix == ".zip" else _unpack_tar(archive, folder)
+    except BaseException:
+        for path in folder.iterdir():
+            path.unlink()
+        raise
 
 
 def member_modes(archive: Path) -> dict[str, int]:
@@ -124,38 +138,108 @@ def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
             opened.writestr(entry, member.path.read_bytes())
 
 
+class _BoundedGzip(gzip.GzipFile):
+    """A gzip stream that gives no more than `limit` bytes, and never many of them in one piece."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        super().__init__(path, "rb")
+        self._limit = limit
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _LONGEST_READ:
+            raise tarfile.ReadError(f"a header claims {size} bytes")
+        self._keep_limit(self.tell() + size)
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._keep_limit(offset)
+        return super().seek(offset, whence)
+
+    def _keep_limit(self, position: int) -> None:
+        if position > self._limit:
+            raise tarfile.ReadError("its contents are out of all proportion to its size")
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Whatever a reader says of a hostile file is one error; what the disk says of a good one stays what it is."""
+    try:
+        yield
+    except UnsafeArchiveError:
+        raise
+    except OSError as error:
+        # A damaged gzip stream is one without a number.
+        if error.errno is not None:
+            raise
+        raise _unreadable(archive, error) from None
+    except Exception as error:  # noqa: BLE001 - the readers of the standard library raise nearly every kind there is
+        raise _unreadable(archive, error) from None
+
+
+def _unreadable(archive: Path, error: Exception) -> UnsafeArchiveError:
+    return UnsafeArchiveError(archive, "(the whole file)", f"cannot be read: {error or type(error).__name__}")
+
+
+def _largest_contents(archive: Path) -> int:
+    return max(_SMALL, _LARGEST_RATIO * archive.stat().st_size)
+
+
 def _unpack_tar(archive: Path, folder: Path) -> tuple[str, ...]:
-    with tarfile.open(archive, "r:gz") as opened:
-        entries = opened.getmembers()
+    # The members' own blocks come on top, and what a reader skips at the end.
+    limit = _largest_contents(archive) + _SMALL
+    with _BoundedGzip(archive, limit) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
+        entries = list(islice(opened, _MOST_MEMBERS + 1))
+        _refuse_unsafe(archive, [(entry.name, entry.size, entry.isreg() and not entry.issparse()) for entry in entries])
         for entry in entries:
-            _refuse_special(archive, entry.name, is_plain=entry.isreg())
-        _refuse_unsafe_names(archive, [entry.name for entry in entries])
-        opened.extractall(folder, filter="data")
+            content = opened.extractfile(entry)
+            if content is not None:
+                _write_member(folder / entry.name, content, entry.mode)
     return tuple(entry.name for entry in entries)
 
 
 def _unpack_zip(archive: Path, folder: Path) -> tuple[str, ...]:
     with zipfile.ZipFile(archive) as opened:
         entries = opened.infolist()
+        _refuse_unsafe(archive, [(entry.filename, entry.file_size, _is_plain(entry)) for entry in entries])
         for entry in entries:
-            kind = stat.S_IFMT(entry.external_attr >> 16)
-            _refuse_special(archive, entry.filename, is_plain=not entry.is_dir() and kind in {0, stat.S_IFREG})
-        _refuse_unsafe_names(archive, opened.namelist())
-        opened.extractall(folder)  # noqa: S202 - the names were checked just above
-    for entry in entries:
-        (folder / entry.filename).chmod(stat.S_IMODE(entry.external_attr >> 16) or FILE_MODE)
+            with opened.open(entry) as content:
+                _write_member(folder / entry.filename, content, entry.external_attr >> 16 or FILE_MODE)
     return tuple(entry.filename for entry in entries)
 
 
-def _refuse_special(archive: Path, name: str, *, is_plain: bool) -> None:
-    if not is_plain:
-        raise UnsafeArchiveError(archive, name, "is not a plain file")
+def _is_plain(entry: zipfile.ZipInfo) -> bool:
+    return not entry.is_dir() and stat.S_IFMT(entry.external_attr >> 16) in {0, stat.S_IFREG}
+
+
+def _write_member(path: Path, content: IO[bytes], mode: int) -> None:
+    with path.open("xb") as file:
+        shutil.copyfileobj(content, file)
+    # Never setuid, never writable for others; and readable for the checks, whatever the archive says.
+    path.chmod(mode & EXECUTABLE_MODE | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _refuse_unsafe(archive: Path, members: Sequence[tuple[str, int, bool]]) -> None:
+    """Before anything is written: `members` are names, sizes in bytes, and whether it is a plain file."""
+    if len(members) > _MOST_MEMBERS:
+        raise UnsafeArchiveError(archive, members[-1][0], f"is one of more than {_MOST_MEMBERS}")
+    for name, _, is_plain in members:
+        if not is_plain:
+            raise UnsafeArchiveError(archive, name, "is not a plain file")
+    _refuse_unsafe_names(archive, [name for name, _, _ in members])
+    total = sum(size for _, size, _ in members)
+    if not 0 <= total <= _largest_contents(archive) or any(size < 0 for _, size, _ in members):
+        raise UnsafeArchiveError(archive, "(all together)", f"would take {total:,} bytes, out of all proportion")
 
 
 def _refuse_unsafe_names(archive: Path, names: Sequence[str]) -> None:
+    # Without case, as macOS and Windows compare them.
+    seen = Counter(name.casefold() for name in names)
     for name in names:
-        parts = PurePosixPath(name).parts
-        if name.startswith("/") or "\\" in name or ".." in parts or PureWindowsPath(name).drive:
+        if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
             raise UnsafeArchiveError(archive, name, "leads out of the folder it is unpacked into")
-        if names.count(name) > 1:
+        if "/" in name or name in {"", "."}:
+            raise UnsafeArchiveError(archive, name, "is not at the root, where all files of an archive belong")
+        if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+            raise UnsafeArchiveError(archive, name[:_LONGEST_NAME], "has a name that is no text, or too long")
+        if seen[name.casefold()] > 1:
             raise UnsafeArchiveError(archive, name, "stands in the archive twice")
