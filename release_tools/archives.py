@@ -177,7 +177,7 @@ def _reading(archive: Path) -> Iterator[None]:
 
 
 def _unreadable(archive: Path, error: Exception) -> UnsafeArchiveError:
-    return UnsafeArchiveError(archive, "(the whole file)", f"cannot be read: {error or type(error).__name__}")
+    return UnsafeArchiveError(archive, "(the whole file)", f"cannot be read: {str(error) or type(error).__name__}")
 
 
 def _largest_contents(archive: Path) -> int:

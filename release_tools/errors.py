@@ -5,9 +5,27 @@ They are caught at the two edges only (the Nox session and `python -m release_to
 """
 
 import shlex
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+# Control characters, invisible ones that change the direction of what follows, and halves of characters.
+_OBEYED: Final = frozenset({"Cc", "Cf", "Cs"})
+
+
+def harmless(text: str) -> str:
+    """The text with everything written out that a terminal obeys instead of showing, or that cannot be encoded.
+
+    What programs print and what archives call their members comes to the screen in errors.
+    """
+    return "".join(
+        character.encode("unicode_escape").decode("ascii")
+        if character not in "\n\t" and unicodedata.category(character) in _OBEYED
+        else character
+        for character in text
+    )
 
 
 class ReleaseError(Exception):
@@ -17,7 +35,7 @@ class ReleaseError(Exception):
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint)
-        self.what = what
+        self.what = harmless(what)
         self.hint = hint
 
     def __str__(self) -> str:

@@ -87,10 +87,10 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     """
     settings = ReleaseSettings.load(root)
     archives = [archive for path in paths for archive in _archives_at(path)]
-    missing = [str(path) for path in paths if not path.exists()]
+    missing = [path for path in paths if not path.is_file() and not path.is_dir()]
+    empty = [path for path in paths if path.is_dir() and not _archives_at(path)]
     problems = [Problem(what=f"there is no file {path}", hint="check the path") for path in missing]
-    if not archives and not missing:
-        problems = [Problem(what="there is no archive in the folder", hint="build one with `nox -s build`")]
+    problems += [Problem(what=f"no archive in {path}", hint="build one with `nox -s build`") for path in empty]
     if problems:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
@@ -102,7 +102,7 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
 def _archives_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(entry for entry in path.iterdir() if entry.name.endswith((".tar.gz", ".zip")))
+    return sorted(entry for entry in path.iterdir() if entry.name.endswith((".tar.gz", ".zip")) and entry.is_file())
 
 
 def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:

@@ -6,12 +6,15 @@ Every check looks at the archive, unpacked into an empty folder; never at the fi
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from pathlib import Path
 from threading import Event
 from typing import Final
 
+from release_tools.errors import ReleaseError
 from release_tools.platforms import host_platform
 from release_tools.verification import (
     archive,
@@ -34,7 +37,7 @@ from release_tools.verification import (
     twin,
     workers,
 )
-from release_tools.verification.check import Check, CheckFailedError, CheckResult, CheckSkippedError, Subject
+from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Subject
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Subject", "verify"]
 
@@ -83,6 +86,12 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
+_BROKEN_CHECK: Final = (
+    "mend what it says of the machine, such as a full disk; if it says nothing of the kind, the file is damaged in a "
+    "way that the check does not know, and must not be used"
+)
+
+
 def verify(
     subject: Subject, *, keep_going: bool, on_check: Callable[[str], None], checks: tuple[Check, ...] = CHECKS
 ) -> tuple[CheckResult, ...]:
@@ -126,9 +135,17 @@ def _run(check: Check, subject: Subject) -> CheckResult:
         result = CheckResult(name=check.name, verdict="passed", figure=check.run(subject))
     except CheckSkippedError as skipped:
         result = CheckResult(name=check.name, verdict="skipped", figure=str(skipped))
-    except CheckFailedError as failure:
+    except ReleaseError as failure:
         result = CheckResult(name=check.name, verdict="failed", figure=failure.what, hint=failure.hint)
+    except Exception as error:  # noqa: BLE001 - what breaks a check has not passed it, and the others go on
+        result = CheckResult(name=check.name, verdict="failed", figure=_described(error), hint=_BROKEN_CHECK)
     return result.taking(time.monotonic() - started)
+
+
+def _described(error: Exception) -> str:
+    """A failure that nobody foresaw, with the place in the source where it came up."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"the check itself broke: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
 
 
 def _require(check: Check, subject: Subject) -> None:

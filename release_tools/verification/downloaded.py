@@ -12,8 +12,8 @@ from release_tools.archives import checksum_path, sha256_of, unpack_archive
 from release_tools.errors import ReleaseError, UnknownArchiveError
 from release_tools.platforms import PLATFORMS, Platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import verify
-from release_tools.verification.check import CheckResult, Subject
+from release_tools.verification import CHECKS, verify
+from release_tools.verification.check import Check, CheckResult, Subject
 from release_tools.versions import DEV, BuildVersion
 
 
@@ -24,21 +24,23 @@ def verify_download(
     scratch: Path,
     suite_python: Path | None,
     on_check: Callable[[str], None],
+    checks: tuple[Check, ...] = CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
 
-    An archive that differs from its checksum is not unpacked. Raises `UnknownArchiveError` when the file's name is
-    none of this project's.
+    An archive that differs from its checksum is not unpacked, and one whose bytes are refused is not started.
     """
-    platform, version = parse_archive_name(settings, archive.name)
-    on_check("checksum")
-    checksum = check_checksum(archive)
-    if checksum.is_failed:
-        return (checksum,)
-    shutil.rmtree(scratch, ignore_errors=True)
-    on_check("unpack")
     try:
+        platform, version = parse_archive_name(settings, archive.name)
+        on_check("checksum")
+        checksum = check_checksum(archive)
+        if checksum.is_failed:
+            return (checksum,)
+        shutil.rmtree(scratch, ignore_errors=True)
+        on_check("unpack")
         unpack_archive(archive, scratch / "unpacked")
+    except UnknownArchiveError as error:
+        return (CheckResult(name="name", verdict="failed", figure=error.what, hint=error.hint),)
     except ReleaseError as error:
         return (checksum, CheckResult(name="unpack", verdict="failed", figure=error.what, hint=error.hint))
     subject = Subject(
@@ -50,7 +52,13 @@ def verify_download(
         scratch=scratch,
         suite_python=suite_python,
     )
-    return (checksum, *verify(subject, keep_going=True, on_check=on_check))
+    by_bytes = tuple(check for check in checks if check.needs == "archive")
+    others = tuple(check for check in checks if check.needs != "archive")
+    results = verify(subject, keep_going=True, on_check=on_check, checks=by_bytes)
+    if any(result.is_failed for result in results):
+        why = "not started: its bytes were refused"
+        return (checksum, *results, *(CheckResult(name=it.name, verdict="skipped", figure=why) for it in others))
+    return (checksum, *results, *verify(subject, keep_going=True, on_check=on_check, checks=others))
 
 
 def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, BuildVersion]:
@@ -77,13 +85,16 @@ def check_checksum(archive: Path) -> CheckResult:
     """Whether `<archive>.sha256` beside the archive holds one line, as sha256sum writes it, that fits."""
     path = checksum_path(archive)
     actual = sha256_of(archive)
+    wanted = f"{actual}  {archive.name}\n".encode()
     try:
-        stated = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
+        # As bytes: sha256sum refuses a line that ends as on Windows.
+        with path.open("rb") as file:
+            stated = file.read(len(wanted) + 1)
+    except OSError:
         return _failed_checksum(f"{path.name} is missing or unreadable", "download it from the same place")
-    if stated != f"{actual}  {archive.name}\n":
+    if stated != wanted:
         return _failed_checksum(
-            f"{path.name} says {stated.strip()[:100]!r}, the file has {actual}",
+            f"{path.name} says {stated.decode('utf-8', 'backslashreplace')!r}, and not {wanted.decode()!r}",
             "do not use this file; download both again, from the release page",
         )
     return CheckResult(name="checksum", verdict="passed", figure=actual)

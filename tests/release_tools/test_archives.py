@@ -190,9 +190,7 @@ def packed(folder: Path, suffix: str, *names: str) -> Path:
         ([f"file{number}" for number in range(200)], "is one of more than 100"),
     ],
 )
-def test_a_name_that_no_archive_of_ours_has_is_refused(
-    tmp_path: Path, suffix: str, names: list[str], why: str
-) -> None:
+def test_a_name_that_no_archive_of_ours_has_is_refused(tmp_path: Path, suffix: str, names: list[str], why: str) -> None:
     with pytest.raises(UnsafeArchiveError, match=why) as caught:
         unpack_archive(packed(tmp_path, suffix, *names), tmp_path / "out")
     assert str(caught.value).replace("\n", "").isprintable()

@@ -87,3 +87,13 @@ def test_an_unknown_option_is_a_usage_error(locked_project: Path, capsys: pytest
         sessions.build(locked_project, host_platform().name, ["--verison", "dev"])
     assert caught.value.code == 2
     assert "unrecognized arguments: --verison dev" in capsys.readouterr().err
+
+
+def test_only_files_are_archives_whatever_a_folder_is_called(locked_project: Path) -> None:
+    folder = locked_project / "tiny-v1.2.3-linux-amd64.tar.gz"
+    (folder / "tiny-v1.2.3-darwin-arm64.tar.gz").mkdir(parents=True)
+    with pytest.raises(RequestError) as caught:
+        sessions.verify(locked_project, [folder, locked_project / "gone.zip"])
+    assert f"there is no file {locked_project / 'gone.zip'}" in str(caught.value)
+    assert f"no archive in {folder}" in str(caught.value)
+    assert not (locked_project / "build").exists()

@@ -309,5 +309,23 @@ def test_of_failures_side_by_side_the_first_in_order_is_told(
     assert [result.name for result in results] == ["one"]
 
 
+def breaks(_: Subject) -> str:
+    raise ZeroDivisionError("nobody foresaw it")
+
+
+def test_a_check_that_breaks_has_failed_and_the_others_are_still_made(settings: ReleaseSettings) -> None:
+    checks = (Check(name="broken", needs="archive", run=breaks), *THREE_CHECKS)
+    results = verify(make_subject(settings), keep_going=True, on_check=lambda _: None, checks=checks)
+    assert [result.verdict for result in results] == ["failed", "failed", "skipped", "passed"]
+    assert results[0].figure.startswith("the check itself broke: ZeroDivisionError: nobody foresaw it (test_verif")
+
+
+def test_what_a_terminal_would_obey_is_written_out(settings: ReleaseSettings) -> None:
+    code = r"import sys; sys.stdout.buffer.write(b'\x1b[2J\xe2\x80\xaeall good \xc3\xa9\r\n'); sys.exit(1)"
+    with pytest.raises(CheckFailedError) as caught:
+        running.check_version(make_subject(settings, code))
+    assert caught.value.what.endswith("\\x1b[2J\\u202eall good é")
+
+
 def test_the_look_at_temporary_files_comes_last() -> None:
     assert CHECKS[-1].run is running.check_temporary_files

@@ -7,7 +7,7 @@ from release_tools.archives import Member, checksum_path, write_archive, write_c
 from release_tools.errors import UnknownArchiveError
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import CheckResult
+from release_tools.verification import CHECKS, Check, CheckResult
 from release_tools.verification.downloaded import parse_archive_name, verify_download
 from release_tools.versions import BuildVersion, archive_name
 
@@ -35,9 +35,13 @@ def make_archive(
     return archive
 
 
-def verify(settings: ReleaseSettings, archive: Path) -> dict[str, CheckResult]:
+# Those that a script passes, which is what stands for the program here.
+CHECKS_OF_SCRIPTS = tuple(check for check in CHECKS if check.name in {"archive members", "version"})
+
+
+def verify(settings: ReleaseSettings, archive: Path, checks: tuple[Check, ...] = CHECKS) -> dict[str, CheckResult]:
     results = verify_download(
-        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None
+        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None, checks=checks
     )
     return {result.name: result for result in results}
 
@@ -51,7 +55,7 @@ def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(se
 
 
 def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
-    result = verify(settings, make_archive(settings, OTHER))["version"]
+    result = verify(settings, make_archive(settings, OTHER), CHECKS_OF_SCRIPTS)["version"]
     assert (result.verdict, result.figure) == (
         "skipped",
         f"this machine is {host_platform().name}, which cannot start it",
@@ -61,14 +65,52 @@ def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSet
 @pytest.mark.programs
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
 def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> None:
-    assert verify(settings, make_archive(settings, host_platform()))["version"].verdict == "passed"
+    results = verify(settings, make_archive(settings, host_platform()), CHECKS_OF_SCRIPTS)
+    assert results["version"].verdict == "passed"
 
 
-@pytest.mark.parametrize("stated", ["0" * 64 + "  {name}\n", "{digest}  other.tar.gz\n", "{digest} {name}\n", ""])
+def test_what_is_refused_by_its_bytes_is_not_started(settings: ReleaseSettings) -> None:
+    # Not marked `programs`: a start would fail the test.
+    results = verify(settings, make_archive(settings, host_platform()))
+    assert results["machine"].is_failed
+    assert {check.name for check in CHECKS} < set(results)
+    assert (results["version"].verdict, results["version"].figure) == (
+        "skipped",
+        "not started: its bytes were refused",
+    )
+
+
+def test_an_archive_without_the_program_fails_and_every_other_check_is_still_made(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    write_archive(archive, [Member(name="LICENSE", path=settings.root / "LICENSE", mode=0o644)], 0)
+    write_checksum(archive)
+    results = verify(settings, archive)
+    assert results["machine"].figure.startswith("the archive holds no tiny")
+    assert {check.name for check in CHECKS} < set(results)
+
+
+def test_a_file_of_another_name_fails_and_nothing_of_it_is_read(settings: ReleaseSettings) -> None:
+    results = verify(settings, settings.root / "there-is-no-such-file.zip")
+    assert list(results) == ["name"]
+    assert "is not the name of an archive of this project" in results["name"].figure
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "0" * 64 + "  {name}\n",
+        "{digest}  other.tar.gz\n",
+        "{digest} {name}\n",
+        "{digest}  {name}\r\n",
+        "{digest}  ./{name}\n",
+        "{digest}  {name}\n" * 2,
+        "",
+    ],
+)
 def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings: ReleaseSettings, stated: str) -> None:
     archive = make_archive(settings, OTHER)
     digest = checksum_path(archive).read_text(encoding="ascii").split()[0]
-    checksum_path(archive).write_text(stated.format(name=archive.name, digest=digest), encoding="ascii")
+    checksum_path(archive).write_bytes(stated.format(name=archive.name, digest=digest).encode("ascii"))
     results = verify(settings, archive)
     assert list(results) == ["checksum"]
     assert results["checksum"].is_failed
@@ -127,4 +169,4 @@ def test_a_dev_archive_may_print_any_commit_but_no_release(
     settings: ReleaseSettings, printed: str, verdict: str
 ) -> None:
     archive = make_archive(settings, host_platform(), label="dev", printed=printed)
-    assert verify(settings, archive)["version"].verdict == verdict
+    assert verify(settings, archive, CHECKS_OF_SCRIPTS)["version"].verdict == verdict
