@@ -3,9 +3,27 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from release_tools.commands import capture
+from release_tools.commands import EnvironmentChanges, capture
 from release_tools.errors import CommandFailedError, MissingToolError
+
+
+# What hooks and `git rebase --exec` set, and what `git rev-parse --local-env-vars` lists: with these, git acts on another
+# repository than the one in the folder. And its messages in one language, as they are looked at here.
+_FOLDER_ALONE: Final[EnvironmentChanges] = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": None,
+    "GIT_COMMON_DIR": None,
+    "GIT_DIR": None,
+    "GIT_GRAFT_FILE": None,
+    "GIT_INDEX_FILE": None,
+    "GIT_NAMESPACE": None,
+    "GIT_OBJECT_DIRECTORY": None,
+    "GIT_PREFIX": None,
+    "GIT_SHALLOW_FILE": None,
+    "GIT_WORK_TREE": None,
+    "LC_ALL": "C",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +48,23 @@ def read_commit(root: Path) -> Commit | None:
             "git", "install it with your system's packages; the build names the commit it was made of"
         )
     try:
-        sha = capture(["git", "rev-parse", "--verify", "HEAD"], cwd=root).strip()
+        sha = git(root, "rev-parse", "--verify", "HEAD").strip()
     except CommandFailedError as error:
         if "dubious ownership" in error.what:
             raise
         return None
-    time = capture(["git", "show", "--no-patch", "--format=%ct", "HEAD"], cwd=root).strip()
-    changes = capture(["git", "status", "--porcelain"], cwd=root)
+    # Whatever the person's own settings add to the output, or leave out of it.
+    time = git(root, "show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD").strip()
+    changes = git(root, "status", "--porcelain", "--untracked-files=normal")
     return Commit(sha=sha, time=int(time), is_dirty=bool(changes.strip()))
+
+
+def git(folder: Path, *args: str) -> str:
+    """What git prints about the repository of `folder`, and of no other that the environment names.
+
+    Raises `MissingToolError` or `CommandFailedError`.
+    """
+    return capture(["git", *args], cwd=folder, env=_FOLDER_ALONE)
 
 
 def _is_checkout(root: Path) -> bool:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.archives import differing_members, sha256_of
-from release_tools.commands import EnvironmentChanges, capture, run
+from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.lockfile import BUILD_GROUPS, is_stale, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
-from release_tools.repository import read_commit
+from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.shadowing import shadowing_problems
 from release_tools.stages import done_line, stage_line
@@ -74,8 +74,8 @@ def reproduce(root: Path) -> None:
 
 def _built_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Path:
     clone.mkdir(parents=True)
-    capture(["git", "clone", "--quiet", "--no-checkout", str(root), str(clone)], cwd=root)
-    capture(["git", "checkout", "--quiet", "--detach", sha], cwd=clone)
+    git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
+    git(clone, "checkout", "--quiet", "--detach", sha)
     build(clone, platform_name, [])
     return next(path for path in (clone / "dist").iterdir() if path.suffix != ".sha256")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.repository import read_commit
+from release_tools.repository import git, read_commit
 
 pytestmark = pytest.mark.programs
 
@@ -37,6 +37,30 @@ def test_a_changed_and_an_untracked_file_make_it_dirty(checkout: Path, name: str
     commit = read_commit(checkout)
     assert commit is not None
     assert commit.is_dirty
+
+
+def test_the_settings_of_a_person_change_nothing(checkout: Path) -> None:
+    before = read_commit(checkout)
+    for setting in (["log.showSignature", "true"], ["status.showUntrackedFiles", "no"], ["color.ui", "always"]):
+        subprocess.run(["git", "config", *setting], cwd=checkout, check=True)
+    assert read_commit(checkout) == before
+    (checkout / "untracked").touch()
+    commit = read_commit(checkout)
+    assert commit is not None
+    assert commit.is_dirty
+
+
+def test_git_acts_on_the_folder_it_is_given_inside_a_hook_of_another_repository(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
+    before = read_commit(checkout)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / "index"))
+    assert read_commit(checkout) == before
+    git(checkout, "checkout", "--quiet", "--detach")
+    assert (other / ".git" / "HEAD").read_text(encoding="utf-8").startswith("ref: ")
 
 
 def test_a_folder_inside_a_checkout_belongs_to_it(checkout: Path) -> None:
