@@ -8,8 +8,7 @@ from typing import Final
 from release_tools.commands import EnvironmentChanges, capture
 from release_tools.errors import CommandFailedError, MissingToolError
 
-
-# What hooks and `git rebase --exec` set, and what `git rev-parse --local-env-vars` lists: with these, git acts on another
+# What hooks and `git rebase --exec` set (`git rev-parse --local-env-vars` lists them): with these, git acts on another
 # repository than the one in the folder. And its messages in one language, as they are looked at here.
 _FOLDER_ALONE: Final[EnvironmentChanges] = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": None,
