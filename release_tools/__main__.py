@@ -15,9 +15,18 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_download
 
 
+def _leave_the_project_folder() -> None:
+    """Take the current folder, from which `python -m` loaded this, off the path.
+
+    Metadata that other tools left there, such as an `.egg-info` folder, would count as installed in the environment.
+    """
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path.cwd()]
+
+
 def main() -> int:
     """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
     options = _parser().parse_args()
+    _leave_the_project_folder()
     # Off a terminal there is no width to ask for, and 80 columns would fold the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:

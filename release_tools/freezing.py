@@ -49,8 +49,9 @@ FATAL_MESSAGES: Final = (
 )
 
 
-# The executable's twin: the same bundle, but it runs the script that this variable names. It is never shipped.
-PROBE_NAME: Final = "probe"
+# The executable's twin: the same bundle, but it runs the script that a variable names. It is never shipped. No project
+# calls its program so: the two lie in one folder.
+PROBE_NAME: Final = "release-tools-probe"
 PROBE_LAUNCHER: Final = Path(__file__).with_name("probes") / "launcher.py"
 
 
@@ -175,8 +176,14 @@ def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
 
 
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
+    """The script that starts the app's entry point, as the only file of a folder in `folder`.
+
+    The analysis looks for modules in the script's folder first. So the folder holds nothing else, and the script has a
+    name that no module can have: programs are often called as their package, or as a module of the standard library.
+    """
     module, _, function = settings.entry_point.partition(":")
-    launcher = folder / f"{settings.executable}.py"
+    launcher = folder / "launcher" / f"start-{settings.executable}.py"
+    launcher.parent.mkdir(parents=True)
     launcher.write_text(
         "import multiprocessing\n"
         "import sys\n"

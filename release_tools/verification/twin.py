@@ -16,6 +16,7 @@ from PyInstaller.archive.readers import CArchiveReader
 
 from release_tools.commands import Finished, observe
 from release_tools.errors import CommandFailedError
+from release_tools.payload import SCRIPT
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.findings import listed
 from release_tools.verification.running import bare_environment, temporary_folder_variables
@@ -42,7 +43,7 @@ def check_equality(subject: Subject) -> str:
     shipped, twin = (CArchiveReader(str(path)) for path in (subject.executable, twin_of(subject)))
     mine, other = set(shipped.toc), set(twin.toc)
     # The main script of the one is not in the other; all else is.
-    differing = sorted((mine ^ other) - {subject.settings.executable, twin_of(subject).stem})
+    differing = sorted((mine ^ other) - {_main_script(shipped), _main_script(twin)})
     differing += sorted(name for name in mine & other if shipped.extract(name) != twin.extract(name))
     if shipped.options != twin.options:
         differing.append("run-time options")
@@ -52,6 +53,11 @@ def check_equality(subject: Subject) -> str:
             "both are written from one analysis in freeze.spec; run the build again, and look there if it stays",
         )
     return f"{len(mine & other)} members equal"
+
+
+def _main_script(archive: CArchiveReader) -> str:
+    """The last of the scripts; those before it are hooks, which both have."""
+    return next((name for name, (*_, kind) in reversed(archive.toc.items()) if kind == SCRIPT), "")
 
 
 def ask(

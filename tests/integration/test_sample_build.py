@@ -29,6 +29,9 @@ def make_checkout(folder: Path) -> Path:
         REPOSITORY / "release_tools", folder / "release_tools", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copy(REPOSITORY / "noxfile.py", folder)
+    # What an older build back end left there; the wheel is what counts.
+    (folder / "sample_app.egg-info").mkdir()
+    (folder / "sample_app.egg-info" / "PKG-INFO").write_text("Name: sample-app\nVersion: 0.1\n", encoding="utf-8")
     git(folder, "init", "--quiet")
     commit_all(folder)
     return folder

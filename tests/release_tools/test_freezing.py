@@ -54,5 +54,7 @@ def test_the_launcher_is_ready_for_worker_processes_before_it_imports_the_app(se
     assert compileall.compile_file(str(launcher), quiet=1)
 
 
-def test_the_launcher_is_named_after_the_executable(settings: ReleaseSettings, tmp_path: Path) -> None:
-    assert write_launcher(settings, tmp_path) == tmp_path / "tiny.py"
+def test_the_launcher_hides_no_module_from_the_analysis(settings: ReleaseSettings, tmp_path: Path) -> None:
+    launcher = write_launcher(settings, tmp_path)
+    assert not launcher.stem.isidentifier()
+    assert [path.name for path in launcher.parent.iterdir()] == ["start-tiny.py"]

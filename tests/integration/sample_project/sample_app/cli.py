@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 
+from sample import PROGRAM
+
 
 def main() -> int:
     """Run one command; exit code 2 for an unknown one."""
     match sys.argv[1:]:
         case ["--version"]:
-            print(f"sample {importlib.metadata.version('sample-app')}")
+            print(f"{PROGRAM} {importlib.metadata.version('sample-app')}")
         case ["greet", kind]:
             print(greeting(kind))
         case ["distributions"]:
