@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from release_tools.commands import end_all_at_signals
 from release_tools.errors import RefusedDownloadsError, ReleaseError
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
@@ -27,6 +28,7 @@ def main() -> int:
     """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
     options = _parser().parse_args()
     _leave_the_project_folder()
+    end_all_at_signals()
     # Off a terminal there is no width to ask for, and 80 columns would fold the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:

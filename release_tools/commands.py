@@ -1,5 +1,6 @@
 """The only user of `subprocess`: programs are started here, by argument lists, never through a shell."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -20,6 +21,12 @@ _NEW_PROCESS_GROUP: Final = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _LOWER_PRIORITY: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 # What `nice` adds by default.
 _NICENESS: Final = 10
+
+# For an ended program to be gone, and to close its output.
+_SECONDS_TO_END: Final = 5.0
+
+_running: Final[set["subprocess.Popen[str]"]] = set()
+_is_ending: Final = threading.Event()
 
 # A change-set over the caller's environment; None takes a variable away.
 EnvironmentChanges = Mapping[str, str | None]
@@ -90,7 +97,15 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
     Raises `MissingToolError`, or `ToldError` for any exit code but 0.
     """
     environment = changed_environment(env)
-    code = subprocess.run(_located(args, environment), cwd=cwd, env=environment, check=False).returncode
+    with subprocess.Popen(_located(args, environment), cwd=cwd, env=environment) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # The terminal has interrupted it as well; let it end what it started, which would outlive it otherwise.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_SECONDS_TO_END)
+            process.kill()
+            raise
     if code != 0:
         raise ToldError(args, code)
 
@@ -109,7 +124,8 @@ def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = 
 def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float) -> Finished:
     """Run a program in exactly this environment, with no input, and report how it ended.
 
-    Raises `CommandFailedError` when the time is up; the program and all that it started are ended then.
+    Raises `CommandFailedError` when the time is up; the program and all that it started are ended then, but for what
+    has left its process group, as a daemon does.
     """
     started = time.monotonic()
     with _process_group(
@@ -119,12 +135,39 @@ def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], t
             stdout, stderr = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
             _end_process_group(process)
-            stdout, stderr = process.communicate()
+            stdout, stderr = _rest_of_output(process)
             outcome = f"was still running after {timeout_seconds:g} s and was ended"
             raise CommandFailedError(args, outcome, stdout + stderr) from None
     return Finished(
         args=tuple(args), code=process.returncode, stdout=stdout, stderr=stderr, seconds=time.monotonic() - started
     )
+
+
+def end_all_at_signals() -> None:
+    """From now on an interrupt, or a request to end, ends every program that is running here, and then this one.
+
+    The programs are in process groups of their own, so that no terminal reaches them, and a thread that waits for one
+    does not notice an interrupt.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end_all)
+
+
+def _end_all(number: int, _frame: object) -> None:
+    _is_ending.set()
+    for process in tuple(_running):
+        _end_process_group(process)
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _rest_of_output(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What an ended program has printed; a daemon that it left behind may hold its output open for ever."""
+    try:
+        return process.communicate(timeout=_SECONDS_TO_END)
+    except subprocess.TimeoutExpired as error:
+        # Bytes, though the program's output is text (bpo-5424).
+        return (error.output or b"").decode("utf-8", "backslashreplace"), ""
 
 
 @contextmanager
@@ -209,11 +252,21 @@ def _process_group(
         start_new_session=True,
         creationflags=_NEW_PROCESS_GROUP | flags,
     ) as process:
+        _running.add(process)
         try:
+            _refuse_when_ending()
             yield process
         except BaseException:
             _end_process_group(process)
             raise
+        finally:
+            _running.discard(process)
+
+
+def _refuse_when_ending() -> None:
+    """In another thread than the one that was interrupted: the program came too late to be ended with the others."""
+    if _is_ending.is_set():
+        raise KeyboardInterrupt
 
 
 def _end_process_group(process: "subprocess.Popen[str]") -> None:
@@ -228,7 +281,12 @@ def _end_process_group(process: "subprocess.Popen[str]") -> None:
 
 
 def _located(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    # Absolute, because the program runs in another folder, and a PATH may have relative entries.
+    path = Path(args[0])
+    if len(path.parts) > 1 and path.is_file():
+        # One that may not be executed is an error of the system's, which says so.
+        return [str(path.absolute()), *args[1:]]
     program = shutil.which(args[0], path=environment.get("PATH"))
     if program is None:
         raise MissingToolError(args[0], "install it, or put its folder on the PATH, then run the same command again")
-    return [program, *args[1:]]
+    return [str(Path(program).absolute()), *args[1:]]

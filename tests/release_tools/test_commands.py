@@ -1,9 +1,12 @@
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from release_tools import commands
 from release_tools.commands import capture, changed_environment, observe, run, run_logged
 from release_tools.errors import CommandFailedError, MissingToolError, ToldError
 
@@ -77,3 +80,115 @@ def test_a_logged_program_leaves_both_streams_in_the_log(tmp_path: Path) -> None
     )
     assert code == 5
     assert seen == ["out", "err"] == log.read_text(encoding="utf-8").splitlines()
+
+
+POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sessions, modes and signals")
+REPOSITORY = Path(__file__).parents[2]
+
+
+@POSIX_ONLY
+def test_a_daemon_that_holds_the_output_open_does_not_hold_up_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_SECONDS_TO_END", 0.2)
+    # It leaves the process group, and says its number so that this test can end it.
+    code = """
+import os, threading
+if os.fork() == 0:
+    os.setsid()
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+"""
+    with pytest.raises(CommandFailedError, match=r"still running after 2 s") as caught:
+        observe(python(code), cwd=tmp_path, environment=dict(os.environ), timeout_seconds=2)
+    os.kill(int(caught.value.what.rpartition("| ")[2]), signal.SIGKILL)
+
+
+@POSIX_ONLY
+def test_a_program_on_a_relative_path_is_found_from_the_folder_it_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "hello").write_text("#!/bin/sh\necho hello\n", encoding="utf-8")
+    (tmp_path / "bin" / "hello").chmod(0o755)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert capture(["hello"], cwd=tmp_path / "elsewhere", env={"PATH": "bin"}) == "hello\n"
+
+
+@POSIX_ONLY
+def test_a_file_that_may_not_be_executed_is_not_called_missing(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o644)
+    with pytest.raises(PermissionError):
+        capture([str(program)], cwd=tmp_path)
+
+
+# Two threads wait for programs that never end, and each of these for a child of its own.
+IN_THREADS = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from release_tools.commands import end_all_at_signals, observe
+end_all_at_signals()
+waiting = [sys.executable, "-c", "import sys, threading; pipe = open(sys.argv[1], 'w'); threading.Event().wait()"]
+nested = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *waiting]
+def wait(pipe):
+    observe([*nested, pipe], cwd=Path(), environment=dict(os.environ), timeout_seconds=100)
+try:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(wait, [*sys.argv[1:], "never started"]))
+except KeyboardInterrupt as error:
+    sys.exit(f"ended by {error}")
+"""
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupt_ends_what_threads_wait_for(tmp_path: Path, name: str) -> None:
+    pipes = [tmp_path / "one", tmp_path / "two"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_THREADS, *map(str, pipes)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        with pipes[0].open("rb") as one, pipes[1].open("rb") as two:
+            program.send_signal(getattr(signal, name))
+            # The end of a pipe comes with the last process that has it open.
+            assert (one.read(), two.read()) == (b"", b"")
+        _, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (1, f"ended by {name}\n")
+
+
+@POSIX_ONLY
+def test_a_program_that_talks_to_the_terminal_may_end_its_own_work_when_interrupted(tmp_path: Path) -> None:
+    # It takes longer to end than the time after which `subprocess.run` kills what it runs.
+    slow = """
+import pathlib, signal, threading
+def end(*_):
+    threading.Event().wait(1)
+    pathlib.Path('ended').touch()
+    raise SystemExit
+signal.signal(signal.SIGINT, end)
+print('ready', flush=True)
+threading.Event().wait()
+"""
+    code = "import sys; from pathlib import Path; from release_tools.commands import run; run(sys.argv[1:], cwd=Path())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *python(slow)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        os.killpg(program.pid, signal.SIGINT)
+        program.communicate(timeout=60)
+    assert (tmp_path / "ended").is_file()
