@@ -5,7 +5,7 @@ against its hash. Runs in Nox's interpreter, before any environment exists, and 
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,18 @@ from release_tools.lockfile import read_lock_file
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
 
-# What would let the caller's own environment into ours.
-ISOLATED: Final[EnvironmentChanges] = {"VIRTUAL_ENV": None, "PYTHONPATH": None, "PYTHONHOME": None, "UV_PYTHON": None}
+
+def isolation(environment: Iterable[str]) -> EnvironmentChanges:
+    """What takes the variables out of an environment that would let the caller's own settings into ours.
+
+    Of Python's own all: PYTHONSAFEPATH hides this library, PYTHONINSPECT waits for a person, PYTHONOPTIMIZE changes what
+    is bundled. And pytest's: PYTEST_ADDOPTS can leave out the very tests that are to prove something.
+    """
+    names = {"VIRTUAL_ENV", "UV_PYTHON", *(name for name in environment if name.startswith(("PYTHON", "PYTEST_")))}
+    return dict.fromkeys(names)
+
+
+ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
 
 def create_environment(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
@@ -88,8 +98,10 @@ def _environment_python(folder: Path) -> Path:
 
 
 def _is_made_from(folder: Path, interpreter: Path) -> bool:
-    configuration = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
-    return f"home = {interpreter.resolve().parent}" in configuration.splitlines()
+    configuration = folder / "pyvenv.cfg"
+    # It is not there when the making of the environment was interrupted.
+    lines = configuration.read_text(encoding="utf-8").splitlines() if configuration.is_file() else []
+    return f"home = {interpreter.resolve().parent}" in lines
 
 
 def _uv(root: Path, *args: str) -> None:
