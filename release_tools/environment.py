@@ -19,8 +19,8 @@ from release_tools.versions import BuildVersion
 def isolation(environment: Iterable[str]) -> EnvironmentChanges:
     """What takes the variables out of an environment that would let the caller's own settings into ours.
 
-    Of Python's own all: PYTHONSAFEPATH hides this library, PYTHONINSPECT waits for a person, PYTHONOPTIMIZE changes what
-    is bundled. And pytest's: PYTEST_ADDOPTS can leave out the very tests that are to prove something.
+    Of Python's own all: PYTHONSAFEPATH hides this library, PYTHONINSPECT waits for a person, PYTHONOPTIMIZE changes
+    what is bundled. And pytest's: PYTEST_ADDOPTS can leave out the very tests that are to prove something.
     """
     names = {"VIRTUAL_ENV", "UV_PYTHON", *(name for name in environment if name.startswith(("PYTHON", "PYTEST_")))}
     return dict.fromkeys(names)
@@ -41,6 +41,8 @@ def create_environment(settings: ReleaseSettings, folder: Path, groups: Sequence
     interpreter = find_python(settings)
     python = _environment_python(folder)
     if not (is_kept and python.exists() and _is_made_from(folder, interpreter)):
+        # Here and not by uv, which clears only what it takes for an environment.
+        shutil.rmtree(folder, ignore_errors=True)
         _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
     requirements_path = folder / "requirements.txt"
     requirements_path.write_text(requirements, encoding="utf-8")
