@@ -86,7 +86,7 @@ def check_leaks(subject: Subject) -> str:
     home, prefix = home_of(_user()), Path(sys.base_prefix)
     python = Mark(what=f"the folder of the build's Python, {prefix}", texts=_spellings(prefix))
     marks = [*machine_marks(subject, home), *secret_marks(os.environ)]
-    is_personal = home is not None and any(text in str(prefix).encode() for text in home.texts)
+    is_personal = home is not None and any(text in os.fsencode(prefix) for text in home.texts)
     named, found, count = [], [], 0
     try:
         for part in parts_of(subject):
@@ -155,9 +155,10 @@ def machine_marks(subject: Subject, home: Mark | None) -> list[Mark]:
 def secret_marks(environment: Mapping[str, str]) -> list[Mark]:
     """The values of variables that are named like secrets, and what secrets of well-known kinds look like."""
     values = [
-        Mark(what=f"the value of the environment variable {name}", texts=(value.encode(),))
+        Mark(what=f"the value of the environment variable {name}", texts=(os.fsencode(value),))
         for name, value in sorted(environment.items())
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET and not Path(value).exists()
+        # Unlike that of pathlib, this look is content with a text that is too long for a path, as tokens are.
+        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET and not os.path.exists(value)  # noqa: PTH110
     ]
     return values + [Mark(what=it.what, texts=it.texts, pattern=it.pattern) for it in SECRET_PATTERNS]
 
@@ -225,7 +226,7 @@ def _spellings(folder: PurePath) -> tuple[bytes, ...]:
     """A folder as text in files: with either slash, with backslashes doubled as in source, in Windows' UTF-16."""
     text = str(folder)
     texts = dict.fromkeys((text, folder.as_posix(), text.replace("\\", "\\\\")))
-    return (*(text.encode() for text in texts), text.encode("utf-16-le"))
+    return (*map(os.fsencode, texts), text.encode("utf-16-le", "surrogatepass"))
 
 
 def _tells_something(name: str) -> bool:

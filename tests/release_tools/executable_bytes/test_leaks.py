@@ -6,6 +6,7 @@ The secrets are put together here, so that no file of this repository holds one.
 import dataclasses
 import getpass
 import io
+import os
 import socket
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 from release_tools.settings import AllowedFinding, ReleaseSettings
 from release_tools.verification import Subject
 from release_tools.verification.check import CheckFailedError
-from release_tools.verification.leaks import check_leaks
+from release_tools.verification.leaks import check_leaks, machine_marks, secret_marks
 
 from .subjects import as_dev_build, make_subject
 
@@ -214,3 +215,17 @@ def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
     subject = make_subject(settings)
     subject.executable.write_bytes(b"nothing")
     assert "no one-file executable" in found(subject)
+
+
+@pytest.mark.parametrize("secret", ["t" * 2000, "caf\udce9-caf\udce9-caf\udce9", "with\na line end"])
+def test_a_secret_may_be_any_text(secret: str) -> None:
+    mark = secret_marks({"REQUEST_TOKEN": secret})[0]
+    assert mark.is_in(b"before " + os.fsencode(secret) + b" after")
+    assert not mark.is_in(b"nothing of the kind")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are text there")
+def test_a_project_may_lie_in_a_folder_whose_name_is_no_text(settings: ReleaseSettings) -> None:
+    root = Path("/srv/caf\udce9/project")
+    subject = dataclasses.replace(make_subject(settings), settings=dataclasses.replace(settings, root=root))
+    assert any(mark.is_in(b"/srv/caf\xe9/project/app.py") for mark in machine_marks(subject, None))
