@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from release_tools import sessions  # noqa: E402
-from release_tools.errors import ReleaseError  # noqa: E402
+from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
 from release_tools.platforms import PLATFORMS, Platform, host_platform  # noqa: E402
 
 nox.needs_version = ">=2024.10.9"
@@ -29,7 +29,8 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 def told_errors(session: nox.Session) -> Iterator[None]:
     """Ends the session with the text of a failure that a person can act on."""
     try:
-        yield
+        with refusals_told():
+            yield
     except ReleaseError as error:
         if not error.is_told:
             print(error, file=sys.stderr, flush=True)

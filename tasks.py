@@ -15,13 +15,14 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from release_tools import sessions  # noqa: E402
-from release_tools.errors import ReleaseError  # noqa: E402
+from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
 
 
 def told(action: Callable[[], None]) -> None:
     """Ends the task with exit code 1 and the text of a failure that a person can act on."""
     try:
-        action()
+        with refusals_told():
+            action()
     except ReleaseError as error:
         raise Exit("" if error.is_told else str(error), code=1) from None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from release_tools.commands import end_all_at_signals
-from release_tools.errors import RefusedDownloadsError, ReleaseError
+from release_tools.errors import RefusedDownloadsError, ReleaseError, refusals_told
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
@@ -32,7 +32,8 @@ def main() -> int:
     # Off a terminal there is no width to ask for, and 80 columns would fold the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        options.run(options, console)
+        with refusals_told():
+            options.run(options, console)
     except ReleaseError as error:
         print(error, file=sys.stderr)
         return 1

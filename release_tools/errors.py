@@ -4,9 +4,11 @@ Each class takes typed arguments and builds its own text: what failed, on which 
 They are caught at the two edges only (the Nox session and `python -m release_tools`), and never shown as a traceback.
 """
 
+import errno
 import shlex
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -149,6 +151,41 @@ class ToldError(ReleaseError):
 
     def __init__(self, args: Sequence[str], code: int) -> None:
         super().__init__(f"{shlex.join(args)} ended with exit code {code}", "read what it printed above")
+
+
+class SystemRefusalError(ReleaseError):
+    """The system refused to read or write: a full disk, a missing permission, a file where a folder should be."""
+
+    def __init__(self, error: OSError) -> None:
+        place = f" ({error.filename})" if error.filename else ""
+        hint = "make room on the disk" if error.errno in _NO_ROOM else "make it a file or folder that you may change"
+        super().__init__(f"the system says: {error.strerror}{place}", f"{hint}, then run the same command again")
+
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSALS: Final = frozenset(
+    {*_NO_ROOM, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """What the system refuses is a `SystemRefusalError`; any other of its errors is a mistake of ours and stays one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        raise SystemRefusalError(error) from None
+
+
+class BusyError(ReleaseError):
+    """Another build or verification is using the folder that this one wants to use."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"another build or verification is at work in {folder}", "wait until it has ended, or use another clone"
+        )
 
 
 class FreezeError(ReleaseError):

@@ -6,6 +6,7 @@ Stage 1, the environment itself, was made by `sessions.build`.
 import platform as running_platform
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -175,14 +176,20 @@ def _subject(build: Build) -> Subject:
 
 
 def _place(build: Build, staged: Path) -> Path:
-    """Put archive and checksum into `dist/`: at no moment does a checksum stand there beside another's archive."""
+    """Put archive and checksum into `dist/`: at no moment does a checksum stand there beside another's archive.
+
+    Both are copied there first, as `dist/` may be a link to another disk, and that disk full: until then nothing is
+    replaced.
+    """
     checksum = write_checksum(staged)
     dist = build.settings.dist_folder
     dist.mkdir(exist_ok=True)
-    checksum_path(dist / staged.name).unlink(missing_ok=True)
-    placed = staged.replace(dist / staged.name)
-    checksum.replace(dist / checksum.name)
-    return placed
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dist) as incoming:
+        copies = [Path(shutil.copy(path, incoming)) for path in (staged, checksum)]
+        checksum_path(dist / staged.name).unlink(missing_ok=True)
+        for copy in copies:
+            copy.replace(dist / copy.name)
+    return dist / staged.name
 
 
 def _record(

@@ -14,7 +14,8 @@ from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
-from release_tools.lockfile import BUILD_GROUPS, is_stale, read_lock_file
+from release_tools.exclusive import sole_use
+from release_tools.lockfile import BUILD_GROUPS, LockFile, is_stale, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -24,12 +25,15 @@ from release_tools.versions import DEV, find_version_problem, resolve_version
 
 SUITE_GROUPS: Final = ("main", "test")
 
+# What `python -m release_tools` itself is made of; without it there is nobody to say what is missing.
+_NEEDED_BY_LIBRARY: Final = ("lief", "packaging", "pyinstaller", "rich")
+
 
 def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     """Make, verify and place the archive of one platform.
 
-    Raises `RequestError` with everything that is wrong with the request before any work is done, and the errors of
-    the stages after that.
+    Raises `RequestError` with everything that is wrong with the request before any work is done, `BusyError` when
+    another build is at work, and the errors of the stages after that.
     """
     options = _build_options(platform_name, arguments)
     settings = ReleaseSettings.load(root)
@@ -38,19 +42,21 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     if problems:
         raise RequestError(f"build {platform.name}", problems)
 
-    print(stage_line("environment", ""), flush=True)
-    started = time.monotonic()
     folder = settings.build_folder(platform.name)
-    version = resolve_version(options.version, settings.project_version, read_commit(root))
-    python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
-    install_project(settings, python, version, folder / "wheel")
-    suite_args = _suite_arguments(settings, folder)
-    seconds = time.monotonic() - started
-    print(done_line("environment", seconds), flush=True)
+    with sole_use(folder):
+        print(stage_line("environment", ""), flush=True)
+        started = time.monotonic()
+        version = resolve_version(options.version, settings.project_version, read_commit(root))
+        python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
+        install_project(settings, python, version, folder / "wheel")
+        suite_args = _suite_arguments(settings, folder)
+        seconds = time.monotonic() - started
+        print(done_line("environment", seconds), flush=True)
 
-    command = [str(python), "-m", "release_tools", "build", "--platform", platform.name, "--version", options.version]
-    keep_going = ["--keep-going"] if options.keep_going else []
-    run_inside(root, [*command, "--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going])
+        wish = ["--platform", platform.name, "--version", options.version]
+        command = [str(python), "-m", "release_tools", "build", *wish]
+        keep_going = ["--keep-going"] if options.keep_going else []
+        run_inside(root, [*command, "--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going])
 
 
 def reproduce(root: Path) -> None:
@@ -83,7 +89,8 @@ def _built_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Pa
 def verify(root: Path, paths: Sequence[Path]) -> None:
     """Verify finished archives: files, or all in a folder.
 
-    Raises `RequestError` when there is nothing to verify, and `ToldError` when an archive is refused.
+    Raises `RequestError` when there is nothing to verify, `BusyError` when a build is at work, and `ToldError` when an
+    archive is refused.
     """
     settings = ReleaseSettings.load(root)
     archives = [archive for path in paths for archive in _archives_at(path)]
@@ -94,9 +101,10 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     if problems:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
-    python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
-    command = [str(python), "-m", "release_tools", "verify", *_suite_arguments(settings, folder)]
-    run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
+    with sole_use(folder):
+        python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
+        command = [str(python), "-m", "release_tools", "verify", *_suite_arguments(settings, folder)]
+        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
 
 def _archives_at(path: Path) -> list[Path]:
@@ -158,12 +166,26 @@ def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
     except ReleaseError as error:
         return [Problem(what=error.what, hint=error.hint)]
     if not is_stale(lock, settings.pyproject):
-        return []
+        return _missing_package_problems(settings, lock)
     return [
         Problem(
             what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
             hint="bring it up to date with `poetry lock`, and commit both files",
         )
+    ]
+
+
+def _missing_package_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
+    wanted: list[tuple[str, Sequence[str], Sequence[str]]] = [("build", BUILD_GROUPS, _NEEDED_BY_LIBRARY)]
+    wanted += [("test", SUITE_GROUPS, ("pytest",))] if settings.test_suite else []
+    return [
+        Problem(
+            what=f"the dependency group {group!r} has no {package}",
+            hint=f"add {package} to it, as in the pyproject.toml that this library came with, then: poetry lock",
+        )
+        for group, groups, packages in wanted
+        for package in packages
+        if package not in {locked.name for locked in lock.packages_of(groups)}
     ]
 
 

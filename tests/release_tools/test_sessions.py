@@ -1,9 +1,19 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from release_tools import sessions
-from release_tools.errors import ReleaseError, RequestError, UnknownPlatformError
+from release_tools.errors import (
+    BusyError,
+    ReleaseError,
+    RequestError,
+    SystemRefusalError,
+    UnknownPlatformError,
+    refusals_told,
+)
+from release_tools.exclusive import sole_use
 from release_tools.lockfile import content_hash
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.settings import ReleaseSettings
@@ -14,12 +24,21 @@ OTHER = next(platform for platform in PLATFORMS if platform != host_platform())
 @pytest.fixture
 def locked_project(project: Path) -> Path:
     """The project with a lock that fits it."""
+    write_lock(project, "lief", "packaging", "pyinstaller", "rich")
+    return project
+
+
+def write_lock(project: Path, *names: str) -> None:
     digest = content_hash(ReleaseSettings.load(project).pyproject)
+    packages = "".join(
+        f'[[package]]\nname = "{name}"\nversion = "1"\ngroups = ["build"]\n'
+        'files = [{file = "f", hash = "sha256:00"}]\n'
+        for name in names
+    )
     (project / "poetry.lock").write_text(
-        f'package = []\n[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "{digest}"\n',
+        f'{packages}[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "{digest}"\n',
         encoding="utf-8",
     )
-    return project
 
 
 def request_error(project: Path, platform_name: str, *arguments: str) -> str:
@@ -97,3 +116,37 @@ def test_only_files_are_archives_whatever_a_folder_is_called(locked_project: Pat
     assert f"there is no file {locked_project / 'gone.zip'}" in str(caught.value)
     assert f"no archive in {folder}" in str(caught.value)
     assert not (locked_project / "build").exists()
+
+
+def test_a_build_group_without_what_the_library_needs_is_refused(locked_project: Path) -> None:
+    write_lock(locked_project, "pyinstaller", "packaging")
+    message = request_error(locked_project, host_platform().name)
+    assert "2 problems" in message
+    assert "the dependency group 'build' has no lief" in message
+    assert "the dependency group 'build' has no rich" in message
+
+
+def test_a_test_suite_needs_pytest(locked_project: Path) -> None:
+    (locked_project / "suite").mkdir()
+    with (locked_project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('test-suite = "suite"\ntest-binary-variable = "TINY"\n')
+    assert "the dependency group 'test' has no pytest" in request_error(locked_project, host_platform().name)
+
+
+def test_a_second_build_in_the_same_folder_is_refused_at_once(locked_project: Path) -> None:
+    with sole_use(locked_project / "build" / host_platform().name), pytest.raises(BusyError, match="is at work in"):
+        sessions.build(locked_project, host_platform().name, [])
+
+
+def test_a_folder_may_be_used_again_after_its_use(tmp_path: Path) -> None:
+    for _ in range(2):
+        with sole_use(tmp_path / "folder"):
+            assert (tmp_path / "folder").is_dir()
+
+
+def test_what_the_system_refuses_is_told_and_a_mistake_of_ours_is_not_hidden() -> None:
+    with pytest.raises(SystemRefusalError, match=r"No space left on device \(dist/app\)") as caught, refusals_told():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "dist/app")
+    assert caught.value.hint == "make room on the disk, then run the same command again"
+    with pytest.raises(ConnectionError), refusals_told():
+        raise ConnectionError(errno.ECONNRESET, "reset")
