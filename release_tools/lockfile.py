@@ -70,7 +70,7 @@ def read_lock_file(path: Path) -> LockFile:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LockFileError(path, "there is no such file", "make it with: poetry lock") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LockFileError(path, f"cannot be read ({error})") from None
     try:
         lock_version = content["metadata"]["lock-version"]
@@ -128,7 +128,7 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
     groups = frozenset(entry.get("groups", ["main"]))
     markers = entry.get("markers", "")
     by_group = markers if isinstance(markers, dict) else dict.fromkeys(groups, markers)
-    return LockedPackage(
+    package = LockedPackage(
         name=normalized_name(name),
         version=version,
         groups=groups,
@@ -136,6 +136,11 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
         hashes=tuple(file["hash"] for file in files),
         file_names=tuple(file["file"] for file in files),
     )
+    # Each of these becomes a part of a line that the installer reads.
+    in_lines = (name, version, *(marker for _, marker in package.markers), *package.hashes)
+    if not all(isinstance(text, str) and text.isprintable() for text in in_lines):
+        raise LockFileError(path, f"the package {name!r} {version!r} is not laid out as Poetry writes it")
+    return package
 
 
 def _requirement_line(package: LockedPackage, groups: Collection[str]) -> str:

@@ -15,6 +15,12 @@ from release_tools.errors import Problem, SettingsError
 
 TABLE: Final = "[tool.release-tools]"
 
+# The other files of every archive.
+_TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
+
+# How PEP 440 writes a version: so metadata states it, and the program. No local part: a dev build adds its own.
+_VERSION: Final = re.compile(r"([1-9]\d*!)?(0|[1-9]\d*)(\.(0|[1-9]\d*))*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedMessage:
@@ -78,18 +84,13 @@ class ReleaseSettings:
         poetry = _table(pyproject, "tool", "poetry")
         project = {**poetry, **_table(pyproject, "project")}
         table = _table(pyproject, "tool", "release-tools")
-        problems = _table_problems(table)
+        problems = _table_problems(_at(pyproject, "tool", "release-tools"))
         python_version = _read_python_version(root, problems)
         name, version = (_project_value(project, key, problems) for key in ("name", "version"))
-        executable = table.get("executable", name)
+        executable = str(table.get("executable", name))
         scripts = {**_table(poetry, "scripts"), **_table(project, "scripts")}
-        if executable not in scripts:
-            problems.append(
-                Problem(
-                    what=f"no command {executable!r} in [project.scripts]",
-                    hint=f'add {executable} = "package.module:function", or set `executable` in {TABLE}',
-                )
-            )
+        problems += _version_problems(version)
+        problems += _command_problems(executable, scripts)
         problems += _suite_problems(root, table)
         if problems:
             raise SettingsError(path, problems)
@@ -100,7 +101,7 @@ class ReleaseSettings:
             project_version=version,
             python_version=python_version,
             executable=executable,
-            entry_point=scripts[executable],
+            entry_point=scripts[executable].strip(),
             exclude_modules=tuple(table.get("exclude-modules", ())),
             size_limit_mib=table.get("size-limit-mib"),
             glibc_floor=table.get("glibc-floor"),
@@ -116,7 +117,8 @@ class ReleaseSettings:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    # No argument, variable or file name can hold a zero byte.
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
 def _is_text_list(value: object) -> bool:
@@ -135,6 +137,19 @@ def _is_version(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value) is not None
 
 
+def _is_executable_name(value: object) -> bool:
+    """Whether files, archives and release assets can be called so: GitHub changes all other characters in names."""
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is not None
+        and value.upper() not in _TAKEN_NAMES
+    )
+
+
+def _is_variable_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None
+
+
 def _is_function_list(value: object) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, str) and re.fullmatch(r"[\w.]+:\w+", item) is not None for item in value
@@ -151,13 +166,15 @@ def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
     return fits
 
 
+_EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and underscores"
+
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
-    "executable": (_is_text, "a name"),
+    "executable": (_is_executable_name, _EXECUTABLE_NAME),
     "exclude-modules": (_is_text_list, "a list of module names"),
     "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
     "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
     "test-suite": (_is_text, "a folder of pytest tests"),
-    "test-binary-variable": (_is_text, "the name of an environment variable"),
+    "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
     "test-arguments": (_is_text_list, "a list of arguments for pytest"),
     "glibc-floor": (_is_version, 'a version of glibc, like "2.28"'),
     "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
@@ -177,17 +194,27 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         what, hint = "there is no such file", "run this from the folder that holds pyproject.toml"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what, hint = f"is not valid TOML: {error}", "mend the line that is named"
+    except OSError as error:
+        what, hint = f"cannot be read: {error.strerror}", "it has to be a file that you may read"
     raise SettingsError(path, [Problem(what=what, hint=hint)])
 
 
-def _table(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    table: object = content
+def _at(content: Mapping[str, Any], *keys: str) -> object:
+    """What stands there, an empty table where nothing does."""
+    found: object = content
     for key in keys:
-        table = table.get(key, {}) if isinstance(table, Mapping) else {}
+        found = found.get(key, {}) if isinstance(found, Mapping) else {}
+    return found
+
+
+def _table(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    table = _at(content, *keys)
     return table if isinstance(table, Mapping) else {}
 
 
-def _table_problems(table: Mapping[str, Any]) -> list[Problem]:
+def _table_problems(table: object) -> list[Problem]:
+    if not isinstance(table, Mapping):
+        return [Problem(what=f"{TABLE} is no table", hint=f"write {TABLE}, in single brackets, and its keys below it")]
     problems = []
     for key, value in table.items():
         if key not in _KEYS:
@@ -198,6 +225,34 @@ def _table_problems(table: Mapping[str, Any]) -> list[Problem]:
             )
         elif not _KEYS[key][0](value):
             problems.append(Problem(what=f"{key} in {TABLE} is {value!r}", hint=f"write {_KEYS[key][1]}"))
+    return problems
+
+
+def _version_problems(version: str) -> list[Problem]:
+    if _VERSION.fullmatch(version):
+        return []
+    return [
+        Problem(
+            what=f"version {version!r} in [project] is not written as metadata states it",
+            hint="write 1.2.3, 1.2.3rc1 or 1.2.3.post1: no v, no dashes, no leading zeros and no local part",
+        )
+    ]
+
+
+def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Problem]:
+    if executable not in scripts:
+        what = f"no command {executable!r} in [project.scripts]"
+        return [
+            Problem(what=what, hint=f'add {executable} = "package.module:function", or set `executable` in {TABLE}')
+        ]
+    entry_point = scripts[executable]
+    problems = []
+    if not _is_executable_name(executable):
+        hint = f"call it {_EXECUTABLE_NAME}, other than {' and '.join(sorted(_TAKEN_NAMES))}"
+        problems.append(Problem(what=f"no file can be called {executable!r} everywhere", hint=hint))
+    if not isinstance(entry_point, str) or not re.fullmatch(r"\s*[\w.]+\s*:\s*[\w.]+\s*", entry_point):
+        what = f"the command {executable} is {entry_point!r}, which names no function"
+        problems.append(Problem(what=what, hint=f'write {executable} = "package.module:function"'))
     return problems
 
 
@@ -218,14 +273,19 @@ def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
                 hint="set both: the tests find the binary by that environment variable",
             )
         )
-    if isinstance(suite, str) and not (root / suite).is_dir():
+    if not isinstance(suite, str) or not _is_text(suite):
+        return problems
+    if Path(suite).is_absolute() or ".." in Path(suite).parts:
+        hint = "name a folder of pytest tests in the project"
+        problems.append(Problem(what=f"test-suite {suite!r} leads out of the project's folder", hint=hint))
+    elif not (root / suite).is_dir():
         problems.append(Problem(what=f"test-suite {suite!r} is not a folder", hint="name a folder of pytest tests"))
     return problems
 
 
 def _read_python_version(root: Path, problems: list[Problem]) -> str:
     path = root / ".python-version"
-    text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
     if not re.fullmatch(r"3\.\d+(\.\d+)?", text):
         problems.append(
             Problem(what=f".python-version holds {text!r}, not a Python version", hint="write one line, such as 3.13")

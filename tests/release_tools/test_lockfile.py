@@ -106,3 +106,23 @@ def test_a_package_that_no_hash_covers_is_refused_by_name(tmp_path: Path, kind: 
     path = write_lock(tmp_path, package("alpha", extra=f'[package.source]\ntype = "{kind}"\nurl = "x"\n'))
     with pytest.raises(LockFileError, match=f"alpha 1.0 comes from {kind}"):
         read_lock_file(path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        package("a", hashes="00\\n--index-url https://elsewhere.example"),
+        package("a", extra="markers = [1]"),
+        package("a").replace('"1.0"', '"1.0\\n-r /etc/passwd"'),
+        package("a").replace('"1.0"', "1.0"),
+    ],
+    ids=["hash", "marker", "version", "number"],
+)
+def test_what_would_become_another_line_for_the_installer_is_refused(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(LockFileError, match="is not laid out as Poetry writes it"):
+        read_lock_file(write_lock(tmp_path, entry))
+
+
+def test_a_lock_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(LockFileError, match=r"cannot be read \(.*Is a directory"):
+        read_lock_file(tmp_path)

@@ -61,6 +61,8 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(project: Path) -> N
         ("size-limit-mib = -1", "a whole number of MiB above 0"),
         ('exclude-modules = "tkinter"', "a list of module names"),
         ('smoke-commands = ["doctor"]', 'a list of argument lists, like [["doctor"]]'),
+        ('smoke-commands = [["a\\u0000b"]]', 'a list of argument lists, like [["doctor"]]'),
+        ('test-binary-variable = "A=B"', "the name of an environment variable"),
         ('allowed-messages = [{message = "m"}]', 'a list of tables {message = "…", reason = "…"}'),
         ('allowed-messages = [{message = "m", reason = " "}]', 'a list of tables {message = "…", reason = "…"}'),
     ],
@@ -97,3 +99,65 @@ def test_no_pyproject_and_a_broken_one_are_clear_errors(project: Path) -> None:
     assert "is not valid TOML" in settings_error(project)
     (project / "pyproject.toml").unlink()
     assert "run this from the folder that holds pyproject.toml" in settings_error(project)
+
+
+def change(project: Path, old: str, new: str) -> None:
+    path = project / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["../tiny", "my app", "-v", "größe", "LICENSE", "license", ".hidden", ""])
+def test_a_program_has_a_name_that_files_and_release_assets_can_have(project: Path, name: str) -> None:
+    change(project, "tiny = ", f'"{name}" = ')
+    change(project, 'executable = "tiny"', f'executable = "{name}"')
+    assert "a name of ASCII letters, digits, dots, dashes and underscores" in settings_error(project)
+
+
+def test_the_projects_own_name_has_to_be_such_a_name_where_the_program_is_called_so(project: Path) -> None:
+    change(project, 'name = "tiny-app"', 'name = "tiny app"')
+    change(project, "tiny = ", '"tiny app" = ')
+    change(project, 'executable = "tiny"', "")
+    assert "no file can be called 'tiny app' everywhere" in settings_error(project)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ['{reference = "tiny_app.cli:main", type = "console"}', '"tiny_app.cli"', '"tiny_app:main()); (x"', "3", '""'],
+)
+def test_a_command_that_names_no_function_is_refused(project: Path, entry: str) -> None:
+    change(project, '"tiny_app.cli:main"', entry)
+    assert "which names no function" in settings_error(project)
+
+
+@pytest.mark.parametrize("version", ["v1.2.3", "1.2.3-rc.1", "1.02", "1.2.3+local", "one", "1.2.3RC1"])
+def test_a_version_is_written_as_the_program_will_print_it(project: Path, version: str) -> None:
+    change(project, '"1.2.3"', f'"{version}"')
+    assert f"version '{version}' in [project] is not written as metadata states it" in settings_error(project)
+
+
+@pytest.mark.parametrize("version", ["0.1", "1!2.0", "1.2.3a1", "1.2.3rc10.post2.dev3", "2026.11.23"])
+def test_every_version_that_metadata_states_as_it_is_will_do(project: Path, version: str) -> None:
+    change(project, '"1.2.3"', f'"{version}"')
+    assert ReleaseSettings.load(project).project_version == version
+
+
+@pytest.mark.parametrize("suite", ["..", "/", "tests/../../other"])
+def test_the_tests_lie_in_the_project(project: Path, suite: str) -> None:
+    add_to_table(project, f'test-suite = "{suite}"\ntest-binary-variable = "TINY"\n')
+    assert "leads out of the project's folder" in settings_error(project)
+
+
+@pytest.mark.parametrize("written", ['[[tool.release-tools]]\nexecutable = "tiny"', "[tool]\nrelease-tools = 5"])
+def test_what_is_no_table_is_not_passed_over(project: Path, written: str) -> None:
+    change(project, '[tool.release-tools]\nexecutable = "tiny"', written)
+    assert "[tool.release-tools] is no table" in settings_error(project)
+
+
+def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
+    (project / ".python-version").write_bytes(b"\xff\xfe3")
+    assert ".python-version holds" in settings_error(project)
+    (project / "pyproject.toml").unlink()
+    (project / "pyproject.toml").mkdir()
+    assert "pyproject.toml: cannot be read: Is a directory" in settings_error(project)
