@@ -149,7 +149,16 @@ _YAML_KINDS: Mapping[type, str] = {list: "list", str: "text"}
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML's usual loader silently keeps the last."""
+    """Refuses a key that stands twice, of which YAML's usual loader silently keeps the last.
+
+    And it says where a value stands that looks like a date or a number and is none.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # Any: as inherited
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # Any: as inherited
         seen: set[str] = set()

@@ -95,6 +95,9 @@ def build_agent(
         )
     except (AgentFileError, UserError, ValueError, TypeError, ImportError) as error:
         raise AgentFileError(f"{agent_file.path}: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        # YAML lets an alias stand inside of what it names.
+        raise AgentFileError(f"{agent_file.path}: something in it contains itself, or is nested too deep") from error
     if schema is not None:
         agent.output_validator(partial(_require_fit, schema))
     return agent

@@ -47,6 +47,13 @@ def test_settings_of_one_provider_and_braces_are_taken_as_they_are() -> None:
     assert (agent.name, agent.model_settings) == ("agent", {"openai_store": False})
 
 
+def test_a_schema_that_contains_itself_is_an_error_of_the_file() -> None:
+    schema: dict[str, object] = {"type": "object"}
+    schema["properties"] = {"again": schema}
+    with pytest.raises(AgentFileError, match=r"something in it contains itself"):
+        build_agent(agent_file(output_schema=schema), TestModel(), [], BuiltInTools())
+
+
 def test_an_answer_that_does_not_fit_its_schema_is_sent_back() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 5}}, "required": ["n"]}
     model = TestModel(custom_output_args={"n": 1})
