@@ -157,7 +157,9 @@ class SystemRefusalError(ReleaseError):
     """The system refused to read or write: a full disk, a missing permission, a file where a folder should be."""
 
     def __init__(self, error: OSError) -> None:
-        place = f" ({error.filename})" if error.filename else ""
+        # Of a copy, the second is where it was to go.
+        path = error.filename2 or error.filename
+        place = f" ({path})" if path else ""
         hint = "make room on the disk" if error.errno in _NO_ROOM else "make it a file or folder that you may change"
         super().__init__(f"the system says: {error.strerror}{place}", f"{hint}, then run the same command again")
 

@@ -23,8 +23,6 @@ from release_tools.settings import ReleaseSettings
 # They start a program, print, open a browser or a window: nothing that a bundle could break.
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")
 
-# Looked up by installers, build tools and test runners, never by the app itself.
-
 _PYZ: Final = "z"
 _EXTENSION: Final = "b"
 _DATA: Final = "x"
