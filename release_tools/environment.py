@@ -23,7 +23,8 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
     what is bundled. And pytest's: PYTEST_ADDOPTS can leave out the very tests that are to prove something.
     """
     names = {"VIRTUAL_ENV", "UV_PYTHON", *(name for name in environment if name.startswith(("PYTHON", "PYTEST_")))}
-    return dict.fromkeys(names)
+    # A wish about the disk, which changes nothing else.
+    return dict.fromkeys(names - {"PYTHONDONTWRITEBYTECODE"})
 
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
