@@ -112,12 +112,8 @@ def verify(
         return result
 
     for is_alone, group in groupby(checks, key=lambda check: check.is_alone):
-        if is_alone:
-            # In this thread, where an interrupt ends what it has started.
-            results += filter(None, map(run, group))
-        else:
-            with ThreadPoolExecutor(os.process_cpu_count()) as pool:
-                results += filter(None, pool.map(run, group))
+        with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
+            results += filter(None, pool.map(run, group))
     return tuple(results if keep_going else _up_to_first_failure(results))
 
 
