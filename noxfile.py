@@ -73,6 +73,13 @@ def reproduce(session: nox.Session) -> None:
         sessions.reproduce(ROOT)
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Compare the start of this machine's last binary with that of its source, as ratios."""
+    with told_errors(session):
+        sessions.bench(ROOT)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style and spelling of everything."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from release_tools.benchmark import run_benchmark
 from release_tools.commands import end_all_at_signals
 from release_tools.errors import RefusedDownloadsError, ReleaseError, refusals_told
 from release_tools.pipeline import plan_build, run_pipeline
@@ -65,6 +66,10 @@ def _verify(options: argparse.Namespace, console: Console) -> None:
         raise RefusedDownloadsError(refused)
 
 
+def _bench(_: argparse.Namespace, console: Console) -> None:
+    run_benchmark(ReleaseSettings.load(Path.cwd()), host_platform(), console)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -79,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("archives", type=Path, nargs="+")
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
+    commands.add_parser("bench", help="compare the newest archive with the source").set_defaults(run=_bench)
     return parser
 
 

@@ -238,6 +238,16 @@ class VerificationError(ReleaseError):
         )
 
 
+class NothingToMeasureError(ReleaseError):
+    """A benchmark was asked for where no build left an archive and the environment that it was made from."""
+
+    def __init__(self, platform_name: str) -> None:
+        super().__init__(
+            f"there is no build of {platform_name} to measure",
+            f"build first: nox -s build-{platform_name}",
+        )
+
+
 class NoCommitError(ReleaseError):
     """Something that is done with a commit was asked for in a folder without one."""
 

@@ -113,6 +113,15 @@ def _archives_at(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.name.endswith((".tar.gz", ".zip")) and entry.is_file())
 
 
+def bench(root: Path) -> None:
+    """Compare the last archive of this machine with the environment that its build left.
+
+    Raises `RequestError` when the lock is stale, and `ToldError` where there was no build.
+    """
+    python = tool_environment(root, "bench", BUILD_GROUPS)
+    run_inside(root, [str(python), "-m", "release_tools", "bench"])
+
+
 def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:
     """The Python of a kept environment with these locked groups and, if asked for, the project itself, editable.
 

@@ -1,0 +1,111 @@
+"""How the newest archive of this machine compares with the source it was made from, as ratios.
+
+Each command runs on both by turns, so that whatever else the machine does weighs on both alike. Called by
+`nox -s bench`; nothing is judged here.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from release_tools.archives import unpack_archive
+from release_tools.commands import changed_environment, observe
+from release_tools.environment import ISOLATED
+from release_tools.errors import CommandFailedError, NothingToMeasureError
+from release_tools.platforms import Platform
+from release_tools.settings import ReleaseSettings
+
+ROUNDS: Final = 7
+START_TIMEOUT_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Median seconds of one command, frozen and from source."""
+
+    command: Sequence[str]
+    frozen: float
+    source: float
+
+    @property
+    def ratio(self) -> float:
+        return self.frozen / self.source
+
+
+def run_benchmark(settings: ReleaseSettings, platform: Platform, console: Console) -> tuple[Comparison, ...]:
+    """Compare `--version` and the smoke commands of the newest archive with those of the environment it came from.
+
+    Raises `NothingToMeasureError` when there was no build, and `CommandFailedError` when a command fails.
+    """
+    archive = newest_archive(settings, platform)
+    folder = settings.build_folder(platform.name)
+    name = f"{settings.executable}{platform.executable_suffix}"
+    sources = [folder / "environment" / scripts / name for scripts in ("bin", "Scripts")]
+    source = next((path for path in sources if path.is_file()), None)
+    if source is None:
+        raise NothingToMeasureError(platform.name)
+    scratch = folder / "bench"
+    shutil.rmtree(scratch, ignore_errors=True)
+    unpack_archive(archive, scratch)
+    with console.status("") as status:
+        comparisons = compare(
+            scratch / name, source, (("--version",), *settings.smoke_commands), scratch, on_command=status.update
+        )
+    print_comparisons(f"{archive.name}, median of {ROUNDS} by turns", comparisons, console)
+    return comparisons
+
+
+def newest_archive(settings: ReleaseSettings, platform: Platform) -> Path:
+    """The archive of this platform in `dist/` that was made last.
+
+    Raises `NothingToMeasureError` when there is none.
+    """
+    pattern = f"{settings.executable}-*-{platform.name}{platform.archive_suffix}"
+    archives = sorted(settings.dist_folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not archives:
+        raise NothingToMeasureError(platform.name)
+    return archives[-1]
+
+
+def compare(
+    frozen: Path, source: Path, commands: Sequence[Sequence[str]], folder: Path, on_command: Callable[[str], None]
+) -> tuple[Comparison, ...]:
+    """Time each command on both programs, by turns; the first round of each only fills the caches."""
+    environment = changed_environment(ISOLATED)
+    comparisons = []
+    for command in commands:
+        on_command(" ".join(command))
+        seconds: Mapping[Path, list[float]] = {frozen: [], source: []}
+        for _ in range(ROUNDS + 1):
+            for program, taken in seconds.items():
+                taken.append(_timed([str(program), *command], folder, environment))
+        comparisons.append(
+            Comparison(command=tuple(command), frozen=median(seconds[frozen][1:]), source=median(seconds[source][1:]))
+        )
+    return tuple(comparisons)
+
+
+def print_comparisons(title: str, comparisons: Sequence[Comparison], console: Console) -> None:
+    """One row per command."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    table.add_column("command", no_wrap=True)
+    for name in ("frozen s", "source s", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for comparison in comparisons:
+        figures = (comparison.frozen, comparison.source, comparison.ratio)
+        table.add_row(" ".join(comparison.command), *(f"{figure:.2f}" for figure in figures))
+    console.print(table)
+
+
+def _timed(args: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
+    finished = observe(args, cwd=folder, environment=environment, timeout_seconds=START_TIMEOUT_SECONDS)
+    if finished.code != 0:
+        raise CommandFailedError(args, f"ended with exit code {finished.code}", finished.output)
+    return finished.seconds
