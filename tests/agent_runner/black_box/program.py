@@ -26,8 +26,17 @@ def program_command() -> list[str]:
 
 
 def is_frozen() -> bool:
-    """Tell whether a binary is tested."""
-    return bool(os.environ.get(BINARY_VARIABLE))
+    """Tell whether what is tested brings its own Python.
+
+    The variable may also name a script of an installed program, which says in its first line which Python runs it or,
+    on Windows, lies beside it.
+    """
+    binary = os.environ.get(BINARY_VARIABLE)
+    if not binary:
+        return False
+    with Path(binary).open("rb") as file:
+        is_script = file.read(2) == b"#!"
+    return not is_script and not Path(binary).with_name("python.exe").exists()
 
 
 @dataclass(frozen=True, kw_only=True)
