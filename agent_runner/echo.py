@@ -4,13 +4,25 @@ So `doctor` proves both halves of MCP over stdio, and that the program can start
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from agent_runner.errors import EXIT_ANSWERED
 from agent_runner.garbage import resume_collection
 
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
 
 def serve_echo() -> int:
     """Serve two tools over standard input and output until the input ends."""
+    server = build_echo_server()
+    resume_collection()
+    server.run("stdio")
+    return EXIT_ANSWERED
+
+
+def build_echo_server() -> "MCPServer":
+    """Return the server with its two tools."""
     from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("agent-runner-echo", log_level="CRITICAL")
@@ -25,6 +37,4 @@ def serve_echo() -> int:
         """Return the environment variables of this process."""
         return dict(os.environ)
 
-    resume_collection()
-    server.run("stdio")
-    return EXIT_ANSWERED
+    return server
