@@ -138,7 +138,8 @@ def freeze(
 
 def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
     """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
-    packages = own_packages(settings.project_name)
+    whole = settings.bundled_whole
+    packages = tuple(package for name in whole for package in own_packages(name))
     runtime = (*runtime_distributions(lock), distribution(settings.project_name))
     return FreezePlan(
         name=settings.executable,
@@ -148,7 +149,7 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         probe_launcher=str(PROBE_LAUNCHER),
         hidden_imports=modules_found_by_name(settings, runtime),
         own_packages=packages,
-        datas=(*metadata_files(runtime), *own_data_files(settings.project_name)),
+        datas=(*metadata_files(runtime), *(pair for name in whole for pair in own_data_files(name))),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         runtime_hooks=write_runtime_hooks(folder / "hooks"),
         exclude_modules=settings.exclude_modules,

@@ -21,12 +21,13 @@ _TIME_ZONE_DATA: Final = "tzdata"
 
 
 def modules_found_by_name(settings: ReleaseSettings, distributions: Sequence[Distribution]) -> tuple[str, ...]:
-    """The project's own modules, all namespace packages, the targets of entry points, and time zone data.
+    """Own modules, those of whole distributions, namespace packages, targets of entry points, and time zone data.
 
     `distributions` are those that the app needs, the project among them. What the settings exclude stays out.
     """
     own = normalized_name(settings.project_name)
-    modules = {*own_modules(settings.project_name), *namespace_modules(distributions)}
+    modules = {module for name in settings.bundled_whole for module in own_modules(name)}
+    modules |= {*namespace_modules(distributions)}
     modules |= entry_point_modules(distributions, own)
     modules |= {_TIME_ZONE_DATA} & {normalized_name(installed.name) for installed in distributions}
     return without_excluded(sorted(modules), settings.exclude_modules)

@@ -8,7 +8,7 @@ from typing import Final
 from packaging.version import Version
 
 from release_tools.collisions import collision_problems, read_contents
-from release_tools.distributions import installed_version, locked_here
+from release_tools.distributions import RUNTIME_GROUPS, installed_version, locked_here
 from release_tools.errors import PreflightError, Problem
 from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
 from release_tools.own_code import own_code_problems
@@ -34,6 +34,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_lock_difference_problems(settings, lock),
         *_pyinstaller_problems(),
         *_license_problems(settings),
+        *_whole_distribution_problems(settings, lock),
         *_content_problems(settings),
     ]
     if problems:
@@ -101,6 +102,18 @@ def _license_problems(settings: ReleaseSettings) -> list[Problem]:
     if (settings.root / "LICENSE").is_file():
         return []
     return [Problem(what="there is no file LICENSE, which every archive carries", hint="add it beside pyproject.toml")]
+
+
+def _whole_distribution_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
+    locked = locked_here(lock, RUNTIME_GROUPS)
+    return [
+        Problem(
+            what=f"whole-distributions names {name!r}, which poetry.lock does not want for the app on this platform",
+            hint="name a dependency of the project by its distribution name, as `poetry show` prints it",
+        )
+        for name in settings.whole_distributions
+        if normalized_name(name) not in locked
+    ]
 
 
 def _content_problems(settings: ReleaseSettings) -> list[Problem]:

@@ -51,6 +51,7 @@ class ReleaseSettings:
     executable: str
     entry_point: str
     exclude_modules: tuple[str, ...] = ()
+    whole_distributions: tuple[str, ...] = ()
     size_limit_mib: int | None = None
     glibc_floor: str | None = None
     macos_minimum: str | None = None
@@ -61,6 +62,11 @@ class ReleaseSettings:
     parity: tuple[str, ...] = ()
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
+
+    @property
+    def bundled_whole(self) -> tuple[str, ...]:
+        """The distributions of which every module and file is bundled: the project, and what the settings name."""
+        return (self.project_name, *self.whole_distributions)
 
     @property
     def lock_path(self) -> Path:
@@ -103,6 +109,7 @@ class ReleaseSettings:
             executable=executable,
             entry_point=scripts[executable].strip(),
             exclude_modules=tuple(table.get("exclude-modules", ())),
+            whole_distributions=tuple(table.get("whole-distributions", ())),
             size_limit_mib=table.get("size-limit-mib"),
             glibc_floor=table.get("glibc-floor"),
             macos_minimum=table.get("macos-minimum"),
@@ -171,6 +178,7 @@ _EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and und
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "executable": (_is_executable_name, _EXECUTABLE_NAME),
     "exclude-modules": (_is_text_list, "a list of module names"),
+    "whole-distributions": (_is_text_list, "a list of distributions that the project depends on"),
     "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
     "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
     "test-suite": (_is_text, "a folder of pytest tests"),

@@ -54,7 +54,8 @@ def check_imports(subject: Subject) -> str:
         raise CheckFailedError(
             f"what works from source fails in the frozen program:{listed(_grouped(remaining))}",
             "the build did not see that the code needs it: name the module or the distribution that is missing in the "
-            "code, import it plainly, or depend on a release that can be frozen; where the failure is harmless, list "
+            "code, import it plainly, or depend on a release that can be frozen; a dependency that finds its own files "
+            "or modules by name goes into whole-distributions of [tool.release-tools]; where the failure is harmless, list "
             f'what failed or its reason in allowed-findings of [tool.release-tools] under check = "{NAME}"',
         )
     counts = (len(wanted.modules), len(wanted.names), len(wanted.entry_points), len(wanted.distributions))

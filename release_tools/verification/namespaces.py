@@ -42,12 +42,13 @@ def check_namespace_packages(subject: Subject) -> str:
 
 
 def check_own_files(subject: Subject) -> str:
-    """Every file of the project's own wheel is bundled, and so is the metadata of every distribution that it needs."""
+    """Every file of the project's own wheel and of whole distributions, and the metadata of all that it needs."""
     settings = subject.settings
     contents = read_contents(subject.executable)
     runtime = (*runtime_distributions(read_lock_file(settings.lock_path)), distribution(settings.project_name))
-    modules = without_excluded(own_modules(settings.project_name), settings.exclude_modules)
-    files = [path for path in own_files(settings.project_name) if _is_wanted(path, settings.exclude_modules)]
+    whole = settings.bundled_whole
+    modules = without_excluded([name for one in whole for name in own_modules(one)], settings.exclude_modules)
+    files = [path for one in whole for path in own_files(one) if _is_wanted(path, settings.exclude_modules)]
     metadata = [f"{folder}/{PurePosixPath(source).name}" for source, folder in metadata_files(runtime)]
     missing = {
         *(f"module {module}" for module in modules if module not in contents.modules),

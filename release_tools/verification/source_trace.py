@@ -93,7 +93,8 @@ def check_source_trace(subject: Subject) -> str:
         needed = [f"{miss}, for {test or 'a process of an unknown test'}" for miss, test in sorted(wrong.items())]
         raise CheckFailedError(
             f"the tests used from source what the binary does not hold:{listed(needed)}",
-            "import the module where PyInstaller sees it, or put the file into the project's wheel; where the binary "
+            "import the module where PyInstaller sees it, or put the file into the project's wheel; what a dependency "
+            "finds by name comes along with whole-distributions of [tool.release-tools]; where the binary "
             f'works without it, list it in allowed-findings of [tool.release-tools] with check = "{CHECK_NAME}"',
         )
     return _figure(trace) + origin

@@ -36,6 +36,14 @@ def test_own_modules_and_namespace_packages_are_named_without_the_excluded(
     assert modules_found_by_name(excluding, [own, plugin]) == ("plugins.red", "tiny_app", "tiny_app.late")
 
 
+def test_every_module_of_a_whole_distribution_is_named(settings: ReleaseSettings, site: Path) -> None:
+    own = install(site, "tiny-app", "tiny_app.py")
+    views = install(site, "views", "views/__init__.py", "views/late.py", "views/page.html")
+    whole = dataclasses.replace(settings, whole_distributions=("views",))
+    assert modules_found_by_name(settings, [own, views]) == ("tiny_app",)
+    assert modules_found_by_name(whole, [own, views]) == ("tiny_app", "views", "views.late")
+
+
 def test_what_entry_points_name_is_named_but_not_what_they_tell_installers_and_test_runners(
     settings: ReleaseSettings, site: Path
 ) -> None:

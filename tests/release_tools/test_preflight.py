@@ -107,6 +107,15 @@ def test_a_project_without_a_license_file_is_refused(settings: ReleaseSettings, 
     assert "there is no file LICENSE" in problems_of(settings, installed)
 
 
+def test_a_whole_distribution_that_the_app_does_not_depend_on_is_refused(
+    settings: ReleaseSettings, installed: dict[str, str]
+) -> None:
+    known = dataclasses.replace(settings, whole_distributions=("PyInstaller",))
+    check_preflight(known, lock_of(installed), LINUX)
+    unknown = dataclasses.replace(settings, whole_distributions=("datasets",))
+    assert "whole-distributions names 'datasets', which poetry.lock does not want" in problems_of(unknown, installed)
+
+
 def test_all_problems_come_in_one_message(settings: ReleaseSettings, installed: dict[str, str]) -> None:
     (settings.root / "LICENSE").unlink()
     message = problems_of(settings, {**installed, "ghost": "1.0"})

@@ -93,6 +93,12 @@ def test_a_lost_file_of_the_project_is_named(
     assert caught.value.what == f"modules and files of the project that the binary lacks: {told}"
 
 
+def test_a_lost_file_of_a_whole_distribution_is_named(subject: Subject) -> None:
+    whole = dataclasses.replace(subject.settings, whole_distributions=("plain",))
+    with pytest.raises(CheckFailedError, match=r"that the binary lacks: file plain/__init__\.py"):
+        namespaces.check_own_files(dataclasses.replace(subject, settings=whole))
+
+
 @pytest.mark.parametrize(("lost", "module"), [("space.red", "space.red"), (FAST, "space.fast")])
 def test_a_lost_plugin_is_named(subject: Subject, monkeypatch: pytest.MonkeyPatch, lost: str, module: str) -> None:
     bundle(monkeypatch, without=[lost])
