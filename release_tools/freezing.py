@@ -15,6 +15,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
+from release_tools.build_only import build_only_modules
 from release_tools.commands import run_logged
 from release_tools.distributions import (
     MACHINE_SPECIFIC_FILES,
@@ -152,7 +153,7 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         datas=(*metadata_files(runtime), *(pair for name in whole for pair in own_data_files(name))),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         runtime_hooks=write_runtime_hooks(folder / "hooks"),
-        exclude_modules=settings.exclude_modules,
+        exclude_modules=(*settings.exclude_modules, *build_only_modules(settings, lock)),
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",
     )

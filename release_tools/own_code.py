@@ -1,11 +1,12 @@
 """What the project's own sources say that works from source and fails when frozen, with file and line."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
+from release_tools.build_only import undeclared_import_problems
 from release_tools.distributions import own_files
 from release_tools.errors import Problem
 
@@ -18,27 +19,34 @@ _PROCESS_STARTERS: Final = frozenset({"Manager", "Pool", "Process"})
 _SUSPICIOUS_WORDS: Final = (b"exit", b"quit", b"multiprocessing")
 
 
-def own_code_problems(project_name: str) -> list[Problem]:
-    """One problem for each place in the installed sources of the project."""
+def own_code_problems(project_name: str, build_only: Collection[str] = ()) -> list[Problem]:
+    """One problem for each place in the installed sources of the project.
+
+    `build_only` are the top-level names of what is installed but does not belong to the app.
+    """
     installed = distribution(project_name)
     problems: list[Problem] = []
     for path in own_files(project_name):
         if path.endswith(".py"):
-            problems += _source_problems(path, Path(str(installed.locate_file(path))))
+            problems += _source_problems(path, Path(str(installed.locate_file(path))), build_only)
     return problems
 
 
-def _source_problems(name: str, path: Path) -> list[Problem]:
+def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list[Problem]:
     source = path.read_bytes()
     # Nearly every module goes without, and parsing takes most of the time.
-    if not any(word in source for word in _SUSPICIOUS_WORDS):
+    if not any(word in source for word in (*_SUSPICIOUS_WORDS, *map(str.encode, build_only))):
         return []
     try:
         tree = ast.parse(source, filename=name)
     except (SyntaxError, ValueError):
         # Not Python of this version: a template, say. PyInstaller tells it where it is a module.
         return []
-    return [*_site_function_problems(name, tree), *_early_process_problems(name, tree)]
+    return [
+        *_site_function_problems(name, tree),
+        *_early_process_problems(name, tree),
+        *undeclared_import_problems(name, tree, build_only),
+    ]
 
 
 def _site_function_problems(name: str, tree: ast.Module) -> list[Problem]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from packaging.version import Version
 
+from release_tools.build_only import build_only_modules
 from release_tools.collisions import collision_problems, read_contents
 from release_tools.distributions import RUNTIME_GROUPS, installed_version, locked_here
 from release_tools.errors import PreflightError, Problem
@@ -35,7 +36,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_pyinstaller_problems(),
         *_license_problems(settings),
         *_whole_distribution_problems(settings, lock),
-        *_content_problems(settings),
+        *_content_problems(settings, lock),
     ]
     if problems:
         raise PreflightError(platform.name, problems)
@@ -116,7 +117,7 @@ def _whole_distribution_problems(settings: ReleaseSettings, lock: LockFile) -> l
     ]
 
 
-def _content_problems(settings: ReleaseSettings) -> list[Problem]:
+def _content_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
     """What is wrong with the installed files themselves, in the project and in what it depends on."""
     own = normalized_name(settings.project_name)
     installed = {normalized_name(found.name): found for found in reversed(tuple(distributions()))}
@@ -128,7 +129,11 @@ def _content_problems(settings: ReleaseSettings) -> list[Problem]:
             )
         ]
     contents = {name: read_contents(found) for name, found in installed.items()}
-    found = [*collision_problems(contents.values(), contents[own]), *own_code_problems(settings.project_name)]
+    build_only = (
+        build_only_modules(settings, lock) if installed.keys() >= locked_here(lock, BUILD_GROUPS).keys() else ()
+    )
+    in_own_code = own_code_problems(settings.project_name, build_only)
+    found = [*collision_problems(contents.values(), contents[own]), *in_own_code]
     allowed = [entry.finding for entry in settings.allowed_findings if entry.check == CHECK_NAME]
     return [
         Problem(

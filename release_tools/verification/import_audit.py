@@ -13,6 +13,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
+from release_tools.build_only import build_only_modules
+from release_tools.distributions import own_packages
+from release_tools.lockfile import read_lock_file
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.findings import listed
 from release_tools.verification.import_list import (
@@ -40,10 +43,14 @@ def check_imports(subject: Subject) -> str:
     """Every bundled module, and every name, entry point and version that bundled code looks up, as from source."""
     bundled = read_bundled_code(subject.executable)
     wanted = list_imports(subject.settings, bundled)
+    build_only = build_only_modules(subject.settings, read_lock_file(subject.settings.lock_path))
+    own = own_packages(subject.settings.project_name) if build_only else ()
     failures = [
         failure
         for failure in audit(subject, wanted, "twin")
-        if not _is_left_out(failure, subject.settings.exclude_modules) and not _is_unused(failure, bundled)
+        if not _is_left_out(failure, subject.settings.exclude_modules)
+        and not _is_not_the_apps(failure, build_only, own)
+        and not _is_unused(failure, bundled)
     ]
     remaining = [
         (item, why)
@@ -55,8 +62,8 @@ def check_imports(subject: Subject) -> str:
             f"what works from source fails in the frozen program:{listed(_grouped(remaining))}",
             "the build did not see that the code needs it: name the module or the distribution that is missing in the "
             "code, import it plainly, or depend on a release that can be frozen; a dependency that finds its own files "
-            "or modules by name goes into whole-distributions of [tool.release-tools]; where the failure is harmless, list "
-            f'what failed or its reason in allowed-findings of [tool.release-tools] under check = "{NAME}"',
+            "or modules by name goes into whole-distributions of [tool.release-tools]; where the failure is harmless, "
+            f'list what failed or its reason in allowed-findings of [tool.release-tools] under check = "{NAME}"',
         )
     counts = (len(wanted.modules), len(wanted.names), len(wanted.entry_points), len(wanted.distributions))
     return "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
@@ -91,6 +98,12 @@ def _is_left_out(failure: Failure, exclude_modules: Sequence[str]) -> bool:
     """Whether it fails because the project wants it so."""
     missing = _missing_module(failure)
     return any(missing == module or missing.startswith(f"{module}.") for module in exclude_modules)
+
+
+def _is_not_the_apps(failure: Failure, build_only: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether a dependency does without what only the build has, as it does where the app is installed."""
+    is_own = re.split(r"[.:]", failure[0])[0] in own
+    return not is_own and _missing_module(failure).partition(".")[0] in build_only
 
 
 def _is_unused(failure: Failure, bundled: BundledCode) -> bool:

@@ -1,5 +1,6 @@
 """What the project's own sources say that does not survive the freeze."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def problems_of(site: Path, source: str) -> list[str]:
+def problems_of(site: Path, source: str, build_only: tuple[str, ...] = ()) -> list[str]:
     (site / "tiny_app" / "cli.py").write_text(source, encoding="utf-8")
-    return [problem.what for problem in own_code_problems("tiny-app")]
+    return [problem.what for problem in own_code_problems("tiny-app", build_only)]
 
 
 @pytest.mark.parametrize("name", ["exit", "quit"])
@@ -74,3 +75,32 @@ def test_processes_that_an_import_starts_are_found(site: Path, source: str, call
 )
 def test_processes_that_are_started_later_are_no_problem(site: Path, source: str) -> None:
     assert problems_of(site, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import rich.table",
+        "def main():\n    from rich import print",
+        "try:\n    import rich\nexcept ValueError:\n    pass",
+        "try:\n    import json\nexcept ImportError:\n    import rich",
+    ],
+)
+def test_an_import_of_what_only_the_build_needs_is_found(site: Path, source: str) -> None:
+    (problem,) = problems_of(site, source, ("rich",))
+    assert re.fullmatch(r"tiny_app/cli.py:\d imports rich(\.table)?, which is there for the build only: .*", problem)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import richer",
+        "from .rich import table",
+        "try:\n    import rich\nexcept ImportError:\n    rich = None",
+        "try:\n    import rich\nexcept (KeyError, ModuleNotFoundError):\n    rich = None",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import rich",
+        "name = 'rich'",
+    ],
+)
+def test_what_the_app_can_do_without_is_no_problem(site: Path, source: str) -> None:
+    assert problems_of(site, source, ("rich",)) == []
