@@ -10,6 +10,8 @@ from typing import Final
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.running import bare_environment, start_program
 
+_OWN_NAMESPACE: Final = ("unshare", "--mount", "--map-root-user")
+
 # Arguments: how many folders, the options of the mounts, the folders, then the program with its own arguments. The
 # working folder may lie in what was mounted, so it is entered anew.
 _MOUNT_AND_START: Final = """
@@ -23,10 +25,23 @@ cd "$PWD" && exec "$@"
 """
 
 
+# Arguments: the folder, the program that goes into it, then the command line.
+_COPY_AND_START: Final = """
+folder=$1 program=$2
+shift 2
+mount -t tmpfs tmpfs "$folder" && cp "$program" "$folder" && mount -o remount,ro "$folder" || exit 125
+exec "$@"
+"""
+
+
 def mounted(options: str, folders: Sequence[Path]) -> tuple[str, ...]:
     """The start of a command line that starts the rest of it with an empty memory file system on these folders."""
-    own_namespace = ("unshare", "--mount", "--map-root-user")
-    return (*own_namespace, "/bin/sh", "-c", _MOUNT_AND_START, "sh", options, str(len(folders)), *map(str, folders))
+    return (*_OWN_NAMESPACE, "/bin/sh", "-c", _MOUNT_AND_START, "sh", options, str(len(folders)), *map(str, folders))
+
+
+def copied_read_only(program: Path, folder: Path) -> tuple[str, ...]:
+    """The start of a command line that starts the rest of it with a copy of the program in this folder, read-only."""
+    return (*_OWN_NAMESPACE, "/bin/sh", "-c", _COPY_AND_START, "sh", str(folder), str(program))
 
 
 def require_mounts(subject: Subject, folder: Path) -> None:

@@ -11,7 +11,7 @@ from release_tools.commands import capture
 from release_tools.errors import CommandFailedError, MissingToolError
 from release_tools.platforms import OperatingSystem
 from release_tools.verification.check import CheckSkippedError, Subject
-from release_tools.verification.mounts import mounted, require_mounts
+from release_tools.verification.mounts import copied_read_only, mounted, require_mounts
 from release_tools.verification.running import bare_environment, temporary_folder_variables
 
 UNUSUAL_NAME: Final = "Größe und 中文"
@@ -66,11 +66,7 @@ def no_home(subject: Subject, _: Path) -> Place:
 def unusual_path(subject: Subject, folder: Path) -> Place:
     executable = folder / UNUSUAL_NAME / subject.executable.name
     executable.parent.mkdir()
-    try:
-        executable.hardlink_to(subject.executable)
-    except OSError:
-        # Not every file system has hard links.
-        shutil.copy(subject.executable, executable)
+    _link_or_copy(subject.executable, executable)
     return replace(_place(subject), executable=executable)
 
 
@@ -93,6 +89,35 @@ def read_only_home(subject: Subject, folder: Path) -> Place:
 
 def read_only_working_folder(subject: Subject, folder: Path) -> Place:
     return replace(_place(subject), cwd=folder, through=_made_read_only(subject, folder))
+
+
+def read_only_program_folder(subject: Subject, folder: Path) -> Place:
+    """Where administrators install programs, and what images of containers are."""
+    executable = folder / subject.executable.name
+    try:
+        require_mounts(subject, folder)
+    except CheckSkippedError as skipped:
+        if os.geteuid() == 0:
+            raise CheckSkippedError(f"the superuser may write anywhere, and {skipped}") from None
+        _link_or_copy(subject.executable, executable)
+        folder.chmod(0o555)
+        return replace(_place(subject), executable=executable)
+    return replace(_place(subject), executable=executable, through=copied_read_only(subject.executable, folder))
+
+
+def symbolic_link(subject: Subject, folder: Path) -> Place:
+    """What package managers put on the PATH."""
+    link = folder / subject.executable.name
+    link.symlink_to(subject.executable)
+    return replace(_place(subject), executable=link)
+
+
+def found_on_the_path(subject: Subject, folder: Path) -> Place:
+    """As people start programs: the shell finds it, and the program does not hear where."""
+    place = _place(subject, {"PATH": str(subject.executable.parent)})
+    is_windows = subject.platform.os == "windows"
+    shell = (os.environ.get("COMSPEC", "cmd.exe"), "/d", "/c") if is_windows else ("/bin/sh", "-c", 'exec "$@"', "sh")
+    return replace(place, executable=Path(subject.executable.name), cwd=folder, through=shell)
 
 
 def latin_1_locale(subject: Subject, folder: Path) -> Place:
@@ -151,6 +176,9 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(name="no HOME", arrange=no_home),
     Row(name="read-only HOME", arrange=read_only_home, systems=POSIX),
     Row(name="read-only working folder", arrange=read_only_working_folder, systems=POSIX),
+    Row(name="read-only program folder", arrange=read_only_program_folder, systems=POSIX),
+    Row(name="symbolic link", arrange=symbolic_link, systems=POSIX),
+    Row(name="found on the PATH", arrange=found_on_the_path),
     Row(name="PYTHON variables", arrange=python_variables),
     Row(name="no time zones", arrange=no_time_zones, systems=("linux",)),
     Row(name="closed output", arrange=closed_output, systems=POSIX),
@@ -161,6 +189,14 @@ ROWS: Final[tuple[Row, ...]] = (
 
 def _place(subject: Subject, changes: Mapping[str, str] | None = None) -> Place:
     return Place(executable=subject.executable, environment={**bare_environment(subject), **(changes or {})})
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        # Not every file system has hard links.
+        shutil.copy(source, target)
 
 
 def _made_read_only(subject: Subject, folder: Path) -> tuple[str, ...]:

@@ -53,6 +53,9 @@ def _outcome(subject: Subject, row: Row, folder: Path) -> tuple[str, str]:
         return "", str(skipped)
     except CheckFailedError as error:
         return error.what, ""
+    finally:
+        # What was made read-only could not be removed.
+        folder.chmod(0o755)
 
 
 def _malfunction(subject: Subject, place: Place) -> str:

@@ -68,6 +68,21 @@ BROKEN = {
         "-I",
         "(Read-only file system|Permission denied)",
     ),
+    "read-only program folder": (
+        f"import pathlib, sys; pathlib.Path(sys.argv[0]).with_name('log').touch(); {PRINTS_VERSION}",
+        "-I",
+        "(Read-only file system|Permission denied)",
+    ),
+    "symbolic link": (
+        f"import pathlib, sys; pathlib.Path(sys.argv[0]).is_symlink() and sys.exit('is no home'); {PRINTS_VERSION}",
+        "-I",
+        "is no home",
+    ),
+    "found on the PATH": (
+        f"import os, sys; os.environ['PATH'] == os.path.dirname(sys.argv[0]) and sys.exit('no PATH'); {PRINTS_VERSION}",
+        "-I",
+        "no PATH",
+    ),
     "PYTHON variables": (f"import sys; {PRINTS_VERSION}", "", "it exited with 1"),
     "no time zones": (NEEDS_ZONES, "-I", "no zone"),
     "closed output": ("import sys; sys.stdout.write('tiny 1.2.3')", "-I", "--version crashes"),
