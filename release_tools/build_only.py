@@ -19,13 +19,21 @@ from release_tools.settings import ReleaseSettings
 _CATCHES: Final = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFoundError"})
 
 
+def build_only_distributions(lock: LockFile) -> frozenset[str]:
+    """The normalized names of what the lock wants on this platform for building, and not for the app."""
+    return frozenset(locked_here(lock, BUILD_GROUPS)) - frozenset(locked_here(lock, RUNTIME_GROUPS))
+
+
 def build_only_modules(settings: ReleaseSettings, lock: LockFile) -> tuple[str, ...]:
     """The top-level names, in order, that only distributions have which the lock does not want for the app."""
-    runtime = set(locked_here(lock, RUNTIME_GROUPS))
-    build_only = set(locked_here(lock, BUILD_GROUPS)) - runtime
+    build_only = build_only_distributions(lock)
     if not build_only:
         return ()
-    needed = {*_top_level_names(runtime), *own_packages(settings.project_name), *sys.stdlib_module_names}
+    needed = {
+        *_top_level_names(locked_here(lock, RUNTIME_GROUPS)),
+        *own_packages(settings.project_name),
+        *sys.stdlib_module_names,
+    }
     return tuple(sorted(_top_level_names(build_only) - needed))
 
 

@@ -35,6 +35,7 @@ from release_tools.verification import (
     suite,
     system_data,
     twin,
+    unlocked,
     workers,
 )
 from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Subject
@@ -57,6 +58,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="worker processes", needs="archive", run=workers.check_worker_processes),
     Check(name="leaks", needs="archive", run=leaks.check_leaks),
     Check(name="size by distribution", needs="build", run=sizes.check_sizes),
+    Check(name="unlocked distributions", needs="build", run=unlocked.check_unlocked_distributions),
     Check(name="own files", needs="build", run=namespaces.check_own_files),
     Check(name="namespace packages", needs="build", run=namespaces.check_namespace_packages),
     # By starting it.

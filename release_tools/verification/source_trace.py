@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from release_tools.build_only import build_only_modules
 from release_tools.commands import capture
 from release_tools.distributions import RUNTIME_GROUPS, locked_here
 from release_tools.environment import ISOLATED
@@ -126,6 +127,8 @@ def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
     for made in ("records", "current"):
         (folder / made).mkdir()
     (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
+    build_only = build_only_modules(subject.settings, read_lock_file(subject.settings.lock_path))
+    (tracer / "absent.txt").write_text("\n".join(build_only), encoding="utf-8")
     program = write_traced_program(subject, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
     with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments) as run:

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 APP = """
-import importlib, importlib.metadata, importlib.resources, os, signal, subprocess, sys, threading
+import importlib, importlib.metadata, importlib.resources, importlib.util, os, signal, subprocess, sys, threading
 
 def main():
     match sys.argv[1:]:
@@ -57,6 +57,12 @@ def main():
             subprocess.run([sys.executable, "-c", "import tiny_app.plugin"], check=True)
         case ["build-tool"]:
             import build_tool, tiny_app.__main__
+        case ["optional"]:
+            assert importlib.util.find_spec("build_tool") is None
+            try:
+                import build_tool
+            except ModuleNotFoundError:
+                print("without")
 """
 SUITE = """
 import os, signal, subprocess
@@ -201,6 +207,12 @@ def test_the_program_sees_its_own_name_and_nothing_of_the_tracer(prepare: Prepar
         SUITE + f"\ndef test_it():\n    assert run('a', env={{}}) == str([[{str(script)!r}, 'a'], [], False])\n"
     )
     assert check_source_trace(subject).endswith("1 tests")
+
+
+def test_what_only_the_build_needs_is_not_there(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_trace, "build_only_modules", lambda *_: ("build_tool",))
+    subject = prepare("\ndef test_optional():\n    assert run('optional') == 'without'\n")
+    assert "1 tests" in check_source_trace(subject)
 
 
 def test_an_unchanged_trace_is_reused_and_a_changed_test_makes_it_anew(prepare: Prepare) -> None:

@@ -1,0 +1,14 @@
+"""What a broken app does differently: it supports older versions of Python too."""
+
+import sys
+
+if sys.version_info >= (3, 12):
+    import tarfile
+else:
+    from backports import tarfile
+
+
+def work(*words: str) -> int:
+    """Name the module."""
+    print("done", tarfile.__name__, *words)
+    return 0
