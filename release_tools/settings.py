@@ -21,6 +21,9 @@ _TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
 # How PEP 440 writes a version: so metadata states it, and the program. No local part: a dev build adds its own.
 _VERSION: Final = re.compile(r"([1-9]\d*!)?(0|[1-9]\d*)(\.(0|[1-9]\d*))*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
 
+# What `--version` prints.
+DEFAULT_VERSION_OUTPUT: Final = "{executable} {version}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedMessage:
@@ -50,6 +53,7 @@ class ReleaseSettings:
     python_version: str
     executable: str
     entry_point: str
+    version_output: str = DEFAULT_VERSION_OUTPUT
     exclude_modules: tuple[str, ...] = ()
     whole_distributions: tuple[str, ...] = ()
     size_limit_mib: int | None = None
@@ -108,6 +112,7 @@ class ReleaseSettings:
             python_version=python_version,
             executable=executable,
             entry_point=scripts[executable].strip(),
+            version_output=table.get("version-output", DEFAULT_VERSION_OUTPUT),
             exclude_modules=tuple(table.get("exclude-modules", ())),
             whole_distributions=tuple(table.get("whole-distributions", ())),
             size_limit_mib=table.get("size-limit-mib"),
@@ -157,6 +162,10 @@ def _is_variable_name(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None
 
 
+def _is_version_output(value: object) -> bool:
+    return isinstance(value, str) and value.count("{version}") == 1 and "\n" not in value
+
+
 def _is_function_list(value: object) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, str) and re.fullmatch(r"[\w.]+:\w+", item) is not None for item in value
@@ -177,6 +186,7 @@ _EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and und
 
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "executable": (_is_executable_name, _EXECUTABLE_NAME),
+    "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
     "exclude-modules": (_is_text_list, "a list of module names"),
     "whole-distributions": (_is_text_list, "a list of distributions that the project depends on"),
     "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),

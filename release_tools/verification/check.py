@@ -52,12 +52,20 @@ class Subject:
     @property
     def version_line(self) -> str:
         """What `--version` prints."""
-        return f"{self.settings.executable} {self.version.exact if self.version.is_exact else '(any dev version)'}"
+        before, after = self._around_version
+        return f"{before}{self.version.exact if self.version.is_exact else '(any dev version)'}{after}"
 
     def is_version_line(self, text: str) -> bool:
         """Whether `text` is what `--version` prints; of a dev build from elsewhere, with any commit."""
-        name, _, version = text.partition(" ")
-        return name == self.settings.executable and self.version.is_printed_as(version)
+        before, after = self._around_version
+        is_framed = text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)
+        return is_framed and self.version.is_printed_as(text[len(before) : len(text) - len(after)])
+
+    @property
+    def _around_version(self) -> tuple[str, str]:
+        output = self.settings.version_output.replace("{executable}", self.settings.executable)
+        before, _, after = output.partition("{version}")
+        return before, after
 
     @property
     def executable(self) -> Path:

@@ -43,7 +43,7 @@ def check_version(subject: Subject) -> str:
         raise CheckFailedError(
             f"--version was to print {subject.version_line!r} and exit with 0, but {described(finished)}",
             f"read the version with importlib.metadata.version({subject.settings.project_name!r}); the build puts the "
-            "exact one there",
+            "exact one there. Where other words stand around it, version-output of [tool.release-tools] says which",
         )
     return finished.stdout.strip()
 

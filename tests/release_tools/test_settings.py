@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.errors import SettingsError
-from release_tools.settings import AllowedMessage, ReleaseSettings
+from release_tools.settings import _KEYS, AllowedMessage, ReleaseSettings
 
 
 def add_to_table(project: Path, text: str) -> None:
@@ -60,6 +60,7 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(project: Path) -> N
         ("size-limit-mib = true", "a whole number of MiB above 0"),
         ("size-limit-mib = -1", "a whole number of MiB above 0"),
         ('exclude-modules = "tkinter"', "a list of module names"),
+        ('version-output = "tiny"', "one line with"),
         ('smoke-commands = ["doctor"]', 'a list of argument lists, like [["doctor"]]'),
         ('smoke-commands = [["a\\u0000b"]]', 'a list of argument lists, like [["doctor"]]'),
         ('test-binary-variable = "A=B"', "the name of an environment variable"),
@@ -161,3 +162,8 @@ def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
     (project / "pyproject.toml").unlink()
     (project / "pyproject.toml").mkdir()
     assert "pyproject.toml: cannot be read: Is a directory" in settings_error(project)
+
+
+def test_the_document_for_other_apps_has_every_key() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "adopting.md").read_text(encoding="utf-8")
+    assert [key for key in _KEYS if f"`{key}`" not in document] == []

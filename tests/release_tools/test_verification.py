@@ -122,6 +122,14 @@ def test_any_other_version_output_fails(settings: ReleaseSettings, code: str) ->
         running.check_version(make_subject(settings, code))
 
 
+def test_a_version_may_stand_among_words_that_the_project_names(settings: ReleaseSettings) -> None:
+    framed = dataclasses.replace(settings, version_output="{executable}, version {version} (free)")
+    subject = make_subject(framed, "print('tiny, version 1.2.3 (free)')")
+    assert running.check_version(subject) == "tiny, version 1.2.3 (free)"
+    with pytest.raises(CheckFailedError, match=r"to print 'tiny, version 1.2.3 \(free\)' and exit"):
+        running.check_version(make_subject(framed, "print('tiny, version (free)')"))
+
+
 def test_a_program_that_cannot_be_started_is_found(settings: ReleaseSettings) -> None:
     subject = make_subject(settings)
     subject.executable.write_bytes(b"\x7fELF nonsense")
