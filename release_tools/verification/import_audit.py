@@ -35,6 +35,8 @@ _MOST_DEATHS: Final = 5
 # Up to here each failure is tried again in a process of its own.
 _MOST_RETRIES: Final = 12
 
+_LOADS_FROM_FILE: Final = "spec_from_file_location"
+
 # What failed, and why.
 Failure = tuple[str, str]
 
@@ -66,7 +68,9 @@ def check_imports(subject: Subject) -> str:
             f'list what failed or its reason in allowed-findings of [tool.release-tools] under check = "{NAME}"',
         )
     counts = (len(wanted.modules), len(wanted.names), len(wanted.entry_points), len(wanted.distributions))
-    return "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
+    figure = "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
+    searching = path_searching_modules(bundled)
+    return f"{figure}; code is loaded from files by {', '.join(searching)}" if searching else figure
 
 
 def audit(subject: Subject, wanted: ImportList, place: Place) -> list[Failure]:
@@ -92,6 +96,14 @@ def audit(subject: Subject, wanted: ImportList, place: Place) -> list[Failure]:
             raise CheckFailedError(f"in the {place}, {failures[-1][1]} at {culprit}", "run the probe by hand")
         modules.remove(culprit)
     return failures
+
+
+def path_searching_modules(bundled: BundledCode) -> tuple[str, ...]:
+    """The modules whose import loads code from a file of their choice, which no analysis of a freeze follows.
+
+    Such a shim looks for another distribution's file on the path, and does something else where it finds none.
+    """
+    return tuple(name for name, code in sorted(bundled.codes.items()) if _LOADS_FROM_FILE in code.co_names)
 
 
 def _is_left_out(failure: Failure, exclude_modules: Sequence[str]) -> bool:

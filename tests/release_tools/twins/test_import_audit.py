@@ -45,6 +45,37 @@ def test_a_bundle_in_which_everything_can_be_imported_passes(settings: ReleaseSe
 
 
 @pytest.mark.programs
+@pytest.mark.parametrize(
+    ("name", "locked_for_the_build", "is_found"),
+    [("pluggy", (), True), ("pluggy", ("iniconfig",), False), ("pytest", ("iniconfig",), True)],
+    ids=["a dependency", "what only the build has, to a dependency", "what only the build has, to the project"],
+)
+def test_a_dependency_may_do_without_what_only_the_build_has_and_the_project_may_not(
+    settings: ReleaseSettings, name: str, locked_for_the_build: tuple[str, ...], is_found: bool
+) -> None:
+    object.__setattr__(settings, "project_name", name)
+    prelude = REFUSE.replace("colorsys", "iniconfig").format(
+        condition="True", action='raise ModuleNotFoundError("No module named \'iniconfig\'", name="iniconfig")'
+    )
+    subject = make_twin(settings, prelude, modules={"_pytest.config.findpaths": ""}, locked=locked_for_the_build)
+    lock = settings.lock_path
+    lock.write_text(lock.read_text(encoding="utf-8").replace('["main"]', '["build"]'), encoding="utf-8")
+    if is_found:
+        with pytest.raises(CheckFailedError, match=r"_pytest\.config\.findpaths fails with ModuleNotFoundError"):
+            check_imports(subject)
+    else:
+        assert check_imports(subject).startswith("1 modules")
+
+
+@pytest.mark.programs
+def test_modules_that_load_code_from_files_are_told(settings: ReleaseSettings) -> None:
+    shim = "import importlib.util\nspec = importlib.util.spec_from_file_location('a', 'a.py')\n"
+    late = "import importlib.util\ndef load():\n    return importlib.util.spec_from_file_location('a', 'a.py')\n"
+    subject = make_twin(settings, modules={"bdb": late, "tabnanny": shim})
+    assert check_imports(subject).endswith("0 versions; code is loaded from files by tabnanny")
+
+
+@pytest.mark.programs
 def test_what_fails_from_source_as_well_is_no_finding(settings: ReleaseSettings) -> None:
     modules = {**MODULES, "no_such_module": "", "bdb": "from colorsys import no_such_name\n"}
     assert check_imports(make_twin(settings, modules=modules)).startswith("4 modules, 2 names")
