@@ -63,6 +63,23 @@ class Edit:
     new: str
 
 
+PLACES = "unusual places"
+
+# Starts that only the apps which pass, and those refused for a place, have to go through in full: a third of all.
+FASTER = (
+    Edit(
+        file="release_tools/verification/running.py",
+        old="START_UP_ROUNDS: Final = 5",
+        new="START_UP_ROUNDS: Final = 1",
+    ),
+    Edit(
+        file="release_tools/verification/places.py",
+        old="rows: tuple[Row, ...] = ROWS",
+        new="rows: tuple[Row, ...] = ROWS[:2]",
+    ),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """What is broken, and what says so.
@@ -165,7 +182,7 @@ def break_project(gate: Gate, root: Path) -> None:
         (root / name).unlink()
     pyproject = root / "pyproject.toml"
     pyproject.write_text(pyproject.read_text(encoding="utf-8") + gate.settings, encoding="utf-8")
-    for edit in gate.edits:
+    for edit in (*gate.edits, *(() if gate.refused_by == PLACES else FASTER)):
         path = root / edit.file
         text = path.read_text(encoding="utf-8")
         assert edit.old in text, f"{edit.file} has changed; adapt the edit in {gate.folder.name}/gate.toml"
