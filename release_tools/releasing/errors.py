@@ -1,9 +1,13 @@
 """Failures of a release that a person can act on. They follow the form of `release_tools.errors`."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from release_tools.errors import Problem, ProblemsFoundError
+from release_tools.errors import Problem, ProblemsFoundError, ReleaseError
+
+_AGAIN: Final = "nothing unfinished is public; run the same command again, and it goes on where it stopped"
 
 
 class ReleaseFilesError(ProblemsFoundError):
@@ -11,3 +15,102 @@ class ReleaseFilesError(ProblemsFoundError):
 
     def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
         super().__init__(f"the release files in {folder}", problems)
+
+
+class PublishError(ProblemsFoundError):
+    """What is on GitHub does not allow to publish this release; nothing was changed there."""
+
+    def __init__(self, tag: str, problems: Sequence[Problem]) -> None:
+        super().__init__(f"cannot publish {tag!r}", problems)
+
+
+class DiscardError(ProblemsFoundError):
+    """A release or tag must not be taken away just so; nothing was changed."""
+
+    def __init__(self, tag: str, problems: Sequence[Problem]) -> None:
+        super().__init__(f"cannot discard {tag!r}", problems)
+
+
+class PublisherRunningError(ReleaseError):
+    """Another publisher works from the same folder."""
+
+    def __init__(self, lock: Path) -> None:
+        super().__init__(
+            f"another `invoke publish` is running in this folder (it holds {lock})",
+            "wait until it has ended; the lock goes away with it",
+        )
+
+
+class NotSignedInError(ReleaseError):
+    """`gh` has no token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "gh is not signed in to GitHub",
+            "run `gh auth login`; in a workflow give the step `env: GH_TOKEN: ${{ github.token }}`",
+        )
+
+
+class NoRepositoryError(ReleaseError):
+    """`gh` cannot tell which repository is meant."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"gh does not know which repository on GitHub this is: {detail}",
+            "run it in a clone whose remote is on GitHub, or set GH_REPO=OWNER/NAME",
+        )
+
+
+class GitHubUnreachableError(ReleaseError):
+    """The network or GitHub was in trouble for longer than is waited."""
+
+    def __init__(self, request: str, trouble: str, tries: int) -> None:
+        super().__init__(f"GitHub: {request} failed {tries} times, at last with: {trouble}", _AGAIN)
+
+
+class RateLimitError(ReleaseError):
+    """GitHub wants no more requests for a time that is too long to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        minutes = math.ceil(seconds / 60)
+        super().__init__(
+            f"GitHub takes no more requests for {minutes} minutes (rate limit)", f"after that time, {_AGAIN}"
+        )
+
+
+class GitHubRefusedError(ReleaseError):
+    """GitHub understood a request and said no."""
+
+    def __init__(self, action: str, status: int, message: str) -> None:
+        hints = {
+            401: "the token is wrong or has expired: `gh auth status` tells which one is used",
+            403: "the token may not do this: it needs `contents: write` for the repository",
+            404: "check the repository, and that the token has `contents: write`: GitHub hides what it may not see",
+        }
+        self.status = status
+        self.message = message
+        super().__init__(f"GitHub refused to {action}: HTTP {status}: {message!r}", hints.get(status, _AGAIN))
+
+
+class UnclearOutcomeError(ReleaseError):
+    """A request may or may not have been carried out: look again before doing anything else."""
+
+    def __init__(self, request: str, trouble: str) -> None:
+        super().__init__(f"GitHub: whether {request} was done is not known: {trouble}", _AGAIN)
+
+
+class BurnedTagError(ReleaseError):
+    """The tag's name belonged to an immutable release once, and GitHub never gives it again."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(
+            f"the tag {tag!r} was used by an immutable release, and GitHub never lets it be used again",
+            "raise the version in pyproject.toml and release that one; `invoke discard` takes the draft away",
+        )
+
+
+class UnsettledError(ReleaseError):
+    """After many rounds GitHub still does not hold what was sent."""
+
+    def __init__(self, tag: str, rounds: int, last: str) -> None:
+        super().__init__(f"{tag!r} is not published after {rounds} rounds; the last trouble: {last}", _AGAIN)
