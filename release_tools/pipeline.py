@@ -31,10 +31,11 @@ from release_tools.lockfile import LockFile, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.preflight import check_preflight
 from release_tools.progress import Progress
-from release_tools.reports import BuildRecord, print_report, write_job_summary, write_record
+from release_tools.releasing.report import write_job_summary
+from release_tools.reports import BuildRecord, print_report, write_record
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import CheckResult, Subject, verify
+from release_tools.verification import START_UP, CheckResult, Subject, verify
 from release_tools.verification.sizes import measure_sizes
 from release_tools.verification.source_trace import begun_trace
 from release_tools.versions import BuildVersion, archive_name, resolve_version
@@ -205,4 +206,5 @@ def _record(
         stages=progress.seconds,
         checks=results,
         sizes=measure_sizes(executable),
+        start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
     )
