@@ -14,7 +14,7 @@ from invoke.tasks import task
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from release_tools import sessions  # noqa: E402
+from release_tools import maintenance, sessions  # noqa: E402
 from release_tools.errors import ReleaseError  # noqa: E402
 
 
@@ -37,3 +37,17 @@ def told(action: Callable[[], None]) -> None:
 def verify(_: Context, path: str, file: list[str]) -> None:
     """Check archives: checksum, then their bytes, then by running them where this machine can."""
     told(lambda: sessions.verify(ROOT, [Path(path), *map(Path, file)]))
+
+
+@task(
+    positional=["path"],
+    iterable=["file"],
+    help={
+        "path": "the record of a build (build/<platform>/record.json), or a folder of them",
+        "file": "a further record; may be given again and again",
+        "output": "a Markdown file to write; a plot of two releases or more goes beside it",
+    },
+)
+def report(_: Context, path: str, file: list[str], output: str = "") -> None:
+    """Show the records of builds as Markdown: sizes, times, Python and checks of every platform."""
+    told(lambda: maintenance.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))

@@ -10,6 +10,8 @@ from release_tools.errors import RefusedDownloadsError, ReleaseError
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
+from release_tools.releasing.records import read_records
+from release_tools.releasing.report import records_report, write_report
 from release_tools.reports import print_checks
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_download
@@ -53,6 +55,15 @@ def _verify(options: argparse.Namespace, console: Console) -> None:
         raise RefusedDownloadsError(refused)
 
 
+def _report(options: argparse.Namespace, console: Console) -> None:
+    records = read_records(options.records)
+    if options.output is None:
+        sys.stdout.write(records_report(records))
+        return
+    for path in write_report(records, options.output):
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -67,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("archives", type=Path, nargs="+")
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
+    report = commands.add_parser("report", help="show the records of builds as Markdown")
+    report.add_argument("records", type=Path, nargs="+")
+    report.add_argument("--output", type=Path)
+    report.set_defaults(run=_report)
     return parser
 
 

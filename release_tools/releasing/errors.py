@@ -126,6 +126,13 @@ class RecordError(ReleaseError):
         )
 
 
+class ReportOutputError(ReleaseError):
+    """A report cannot be written to the file that was asked for."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}", "name a file in a folder that is there, such as docs/builds.md")
+
+
 class RepeatedRecordError(ReleaseError):
     """Two files record a build of the same version for the same platform."""
 

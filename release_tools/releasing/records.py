@@ -20,7 +20,7 @@ from release_tools.verification.check import CheckResult
 # A real one has some 20,000 bytes.
 SIZE_LIMIT_BYTES: Final = 2_000_000
 
-_LONGEST_VERSION: Final = 100
+_EXACT_VERSION: Final = r"[0-9][0-9A-Za-z.+!_-]{0,99}"
 _SHOWN_LENGTH: Final = 60
 
 
@@ -99,7 +99,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_exact_version(value: object) -> bool:
-    if not isinstance(value, str) or len(value) > _LONGEST_VERSION:
+    if not isinstance(value, str) or not re.fullmatch(_EXACT_VERSION, value):
         return False
     try:
         Version(value)

@@ -43,6 +43,7 @@ def test_a_record_of_before_start_up_was_a_number_is_read(tmp_path: Path) -> Non
         ("version", None),
         ("exact_version", "one"),
         ("exact_version", "1." + "9" * 200),
+        ("exact_version", "1.2.3\n"),
         ("commit", "HEAD"),
         ("python", "3.13.9 <b>"),
         ("archive", "../tiny.tar.gz"),

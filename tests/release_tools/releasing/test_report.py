@@ -4,13 +4,16 @@ from pathlib import Path
 import pytest
 
 from release_tools.platforms import PLATFORMS
+from release_tools.releasing.errors import ReportOutputError
 from release_tools.releasing.report import (
     left_out_list,
     markdown_report,
     records_report,
     records_table,
+    releases_plot,
     stages_table,
     write_job_summary,
+    write_report,
 )
 from release_tools.reports import BuildRecord
 from release_tools.verification import CheckResult
@@ -51,14 +54,17 @@ def test_the_stages_have_a_column_each_and_a_gap_where_one_did_not_end() -> None
 
 
 def test_what_was_skipped_stands_there_once_with_its_reason_and_all_its_builds() -> None:
-    expected = "- `macOS minimum` skipped: `no macOS binary` (darwin-arm64 1.2.3, darwin-amd64 1.2.3)\n"
-    assert left_out_list(FIVE[:2]) == expected
+    passed = record_of("linux-arm64", "1.2.3", checks=GOOD.checks[:1])
+    expected = "- `macOS minimum` skipped: `no macOS binary`"
+    assert left_out_list([*FIVE[:2], passed]) == f"{expected} (darwin-arm64 1.2.3, darwin-amd64 1.2.3)\n"
+    assert left_out_list(FIVE) == f"{expected} (every build)\n"
+    assert left_out_list([GOOD]) == f"{expected}\n"
 
 
 def test_the_report_of_builds_that_passed_every_check_has_no_section_of_the_others() -> None:
     passed = dataclasses.replace(GOOD, checks=GOOD.checks[:1])
-    assert "did not pass" in records_report([GOOD])
-    assert "did not pass" not in records_report([passed])
+    assert "skipped or failed" in records_report([GOOD])
+    assert "skipped or failed" not in records_report([passed])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,7 @@ def test_the_report_of_builds_that_passed_every_check_has_no_section_of_the_othe
 def test_a_figure_cannot_become_markup_a_mention_or_another_cell(figure: str, shown: str) -> None:
     report = markdown_report(with_figure(figure))
     assert f"| `version` | failed | {shown} | 0.0 |\n" in report
-    assert left_out_list([with_figure(figure)]) == f"- `version` failed: {shown} (linux-amd64 1.2.3)\n"
+    assert left_out_list([with_figure(figure)]) == f"- `version` failed: {shown}\n"
 
 
 def test_the_job_summary_holds_the_row_of_the_table_and_every_check() -> None:
@@ -102,4 +108,43 @@ def test_without_github_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.chdir(tmp_path)
     write_job_summary(GOOD)
+    assert list(tmp_path.iterdir()) == []
+
+
+def releases(*versions: str) -> list[BuildRecord]:
+    return [record_of(platform.name, version) for version in versions for platform in PLATFORMS]
+
+
+def test_two_releases_are_plotted_oldest_first_with_a_line_per_platform() -> None:
+    plot = releases_plot(releases("1.10.0", "1.9.0"))
+    assert plot is not None
+    for platform in PLATFORMS:
+        assert f"<title>{platform.name} 1.10.0: 12.35 MB</title>" in plot
+        assert f"<title>{platform.name} 1.9.0: 0.852 seconds</title>" in plot
+    assert plot.index("linux-amd64 1.9.0: ") < plot.index("linux-amd64 1.10.0: ")
+
+
+def test_one_release_a_dev_build_and_a_refused_one_are_no_two_releases() -> None:
+    dev = record_of("linux-amd64", "1.2.4", verdict="refused", sha256="")
+    refused = dataclasses.replace(GOOD, version="dev", exact_version="1.2.3+dev.g1a2b3c4")
+    assert releases_plot([dev, refused, GOOD]) is None
+
+
+def test_a_report_of_two_releases_is_written_with_its_plot_beside_it(tmp_path: Path) -> None:
+    written = write_report(releases("1.1.0", "1.0.0"), tmp_path / "builds.md")
+    assert written == (tmp_path / "builds.md", tmp_path / "builds.svg")
+    assert "](<builds.svg>)" in written[0].read_text(encoding="utf-8")
+    assert written[1].read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_a_report_of_one_release_is_written_alone(tmp_path: Path) -> None:
+    assert write_report(FIVE, tmp_path / "builds.md") == (tmp_path / "builds.md",)
+    assert (tmp_path / "builds.md").read_text(encoding="utf-8") == records_report(FIVE)
+
+
+@pytest.mark.parametrize("name", ["record.json", "builds", "builds.svg", "missing/builds.md"])
+def test_a_report_goes_to_a_markdown_file_only(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ReportOutputError) as caught:
+        write_report(FIVE, tmp_path / name)
+    assert caught.value.what.startswith(f"{tmp_path / name}: ")
     assert list(tmp_path.iterdir()) == []
