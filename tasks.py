@@ -14,7 +14,7 @@ from invoke.tasks import task
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from release_tools import maintenance, sessions  # noqa: E402
+from release_tools import cleaning, maintenance, sessions  # noqa: E402
 from release_tools.errors import ReleaseError  # noqa: E402
 
 
@@ -51,3 +51,11 @@ def verify(_: Context, path: str, file: list[str]) -> None:
 def report(_: Context, path: str, file: list[str], output: str = "") -> None:
     """Show the records of builds as Markdown: sizes, times, Python and checks of every platform."""
     told(lambda: maintenance.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))
+
+
+@task(
+    help={"all": "the archives in dist/ too", "dry-run": "only say what would be removed"},
+)
+def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa: A002 - it names the option
+    """Remove what builds left in build/, and nothing that anybody else put there."""
+    told(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, say=print))
