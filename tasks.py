@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from release_tools import cleaning, maintenance, sessions  # noqa: E402
 from release_tools.errors import ReleaseError  # noqa: E402
+from release_tools.platforms import platform_names  # noqa: E402
 
 
 def told(action: Callable[[], None]) -> None:
@@ -59,3 +60,18 @@ def report(_: Context, path: str, file: list[str], output: str = "") -> None:
 def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa: A002 - it names the option
     """Remove what builds left in build/, and nothing that anybody else put there."""
     told(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, say=print))
+
+
+@task(
+    help={
+        "platform": "a platform, such as darwin-arm64",
+        "all": "all five platforms",
+        "version": "dev (the default), or v and the version of pyproject.toml",
+        "run": "the number of a run that is there already: follow that one and take what it built",
+    },
+)
+def build(_: Context, platform: str = "", all: bool = False, version: str = "dev", run: int = 0) -> None:  # noqa: A002
+    """Have GitHub build the pushed commit, follow it, and bring the archives into dist/, verified."""
+    if bool(platform) == all:
+        raise Exit("error: which platform?\nhint: name one with --platform, or all of them with --all", code=1)
+    told(lambda: maintenance.build_remotely(ROOT, platform_names() if all else [platform], version, run or None))

@@ -97,6 +97,19 @@ def write_checksum(archive: Path) -> Path:
     return path
 
 
+def place_archive(staged: Path, folder: Path) -> Path:
+    """Move an archive and the checksum beside it into `folder`; returns the archive's new place.
+
+    At no moment does a checksum stand there beside another's archive.
+    """
+    folder.mkdir(exist_ok=True)
+    placed = folder / staged.name
+    checksum_path(placed).unlink(missing_ok=True)
+    staged.replace(placed)
+    checksum_path(staged).replace(checksum_path(placed))
+    return placed
+
+
 def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:
     with (
         archive.open("wb") as raw,

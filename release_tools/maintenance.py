@@ -4,11 +4,17 @@ Like the sessions, a task that needs libraries makes the locked environment and 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from release_tools.errors import Problem, RequestError
+from release_tools.commands import capture
+from release_tools.errors import NoCommitError, Problem, RequestError
 from release_tools.lockfile import BUILD_GROUPS
-from release_tools.sessions import run_inside, tool_environment
+from release_tools.platforms import find_platform, host_platform
+from release_tools.repository import read_commit
+from release_tools.sessions import run_inside, suite_arguments, tool_environment
+from release_tools.settings import ReleaseSettings
+from release_tools.versions import find_version_problem
 
 
 def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
@@ -27,6 +33,35 @@ def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
     python = tool_environment(root, "verify-environment", BUILD_GROUPS)
     command = [str(python), "-m", "release_tools", "report", *(str(record.resolve()) for record in records)]
     run_inside(root, [*command, *(["--output", str(output.resolve())] if output else [])])
+
+
+def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_number: int | None) -> None:
+    """Have GitHub build archives of the checked-out commit; verify them, and put them into `dist/`.
+
+    Raises `RequestError` with everything that is wrong with the request before anything is started, `NoCommitError`
+    outside a checkout, and `ToldError` when the build or the verification fails.
+    """
+    settings = ReleaseSettings.load(root)
+    platforms = [find_platform(name) for name in platform_names]
+    commit = read_commit(root)
+    if commit is None:
+        raise NoCommitError(root)
+    if commit.is_dirty:
+        print("note: GitHub builds the commit, without what was changed here since", flush=True)
+    clean = replace(commit, is_dirty=False)
+    branch = capture(["git", "branch", "--show-current"], cwd=root).strip()
+    problem = find_version_problem(label, settings.project_version, clean)
+    problems = [problem] if problem else []
+    if not branch and run_number is None:
+        problems.append(Problem(what="no branch is checked out", hint="GitHub builds a branch: git switch BRANCH"))
+    if problems:
+        raise RequestError("have GitHub build", problems)
+    python = tool_environment(root, "verify-environment", BUILD_GROUPS)
+    folder = settings.build_folder(host_platform().name)
+    arguments = [argument for platform in platforms for argument in ("--platform", platform.name)]
+    arguments += ["--version", label, "--branch", branch, *suite_arguments(settings, folder)]
+    arguments += ["--run-number", str(run_number)] if run_number is not None else []
+    run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
 
 
 def _records_at(path: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from release_tools.archives import (
     EXECUTABLE_MODE,
     FILE_MODE,
     Member,
-    checksum_path,
+    place_archive,
     sha256_of,
     unpack_archive,
     write_archive,
@@ -111,7 +111,8 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
     placed = staged
     if not failed:
         with progress.stage("checksum"):
-            placed = _place(build, staged)
+            write_checksum(staged)
+            placed = place_archive(staged, build.settings.dist_folder)
     with progress.stage("report"):
         record = _record(build, placed, frozen.executable, results, progress)
         write_record(record, build.record_path)
@@ -173,17 +174,6 @@ def _subject(build: Build) -> Subject:
         source_python=Path(sys.executable),
         previous_record=build.record_path if build.record_path.is_file() else None,
     )
-
-
-def _place(build: Build, staged: Path) -> Path:
-    """Put archive and checksum into `dist/`: at no moment does a checksum stand there beside another's archive."""
-    checksum = write_checksum(staged)
-    dist = build.settings.dist_folder
-    dist.mkdir(exist_ok=True)
-    checksum_path(dist / staged.name).unlink(missing_ok=True)
-    placed = staged.replace(dist / staged.name)
-    checksum.replace(dist / checksum.name)
-    return placed
 
 
 def _record(

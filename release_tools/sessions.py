@@ -44,7 +44,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     version = resolve_version(options.version, settings.project_version, read_commit(root))
     python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
     install_project(settings, python, version, folder / "wheel")
-    suite_args = _suite_arguments(settings, folder)
+    suite_args = suite_arguments(settings, folder)
     seconds = time.monotonic() - started
     print(done_line("environment", seconds), flush=True)
 
@@ -95,7 +95,7 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
     python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
-    command = [str(python), "-m", "release_tools", "verify", *_suite_arguments(settings, folder)]
+    command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
     run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
 
@@ -167,7 +167,7 @@ def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
     ]
 
 
-def _suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
+def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
     """The environment for the app's own tests, which the verification runs on the finished binary."""
     if settings.test_suite is None:
         return []

@@ -141,3 +141,31 @@ class RepeatedRecordError(ReleaseError):
             f"{build} stands in {len(paths)} records: {', '.join(map(str, paths))}",
             "name one of them only",
         )
+
+
+class RemoteRunError(ReleaseError):
+    """A run of a workflow on GitHub is not one to wait for, or cannot be waited for."""
+
+    def __init__(self, number: int, why: str, hint: str) -> None:
+        super().__init__(f"run {number} on GitHub: {why}", hint)
+
+
+class RemoteBuildFailedError(ReleaseError):
+    """GitHub could not build what was asked for."""
+
+    def __init__(self, number: int, address: str) -> None:
+        super().__init__(
+            f"the build on GitHub failed: {address}; dist/ is as it was",
+            f"`gh run view {number} --log-failed` shows why; after `gh run rerun {number} --failed`, take it up with "
+            f"`--run {number}`",
+        )
+
+
+class WrongArtifactError(ReleaseError):
+    """What a run left on GitHub is not an archive with its checksum."""
+
+    def __init__(self, name: str, number: int, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"the artifact {name!r} of run {number} lacks {', '.join(missing)}; dist/ is as it was",
+            "build the same version that is asked for here, with the same workflow",
+        )

@@ -5,12 +5,15 @@ What it is follows from its file name, which is treated as hostile input like ev
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from release_tools.archives import checksum_path, sha256_of, unpack_archive
-from release_tools.errors import ReleaseError, UnknownArchiveError
-from release_tools.platforms import PLATFORMS, Platform
+from release_tools.errors import RefusedDownloadsError, ReleaseError, UnknownArchiveError
+from release_tools.platforms import PLATFORMS, Platform, host_platform
+from release_tools.reports import print_checks
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import verify
 from release_tools.verification.check import CheckResult, Subject
@@ -24,10 +27,12 @@ def verify_download(
     scratch: Path,
     suite_python: Path | None,
     on_check: Callable[[str], None],
+    exact: BuildVersion | None = None,
 ) -> tuple[CheckResult, ...]:
     """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
 
-    An archive that differs from its checksum is not unpacked. Raises `UnknownArchiveError` when the file's name is
+    An archive that differs from its checksum is not unpacked. `exact` is the version of a build whose commit is known;
+    without it a dev build may be of any commit. Raises `UnknownArchiveError` when the file's name is
     none of this project's.
     """
     platform, version = parse_archive_name(settings, archive.name)
@@ -44,13 +49,35 @@ def verify_download(
     subject = Subject(
         settings=settings,
         platform=platform,
-        version=version,
+        version=exact or version,
         archive=archive,
         folder=scratch / "unpacked",
         scratch=scratch,
         suite_python=suite_python,
     )
     return (checksum, *verify(subject, keep_going=True, on_check=on_check))
+
+
+def verify_downloads(
+    settings: ReleaseSettings,
+    archives: Sequence[Path],
+    *,
+    suite_python: Path | None,
+    console: Console,
+    exact: BuildVersion | None = None,
+) -> None:
+    """Verify each and show a table of its checks. Raises `RefusedDownloadsError` with all that failed."""
+    scratch = settings.build_folder(host_platform().name) / "downloaded"
+    refused = []
+    for archive in archives:
+        with console.status("") as status:
+            results = verify_download(
+                settings, archive, scratch=scratch, suite_python=suite_python, on_check=status.update, exact=exact
+            )
+        print_checks(archive.name, results, console)
+        refused += [archive.name] if any(result.is_failed for result in results) else []
+    if refused:
+        raise RefusedDownloadsError(refused)
 
 
 def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, BuildVersion]:
