@@ -10,8 +10,10 @@ import pytest
 
 from release_tools.archives import (
     Member,
+    checksum_path,
     differing_members,
     member_modes,
+    place_archive,
     sha256_of,
     unpack_archive,
     write_archive,
@@ -162,3 +164,27 @@ def test_a_cut_off_download_is_refused(tmp_path: Path, suffix: str) -> None:
     archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(UnsafeArchiveError, match="cannot be read"):
         unpack_archive(archive, tmp_path / "out")
+
+
+def test_a_placed_archive_replaces_the_last_one_together_with_its_checksum(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    for content in (b"old", b"new"):
+        staged = tmp_path / "tiny-dev-linux-amd64.tar.gz"
+        staged.write_bytes(content)
+        write_checksum(staged)
+        placed = place_archive(staged, dist)
+    assert placed.read_bytes() == b"new"
+    assert checksum_path(placed).read_text(encoding="ascii").startswith(sha256_of(placed))
+    assert len(list(dist.iterdir())) == 2
+
+
+def test_a_move_that_breaks_leaves_no_checksum_beside_another_archive(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    staged = tmp_path / "tiny-dev-linux-amd64.tar.gz"
+    staged.write_bytes(b"old")
+    write_checksum(staged)
+    placed = place_archive(staged, dist)
+    with pytest.raises(FileNotFoundError):
+        place_archive(staged, dist)
+    assert placed.read_bytes() == b"old"
+    assert not checksum_path(placed).exists()
