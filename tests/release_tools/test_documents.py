@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from invoke.loader import FilesystemLoader
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 ERRORS = REPOSITORY / "docs" / "errors.md"
+
+# What older versions of gh, such as Debian's, do not have yet.
+NEWER_GH = {"attestation"}
 
 # They are never met as themselves.
 BASES = {"ReleaseError", "ProblemsFoundError"}
@@ -72,6 +76,24 @@ def test_every_nox_session_in_the_documents_exists() -> None:
     assert {(document, name) for document, name in named if name not in {*sessions, "build-"}} == set()
 
 
+@pytest.mark.programs
+@pytest.mark.skipif(shutil.which("gh") is None, reason="gh, GitHub's program, is not installed")
+def test_every_gh_command_in_the_documents_exists_with_its_options() -> None:
+    calls = {
+        (match[1], option)
+        for document in DOCUMENTS
+        for code in code_in(document)
+        for match in re.finditer(r"\bgh (?!is |does |could )([a-z]+ [a-z]+)([^#|;]*)", code)
+        for option in ["", *re.findall(r"(?<!\S)(--[a-z-]+)", match[2])]
+        if match[1].partition(" ")[0] not in NEWER_GH
+    }
+    assert calls
+    helps = {name: gh_help(name) for name, _ in calls}
+    assert {
+        (name, option) for name, option in calls if f"gh {name}" not in helps[name] or option not in helps[name]
+    } == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_inside_the_repository_leads_to_a_file(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
@@ -91,6 +113,11 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         links = re.findall(r"\]\(([^)#\s]+\.md)", document.read_text(encoding="utf-8"))
         waiting += [(document.parent / link).resolve() for link in links]
     assert set(DOCUMENTS) - seen == set()
+
+
+def gh_help(name: str) -> str:
+    finished = subprocess.run(["gh", *name.split(), "--help"], capture_output=True, text=True, check=True, timeout=60)
+    return finished.stdout
 
 
 def error_classes() -> dict[str, ast.ClassDef]:
