@@ -20,6 +20,9 @@ SUPPORTED_LOCK_VERSION = "2.1"
 # What an environment for builds holds, exactly.
 BUILD_GROUPS: Final = ("main", "build")
 
+# What an environment for releasing holds: the library's own needs and the writer of release notes, nothing of the app.
+RELEASE_GROUPS: Final = ("build", "release")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
