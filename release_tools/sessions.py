@@ -14,7 +14,7 @@ from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, capture, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
-from release_tools.lockfile import BUILD_GROUPS, is_stale, read_lock_file
+from release_tools.lockfile import BUILD_GROUPS, lock_problems
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
@@ -112,7 +112,7 @@ def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_proje
     """
     settings = ReleaseSettings.load(root)
     host = host_platform()
-    problems = _lock_problems(settings)
+    problems = lock_problems(settings)
     if problems:
         raise RequestError(f"make the {name} environment", problems)
     python = create_environment(settings, settings.build_folder(host.name) / name, groups, is_kept=True)
@@ -128,7 +128,7 @@ def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None =
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
     """Everything that is wrong with what was asked for and can be seen without an environment."""
-    problems = _host_problems(platform) + _lock_problems(settings) + shadowing_problems(settings.root)
+    problems = _host_problems(platform) + lock_problems(settings) + shadowing_problems(settings.root)
     try:
         version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:
@@ -148,21 +148,6 @@ def _host_problems(platform: Platform) -> list[Problem]:
             what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
             hint=f"build here with `nox -s build-{host.name}`, or run `nox -s build-{platform.name}` on a "
             f"{platform.name} machine (on GitHub: runner {platform.runner})",
-        )
-    ]
-
-
-def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
-    try:
-        lock = read_lock_file(settings.lock_path)
-    except ReleaseError as error:
-        return [Problem(what=error.what, hint=error.hint)]
-    if not is_stale(lock, settings.pyproject):
-        return []
-    return [
-        Problem(
-            what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
-            hint="bring it up to date with `poetry lock`, and commit both files",
         )
     ]
 
