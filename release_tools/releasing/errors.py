@@ -143,6 +143,64 @@ class RepeatedRecordError(ReleaseError):
         )
 
 
+class TagNotMadeError(ReleaseError):
+    """Git could not make the tag of a release."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(
+            f"the tag {tag} was not made; nothing was changed",
+            "git says above why; mend it, then run the same command again",
+        )
+
+
+class TagNotPushedError(ReleaseError):
+    """The tag of a release is made and has not arrived at the remote."""
+
+    def __init__(self, tag: str, remote: str) -> None:
+        super().__init__(
+            f"the tag {tag} is made, and {remote} does not have it at this commit",
+            "git says above why; run the same command again, which only pushes, or take the tag back: "
+            f"git tag -d {tag}",
+        )
+
+
+class NoRunError(ReleaseError):
+    """GitHub started no run for a tag."""
+
+    def __init__(self, tag: str, place: str, seconds: float) -> None:
+        super().__init__(
+            f"{seconds:.0f} s after the push GitHub shows no run for {tag}",
+            f"look at {place}: workflows may be switched off, or none of them may start on such a tag",
+        )
+
+
+class ReleaseRunFailedError(ReleaseError):
+    """The run of a release ended without success."""
+
+    def __init__(self, number: int, address: str) -> None:
+        super().__init__(
+            f"the run {address} failed; nothing was published by halves",
+            f"`gh run view {number} --log-failed` tells why; `gh run rerun {number} --failed` tries again what failed",
+        )
+
+
+class ShallowCloneError(ReleaseError):
+    """The clone lacks the commits since the last release."""
+
+    def __init__(self, root: Path, hint: str) -> None:
+        super().__init__(f"{root} is a shallow clone, so the changes since the last release cannot be told", hint)
+
+
+class ChecksFailedError(ReleaseError):
+    """Something in the project or on this machine stands in the way of a release."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(names)} of the checks failed: {', '.join(names)}",
+            "the list above says what to do about each",
+        )
+
+
 class RemoteRunError(ReleaseError):
     """A run of a workflow on GitHub is not one to wait for, or cannot be waited for."""
 

@@ -25,7 +25,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
-_REPOSITORY: Final = "repos/{owner}/{repo}"
+REPOSITORY: Final = "repos/{owner}/{repo}"
 _OK: Final = [HTTPStatus.OK]
 
 
@@ -79,7 +79,7 @@ def build_remotely(
     console.print(f"run {number}: {found.address}", markup=False, highlight=False, soft_wrap=True)
     _refuse_another_build(build, found)
     if not found.is_finished:
-        found = _follow(requests, found, root)
+        found = follow_run(requests, found, root)
     if not found.is_finished:
         raise RemoteRunError(number, "gh could not follow it to its end; it goes on", _again(number))
     if not found.is_successful:
@@ -108,24 +108,28 @@ def start_run(build: RemoteBuild, requests: Requests) -> int:
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder) / "body.json"
         body.write_text(json.dumps(fields), encoding="utf-8")
-        reply = requests.send("POST", f"{_REPOSITORY}/actions/workflows/{build.workflow}/dispatches", body=body)
+        reply = requests.send("POST", f"{REPOSITORY}/actions/workflows/{build.workflow}/dispatches", body=body)
     if reply.status == HTTPStatus.NOT_FOUND:
         raise _refused(
             f"GitHub has no workflow {build.workflow} that can be started by hand",
             f"push .github/workflows/{build.workflow} to the default branch; the token needs `actions: write`",
         )
-    return int(_content(check(reply, f"start {build.workflow}", _OK).text)["workflow_run_id"])
+    return int(content_of(check(reply, f"start {build.workflow}", _OK).text)["workflow_run_id"])
 
 
 def read_run(requests: Requests, number: int) -> RemoteRun:
     """The run as it is now. Raises `RemoteRunError` when there is none of this number."""
-    reply = requests.send("GET", f"{_REPOSITORY}/actions/runs/{number}")
+    reply = requests.send("GET", f"{REPOSITORY}/actions/runs/{number}")
     if reply.status == HTTPStatus.NOT_FOUND:
         raise RemoteRunError(number, "GitHub has no such run", "`gh run list` shows the runs there are")
     # https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
-    content = _content(check(reply, f"show run {number}", _OK).text)
+    return run_in(content_of(check(reply, f"show run {number}", _OK).text))
+
+
+def run_in(content: Mapping[str, Any]) -> RemoteRun:
+    """The run that a part of GitHub's answer tells of."""
     return RemoteRun(
-        number=number,
+        number=int(content["id"]),
         address=str(content["html_url"]),
         commit=str(content["head_sha"]),
         workflow=str(content["path"]).partition("@")[0].rpartition("/")[2],
@@ -135,10 +139,10 @@ def read_run(requests: Requests, number: int) -> RemoteRun:
 
 
 def _refuse_unpushed(build: RemoteBuild, requests: Requests) -> None:
-    reply = requests.send("GET", f"{_REPOSITORY}/git/ref/heads/{build.branch}")
+    reply = requests.send("GET", f"{REPOSITORY}/git/ref/heads/{build.branch}")
     if reply.status == HTTPStatus.NOT_FOUND:
         raise _refused(f"GitHub has no branch {build.branch!r}", f"push it: git push origin {build.branch}")
-    there = str(_content(check(reply, f"show the branch {build.branch!r}", _OK).text)["object"]["sha"])
+    there = str(content_of(check(reply, f"show the branch {build.branch!r}", _OK).text)["object"]["sha"])
     if there != build.commit.sha:
         raise _refused(
             f"the branch {build.branch!r} is at {there[:7]} on GitHub and at {build.commit.sha[:7]} here",
@@ -159,7 +163,8 @@ def _refuse_another_build(build: RemoteBuild, found: RemoteRun) -> None:
         )
 
 
-def _follow(requests: Requests, found: RemoteRun, root: Path) -> RemoteRun:
+def follow_run(requests: Requests, found: RemoteRun, root: Path) -> RemoteRun:
+    """Show the run on the terminal until it ends, or until gh gives up; returns it as it is then."""
     try:
         run(["gh", "run", "watch", "--exit-status", str(found.number)], cwd=root)
     except ToldError:
@@ -188,6 +193,7 @@ def _refused(what: str, hint: str) -> RequestError:
     return RequestError("have GitHub build", [Problem(what=what, hint=hint)])
 
 
-def _content(text: str) -> Mapping[str, Any]:
+def content_of(text: str) -> Mapping[str, Any]:
+    """The object that GitHub answered with."""
     content: Mapping[str, Any] = json.loads(text)
     return content

@@ -7,6 +7,7 @@ import pytest
 
 from release_tools.releasing.release_files import gather_release_files
 
+from .clones import Workplace, isolate_git, make_workplace
 from .github_server import OWNER_AND_NAME, TOKEN, Repository, serve, stand_in
 from .publishers import Publisher, expected_digests
 from .subjects import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
@@ -44,3 +45,12 @@ def gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         monkeypatch.setenv("GH_REPO", OWNER_AND_NAME)
         monkeypatch.delenv("GH_HOST", raising=False)
         yield repository
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """A project that is ready to be released as `tiny-v1.2.3`."""
+    isolate_git(tmp_path, monkeypatch)
+    folder = tmp_path / "workplace"
+    folder.mkdir()
+    return make_workplace(folder)

@@ -50,6 +50,12 @@ class WorkflowRepository(Repository):
         self.runs[number] = {"id": number, "head_sha": commit, "path": path, "workflow_id": 1, **names, **links}
         return number
 
+    def add_tag_run(self, commit: str, tag: str) -> int:
+        """The run that the push of a tag starts."""
+        number = self.add_run(commit)
+        self.runs[number] |= {"event": "push", "head_branch": tag}
+        return number
+
     def _routes(
         self, query: Mapping[str, str], body: bytes, *, is_stale: bool, is_whole: bool
     ) -> list[tuple[str, Callable[[re.Match[str]], Answer]]]:
@@ -57,6 +63,7 @@ class WorkflowRepository(Repository):
             ("GET /git/ref/heads/(.+)", lambda match: self._show_branch(match[1])),
             ("POST /actions/workflows/(.+)/dispatches", lambda match: self._dispatch(match[1], json.loads(body))),
             ("GET /actions/workflows/.+", lambda _: Answer(status=200, content={"id": 1, "name": "build"})),
+            ("GET /actions/runs", lambda _: self._list_runs(query)),
             (r"GET /actions/runs/(\d+)", lambda match: self._show_run(int(match[1]))),
             (r"GET /actions/runs/(\d+)/jobs", lambda _: Answer(status=200, content={"total_count": 0, "jobs": []})),
             (r"GET /actions/runs/(\d+)/artifacts", lambda _: self._list_artifacts()),
@@ -82,6 +89,16 @@ class WorkflowRepository(Repository):
         run = self.runs[number]
         details = {"workflow_run_id": number, "run_url": run["url"], "html_url": run["html_url"]}
         return Answer(status=200, content=details)
+
+    def _list_runs(self, query: Mapping[str, str]) -> Answer:
+        """Newest first, as GitHub lists them."""
+        status, conclusion = self.steps[0]
+        listed = [
+            {**run, "status": status, "conclusion": conclusion}
+            for _, run in sorted(self.runs.items(), reverse=True)
+            if (run["head_sha"], run["event"]) == (query["head_sha"], query["event"])
+        ]
+        return Answer(status=200, content={"total_count": len(listed), "workflow_runs": listed})
 
     def _show_run(self, number: int) -> Answer:
         if number not in self.runs:
