@@ -75,3 +75,28 @@ def build(_: Context, platform: str = "", all: bool = False, version: str = "dev
     if bool(platform) == all:
         raise Exit("error: which platform?\nhint: name one with --platform, or all of them with --all", code=1)
     told(lambda: maintenance.build_remotely(ROOT, platform_names() if all else [platform], version, run or None))
+
+
+@task(
+    optional=["tag"],
+    help={
+        "tag": "the tag of the version in pyproject.toml; without a value it follows from there",
+        "dry-run": "show the plan, and whether anything stands against it, and change nothing",
+        "watch": "follow GitHub's run of the tag to its end",
+    },
+)
+def release(_: Context, tag: str | bool | None = None, dry_run: bool = False, watch: bool = False) -> None:
+    """Tag this commit and push the tag, which makes GitHub build, verify and publish all files or none."""
+    told(lambda: maintenance.release(ROOT, tag, is_dry_run=dry_run, is_watching=watch))
+
+
+@task(help={"tag": "a release; without it the next one", "folder": "where its files lie, to be shown as well"})
+def notes(_: Context, tag: str = "", folder: str = "") -> None:
+    """Print the notes of a release, from the commits since the one before."""
+    told(lambda: maintenance.notes(ROOT, tag, Path(folder) if folder else None))
+
+
+@task
+def check(_: Context) -> None:
+    """Say what in the project or on this machine stands in the way of a release, and what helps."""
+    told(lambda: maintenance.check(ROOT))

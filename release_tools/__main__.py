@@ -10,6 +10,7 @@ from release_tools.errors import NoCommitError, ReleaseError
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform
 from release_tools.progress import Progress
+from release_tools.releasing.command_line import add_commands
 from release_tools.releasing.github_requests import Requests
 from release_tools.releasing.records import read_records
 from release_tools.releasing.remote_builds import RemoteBuild, build_remotely
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("records", type=Path, nargs="+")
     report.add_argument("--output", type=Path)
     report.set_defaults(run=_report)
+    add_commands(commands)
     return parser
 
 

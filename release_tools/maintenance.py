@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from release_tools.commands import capture
+from release_tools.environment import create_environment, find_uv
 from release_tools.errors import NoCommitError, Problem, RequestError
-from release_tools.lockfile import BUILD_GROUPS
+from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.sessions import run_inside, suite_arguments, tool_environment
@@ -62,6 +63,48 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     arguments += ["--version", label, "--branch", branch, *suite_arguments(settings, folder)]
     arguments += ["--run-number", str(run_number)] if run_number is not None else []
     run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
+
+
+def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching: bool) -> None:
+    """Tag the checked-out commit for the version of `pyproject.toml` and push the tag.
+
+    `tag` is what Invoke makes of the option: True without a value, which lets the tag follow from the version.
+
+    Raises `RequestError` without a tag, and `ToldError` when it is refused or does not come about.
+    """
+    if tag is None or tag is False:
+        problem = Problem(
+            what="no tag was asked for",
+            hint="`invoke release --tag` takes the version of pyproject.toml; add --dry-run to see the plan only",
+        )
+        raise RequestError("release", [problem])
+    # As one argument each, so that no tag can pass for an option.
+    options = [] if tag is True else [f"--tag={tag}"]
+    options += ["--dry-run"] if is_dry_run else []
+    options += ["--watch"] if is_watching else []
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "release", *options])
+
+
+def notes(root: Path, tag: str, folder: Path | None) -> None:
+    """Print the notes of a release, or as they would be now where it is still to come. Raises `ToldError`."""
+    options = [f"--tag={tag}"] if tag else []
+    options += [f"--folder={folder.resolve()}"] if folder else []
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "notes", *options])
+
+
+def check(root: Path) -> None:
+    """Say what in the project or on this machine stands in the way of a release. Raises `ToldError` then."""
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "check", f"--uv={find_uv()}"])
+
+
+def release_environment(root: Path) -> Path:
+    """The Python of the environment for releasing. A stale lock will do: what is wrong is told together, inside it.
+
+    Raises the errors of `create_environment`.
+    """
+    settings = ReleaseSettings.load(root)
+    folder = settings.build_folder(host_platform().name) / "release-environment"
+    return create_environment(settings, folder, RELEASE_GROUPS, is_kept=True)
 
 
 def _records_at(path: Path) -> list[Path]:
