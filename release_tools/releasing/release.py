@@ -69,7 +69,7 @@ def plan_lines(plan: ReleasePlan, executable: str) -> list[str]:
         f"release {plan.tag}",
         f"  commit  {plan.commit[:7]} {plan.subject}",
         f"  branch  {plan.branch or 'none'}, remote {plan.remote}",
-        f"  changes {plan.commit_count} commits, {since}",
+        f"  changes {plan.commit_count} {'commit' if plan.commit_count == 1 else 'commits'}, {since}",
         *(f"  {'files' if number == 0 else '     '}   {name} and its .sha256" for number, name in enumerate(archives)),
         *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
     ]

@@ -80,7 +80,7 @@ def test_a_dry_run_in_a_clean_clone_prints_the_plan_and_changes_nothing(workplac
     assert fresh.fingerprint() == before
     assert plan.startswith(f"release {TAG}\n")
     assert f"commit  {fresh.commit[:7]} feat: greet" in plan
-    assert "changes 1 commits, the first release" in plan
+    assert "changes 1 commit, the first release" in plan
     assert "tiny-v1.2.3-windows-amd64.zip and its .sha256" in plan
     assert f"1. git tag --annotate {TAG} {fresh.commit[:7]}\n  2. git push origin refs/tags/{TAG}\n" in plan
     assert plan.endswith("dry run: nothing was changed\n")
