@@ -30,7 +30,7 @@ def _tag_problems(state: ReleaseState) -> list[Problem]:
             Problem(
                 what=f"the tag {printable(state.wanted)!r} is not {right!r}, which the version in pyproject.toml "
                 "calls for",
-                hint=f"use --tag {right} or plain --tag, or change version in pyproject.toml first",
+                hint=f"use --tag {quoted(right)} or plain --tag, or change version in pyproject.toml first",
             )
         ]
     if _version_of(state) is None:
@@ -59,7 +59,7 @@ def _taken_problems(state: ReleaseState) -> list[Problem]:
         problems.append(
             Problem(
                 what=f"the tag {name} is taken in this clone: it stands at {here.commit[:7]}, and this is {commit[:7]}",
-                hint=f"it was never pushed; take it away: {take_away}",
+                hint=f"when it was never pushed, take it away: {take_away}",
             )
         )
     if here and there is None and here.commit == commit and not here.is_annotated:
