@@ -89,11 +89,11 @@ def test_merges_are_left_out_and_what_they_brought_is_in(workplace: Workplace) -
 
 def test_notes_begin_at_the_last_release_tag_that_is_reachable(workplace: Workplace) -> None:
     workplace.git("tag", "--annotate", "--message=old", "tiny-v1.0.0")
+    workplace.commit_all("fix: second", is_pushed=False)
     workplace.git("switch", "--quiet", "--create", "elsewhere")
     workplace.commit_all("fix: elsewhere", is_pushed=False)
     workplace.git("tag", "tiny-v1.1.0")
     workplace.git("switch", "--quiet", "main")
-    workplace.commit_all("fix: second", is_pushed=False)
     for name in ("tiny-vendor", "other-v9.0.0", "v9.0.0", "tiny-v9.0.0-to-do;"):
         workplace.git("tag", name)
     workplace.commit_all("fix: third", is_pushed=False)

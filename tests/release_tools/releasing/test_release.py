@@ -299,6 +299,22 @@ def test_a_tag_that_somebody_else_pushes_meanwhile_is_not_overwritten(
     assert f"the tag {TAG} is taken on the remote: it stands at {theirs[:7]}" in refusal(workplace)
 
 
+def test_a_commit_that_is_made_after_the_plan_is_not_tagged(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = workplace.commit
+
+    def meanwhile(args: Sequence[str], *, cwd: Path) -> None:
+        if args[1] == "tag":
+            workplace.commit_all("fix: too late", is_pushed=False)
+        commands.run(args, cwd=cwd)
+
+    monkeypatch.setattr(tagging, "run", meanwhile)
+    run_release(workplace)
+    assert workplace.commit != planned
+    assert workplace.tags_there() == {TAG: planned}
+
+
 def test_a_tag_at_another_commit_or_a_lightweight_one_in_the_clone_is_refused(workplace: Workplace) -> None:
     workplace.git("tag", TAG)
     assert "lightweight one, without a date and a name\nhint: take it away" in refusal(workplace)
