@@ -268,6 +268,7 @@ def test_after_an_interruption_anywhere_the_same_command_finishes(
     assert workplace.tags_there() == {TAG: workplace.commit}
     assert git(workplace.remote, "cat-file", "-t", f"refs/tags/{TAG}") == "tag"
     assert f"{TAG} is on origin already" in again
+    assert "changes 1 commit, the first release" in again
 
 
 def test_a_push_that_the_remote_rejects_leaves_the_tag_here_and_the_next_try_pushes_it(workplace: Workplace) -> None:
