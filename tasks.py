@@ -100,3 +100,27 @@ def notes(_: Context, tag: str = "", folder: str = "") -> None:
 def check(_: Context) -> None:
     """Say what in the project or on this machine stands in the way of a release, and what helps."""
     told(lambda: maintenance.check(ROOT))
+
+
+@task(
+    help={
+        "tag": "the tag, which GitHub has already",
+        "folder": "where the archives and checksums of all platforms lie",
+        "dry-run": "show what is left to do, and change nothing",
+    },
+)
+def publish(_: Context, tag: str, folder: str = "dist", dry_run: bool = False) -> None:
+    """Publish the release of a tag, all files or none; may be run again after any interruption."""
+    told(lambda: maintenance.publish(ROOT, tag, Path(folder), is_dry_run=dry_run))
+
+
+@task(help={"tag": "the tag of a release", "yes-really": "do not ask, and take even a stable public release away"})
+def discard(_: Context, tag: str, yes_really: bool = False) -> None:
+    """Take a test release and its tag away again, after asking."""
+    told(lambda: maintenance.discard(ROOT, tag, is_sure=yes_really))
+
+
+@task
+def status(_: Context) -> None:
+    """Show the latest tag and release, drafts that were left, their files, and what comes next."""
+    told(lambda: maintenance.status(ROOT))

@@ -12,6 +12,7 @@ from release_tools.platforms import find_platform
 from release_tools.progress import Progress
 from release_tools.releasing.command_line import add_commands
 from release_tools.releasing.github_requests import Requests
+from release_tools.releasing.publish_commands import add_publish_commands
 from release_tools.releasing.records import read_records
 from release_tools.releasing.remote_builds import RemoteBuild, build_remotely
 from release_tools.releasing.report import records_report, write_report
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--output", type=Path)
     report.set_defaults(run=_report)
     add_commands(commands)
+    add_publish_commands(commands)
     return parser
 
 

@@ -97,6 +97,23 @@ def check(root: Path) -> None:
     run_inside(root, [str(release_environment(root)), "-m", "release_tools", "check", f"--uv={find_uv()}"])
 
 
+def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
+    """Publish the files in `folder` as the release of `tag`, all or none. Raises `ToldError`."""
+    options = [f"--tag={tag}", f"--folder={folder.resolve()}", *(["--dry-run"] if is_dry_run else [])]
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "publish", *options])
+
+
+def discard(root: Path, tag: str, *, is_sure: bool) -> None:
+    """Take the release of `tag` and the tag away again. Raises `ToldError`, as when the answer is no."""
+    options = [f"--tag={tag}", *(["--yes-really"] if is_sure else [])]
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "discard", *options])
+
+
+def status(root: Path) -> None:
+    """Show where the releases stand, and what comes next. Raises `ToldError`."""
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "status"])
+
+
 def release_environment(root: Path) -> Path:
     """The Python of the environment for releasing. A stale lock will do: what is wrong is told together, inside it.
 

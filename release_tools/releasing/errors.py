@@ -31,6 +31,13 @@ class DiscardError(ProblemsFoundError):
         super().__init__(f"cannot discard {tag!r}", problems)
 
 
+class DiscardDeclinedError(ReleaseError):
+    """The person who was asked did not say yes."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(f"{tag} was not taken away: the answer was not its name", "nothing was changed")
+
+
 class PublisherRunningError(ReleaseError):
     """Another publisher works from the same folder."""
 

@@ -64,8 +64,8 @@ def gather_release_files(executable: str, version: str, folder: Path) -> tuple[R
     )
 
 
-def find_records(folders: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[Path, ...]:
-    """The build records below `folders` that tell of these very archives, in the order of `files`.
+def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[Path, ...]:
+    """Those build records among the files `candidates` that tell of these very archives, in the order of `files`.
 
     A record of other bytes is left out. Raises `ReleaseFilesError` when one says that its archive was made from
     another commit than `commit`, or was refused.
@@ -73,7 +73,7 @@ def find_records(folders: Iterable[Path], files: Sequence[ReleaseFile], commit: 
     by_digest: dict[str, Path] = {}
     problems = []
     digests = {file.sha256: file.name for file in files if file.is_archive}
-    for path in sorted({path for folder in folders for path in folder.rglob(RECORD_NAME)}):
+    for path in sorted(candidates):
         record = _read_record(path)
         digest = record.get("sha256")
         if not isinstance(digest, str) or digest not in digests:

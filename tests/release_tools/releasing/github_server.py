@@ -1,7 +1,7 @@
 """GitHub as far as a release sees it: releases, their files, tags, kept in memory, with faults on demand.
 
-`Repository.answer` is GitHub's logic; `serve` puts it behind HTTP on a Unix socket, where the real `gh` reaches it under
-GitHub's own host names; `stand_in` speaks to it without a process, for tests that need thousands of requests.
+`Repository.answer` is GitHub's logic; `serve` puts it behind HTTP on a Unix socket, where the real `gh` reaches it
+under GitHub's own host names; `stand_in` speaks to it without a process, for tests with thousands of requests.
 """
 
 import contextlib
@@ -67,8 +67,8 @@ class Answer:
         return b"" if self.content is None else json.dumps(self.content).encode()
 
 
-def refusal(status: int, message: str, **error: str) -> Answer:
-    return Answer(status=status, content={"message": message, "errors": [error] if error else []})
+def refusal(status: int, text: str, /, **error: str) -> Answer:
+    return Answer(status=status, content={"message": text, "errors": [error] if error else []})
 
 
 class Repository:
@@ -202,7 +202,9 @@ class Repository:
         return Answer(status=200, content=page_of(list(reversed(releases.values())), query))
 
     def _show(self, number: int) -> Answer:
-        return Answer(status=200, content=self.releases[number]) if number in self.releases else refusal(404, "Not Found")
+        return (
+            Answer(status=200, content=self.releases[number]) if number in self.releases else refusal(404, "Not Found")
+        )
 
     def _create(self, fields: Mapping[str, Any]) -> Answer:
         return self._too_long(fields) or Answer(status=201, content=self._add(fields))
@@ -291,7 +293,7 @@ class Repository:
 def without_digests(content: object) -> object:
     copied = copy.deepcopy(content)
     for release in copied if isinstance(copied, list) else [copied]:
-        for asset in release.get("assets", []):
+        for asset in release.get("assets", []) if isinstance(release, dict) else []:
             asset["digest"] = None
     return copied
 
@@ -333,7 +335,7 @@ def serve(repository: Repository) -> Iterator[Path]:
             """Nothing: the tests look at `Repository.log`."""
 
     # A Unix socket's path has to be shorter than the folders of tests are.
-    folder = Path(tempfile.mkdtemp(prefix="gh-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="gh-", dir="/tmp"))
     (folder / "config.yml").write_text(f"http_unix_socket: {folder / 'socket'}\n", encoding="utf-8")
     server = socketserver.ThreadingUnixStreamServer(str(folder / "socket"), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

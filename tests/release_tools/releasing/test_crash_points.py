@@ -16,7 +16,7 @@ from release_tools.errors import ReleaseError
 from release_tools.releasing.errors import PublishError
 
 from .conftest import needs_gh
-from .github_server import Fault, Repository, stand_in
+from .github_server import Fault, FaultKind, Repository, stand_in
 from .publishers import Publisher, is_settled
 from .subjects import COMMIT, TAG
 
@@ -83,13 +83,18 @@ def test_a_connection_that_breaks_at_any_request_does_not_stop_the_run(
 def test_any_series_of_faults_and_kills_ends_published_once_it_is_over(
     seed: int, publisher: Publisher, repository: Repository
 ) -> None:
-    chance = random.Random(seed)
-    kinds = ("drop before", "drop after", "part", "truncate", "corrupt", "stale", "no digest", "status")
+    chance = random.Random(seed)  # noqa: S311 - a series that can be repeated
+    kinds: list[FaultKind] = ["drop before", "drop after", "part", "truncate", "corrupt", "stale", "no digest", "status"]
     starts = 0
     while starts < 6 and not is_settled(repository, TAG):
         starts += 1
         repository.faults = [
-            Fault(kind=chance.choice(kinds), request=".", skip=chance.randrange(SMOOTH_REQUESTS), times=chance.randrange(4))
+            Fault(
+                kind=chance.choice(kinds),
+                request=".",
+                skip=chance.randrange(SMOOTH_REQUESTS),
+                times=chance.randrange(4),
+            )
             for _ in range(3)
         ]
         publisher.start = killed_at(chance.randrange(1, 2 * SMOOTH_REQUESTS), "after", stand_in(repository))
@@ -107,7 +112,7 @@ class Turns:
     """Lets one of several publishers make its next request at a time, in an order that a seed decides."""
 
     def __init__(self, seed: int, names: Sequence[str]) -> None:
-        self._chance = random.Random(seed)
+        self._chance = random.Random(seed)  # noqa: S311 - a series that can be repeated
         self._condition = threading.Condition()
         self._running = list(names)
         self._next = self._chance.choice(self._running)
@@ -195,9 +200,7 @@ def copy_release(source: Path, target: Path) -> None:
 
 @pytest.mark.programs
 @needs_gh
-def test_with_gh_a_publisher_that_is_killed_after_each_step_gets_there_step_by_step(
-    dist: Path, gh: Repository
-) -> None:
+def test_with_gh_a_publisher_that_is_killed_after_each_step_gets_there_step_by_step(dist: Path, gh: Repository) -> None:
     """Each start ends right after its first change; so every state between two steps is met, and gone on from."""
     starts = 0
     while not gh.published:

@@ -84,7 +84,7 @@ def test_records_are_found_by_the_bytes_that_they_tell_of(dist: Path, tmp_path: 
         path = tmp_path / "build" / f"broken-{len(broken)}" / "record.json"
         path.parent.mkdir()
         path.write_text(broken, encoding="utf-8")
-    assert find_records([dist, tmp_path / "build"], files, COMMIT) == (first, last)
+    assert find_records(tmp_path.rglob("record.json"), files, COMMIT) == (first, last)
 
 
 @pytest.mark.parametrize(("commit", "verdict"), [("f" * 40, "verified"), (COMMIT, "refused")])
@@ -92,4 +92,4 @@ def test_an_archive_whose_record_speaks_against_it_is_refused(dist: Path, commit
     files = gather_release_files(EXECUTABLE, VERSION, dist)
     write_record(dist / files[0].name, dist / "record.json", commit=commit, verdict=verdict)
     with pytest.raises(ReleaseFilesError, match=f"was made from commit '{commit}' and '{verdict}'"):
-        find_records([dist], files, COMMIT)
+        find_records(dist.rglob("record.json"), files, COMMIT)
