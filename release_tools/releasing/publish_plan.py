@@ -156,12 +156,16 @@ def differences(release: Release, files: Sequence[ReleaseFile]) -> list[str]:
 
 
 def _is_of_same_commit(release: Release, wanted: Wanted) -> bool:
+    """By its marker; for a draft by the commit that GitHub would tag as well, which the public one does not need."""
     marker = read_marker(release.body)
-    return marker is not None and (marker.tag, marker.commit) == (wanted.tag, wanted.marker.commit)
+    commit = wanted.marker.commit
+    if marker is None or (marker.tag, marker.commit) != (wanted.tag, commit):
+        return False
+    return not release.is_draft or release.target == commit
 
 
 def _is_own(draft: Release, wanted: Wanted) -> bool:
-    return read_marker(draft.body) == wanted.marker and draft.target == wanted.marker.commit
+    return read_marker(draft.body) == wanted.marker and _is_of_same_commit(draft, wanted)
 
 
 def _is_right(asset: Asset, file: ReleaseFile) -> bool:
@@ -204,7 +208,7 @@ def _published_problems(release: Release, wanted: Wanted) -> list[Problem]:
 
 def _foreign_draft(draft: Release, wanted: Wanted) -> Problem:
     marker = read_marker(draft.body)
-    whose = f"is of commit {marker.commit}" if marker else "was not made by this tool"
+    whose = f"is of commit {marker.commit}, and now of {draft.target!r}" if marker else "was not made by this tool"
     return Problem(what=f"draft {draft.id} of this tag {whose}", hint=_NOT_OURS.format(tag=wanted.tag))
 
 

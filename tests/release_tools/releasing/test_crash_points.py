@@ -84,7 +84,16 @@ def test_any_series_of_faults_and_kills_ends_published_once_it_is_over(
     seed: int, publisher: Publisher, repository: Repository
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - a series that can be repeated
-    kinds: list[FaultKind] = ["drop before", "drop after", "part", "truncate", "corrupt", "stale", "no digest", "status"]
+    kinds: list[FaultKind] = [
+        "drop before",
+        "drop after",
+        "part",
+        "truncate",
+        "corrupt",
+        "stale",
+        "no digest",
+        "status",
+    ]
     starts = 0
     while starts < 6 and not is_settled(repository, TAG):
         starts += 1
