@@ -8,7 +8,7 @@ from release_tools.releasing.errors import BurnedTagError, PublishError
 from release_tools.releasing.release_text import Marker
 
 from .conftest import needs_gh
-from .github_server import Repository, stand_in
+from .github_server import Fault, Repository, stand_in
 from .publishers import Publisher, is_settled
 from .subjects import COMMIT, EXECUTABLE, TAG
 
@@ -146,6 +146,24 @@ def test_a_draft_of_another_publisher_is_left_alone_and_removed_once_the_release
     assert is_settled(repository, TAG)
     assert repository.changes[-2].startswith("PATCH")
     assert repository.changes[-1] == f"DELETE /repos/owner/tiny/releases/{twin['id']}"
+
+
+def test_a_draft_that_the_list_does_not_show_yet_is_not_made_twice(
+    publisher: Publisher, repository: Repository
+) -> None:
+    repository.faults = [Fault(kind="stale", request="GET /repos/owner/tiny/releases\\?", skip=1)]
+    publisher.publish()
+    assert is_settled(repository, TAG)
+    assert len([line for line in repository.changes if line == "POST /repos/owner/tiny/releases"]) == 1
+
+
+def test_a_draft_of_ours_that_is_left_over_goes_away_once_the_release_is_public(
+    publisher: Publisher, repository: Repository
+) -> None:
+    publisher.publish()
+    repository.add_release(tag=TAG, is_draft=True, body=MARKER.line, target=COMMIT)
+    publisher.publish()
+    assert is_settled(repository, TAG)
 
 
 def test_a_release_that_becomes_immutable_is_published_once_and_found_again(
