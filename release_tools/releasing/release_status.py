@@ -1,6 +1,7 @@
 """`invoke status`: where the releases of this project stand on GitHub, and what comes next."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from packaging.version import Version
 
@@ -11,6 +12,9 @@ from release_tools.releasing.release_text import read_marker
 from release_tools.reports import megabytes
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
+
+# Less than this would be shown as 0.0 MB.
+_ONE_DECIMAL: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,4 +116,6 @@ def _file_lines(executable: str, release: Release) -> list[str]:
 def _asset_text(asset: Asset | None) -> str:
     if asset is None:
         return "missing"
-    return megabytes(asset.size_bytes) if asset.is_uploaded else "not uploaded completely"
+    if not asset.is_uploaded:
+        return "not uploaded completely"
+    return megabytes(asset.size_bytes) if asset.size_bytes >= _ONE_DECIMAL else f"{asset.size_bytes} bytes"

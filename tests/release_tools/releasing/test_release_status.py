@@ -34,7 +34,7 @@ def test_a_public_release_is_shown_with_its_ten_files(
     publisher.publish()
     shown = lines(settings, publisher, repository)
     assert shown[2] == f"release     {TAG}: https://github.com/{OWNER_AND_NAME}/releases/tag/{TAG}"
-    assert shown[3] == f"            {publisher.files[0].name}  0.0 MB"
+    assert shown[3] == f"            {publisher.files[0].name}  {publisher.files[0].size_bytes} bytes"
     assert len(shown) == 3 + 10 + 1
     assert shown[-1] == f"next        {TAG} is public; raise the version in pyproject.toml for the next release"
 
