@@ -54,7 +54,7 @@ def test_every_invoke_task_in_the_documents_exists_with_its_options(tasks: Colle
     assert calls
     for document, name, options in calls:
         assert name in tasks.task_names, f"{document}: invoke {name}"
-        known = {flag for argument in tasks[name].get_arguments() for flag in argument.names}
+        known = {flag.replace("-", "_") for argument in tasks[name].get_arguments() for flag in argument.names}
         unknown = {option.removeprefix("--").replace("-", "_") for option in options} - known
         assert not unknown, f"{document}: invoke {name} has no option {', '.join(sorted(unknown))}"
 

@@ -129,7 +129,7 @@ class Turns:
     def start(self, name: str, start: Callable[..., Finished]) -> Callable[..., Finished]:
         def begin(args: Sequence[str], **options: object) -> Finished:
             with self._condition:
-                assert self._condition.wait_for(lambda: self._next == name, timeout=60)
+                assert self._condition.wait_for(lambda: self._next == name, timeout=300)
                 finished = start(args, **options)
                 self._pass_on()
                 return finished

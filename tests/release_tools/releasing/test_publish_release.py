@@ -115,7 +115,7 @@ def test_a_process_that_is_killed_while_it_sends_a_file_is_gone_on_from_by_the_n
         # Only the sixth upload of the first process is held.
         if sum("/assets?" in line for line in repository.log) == 5 and not is_sending.is_set():
             is_sending.set()
-            assert may_go_on.wait(120)
+            assert may_go_on.wait(300)
         return take_fault(method, target)
 
     monkeypatch.setattr(repository, "take_fault", hold)
@@ -126,13 +126,13 @@ def test_a_process_that_is_killed_while_it_sends_a_file_is_gone_on_from_by_the_n
         command = [sys.executable, "-m", "release_tools", *publish_args]
         changes = {"PYTHONPATH": str(Path(__file__).parents[3]), "GITHUB_RUN_ID": "17"}
         environment = changed_environment(changes)
-        with started(command, cwd=tagged.root, environment=environment, timeout_seconds=120) as running:
-            assert is_sending.wait(120), running.read_rest()
+        with started(command, cwd=tagged.root, environment=environment, timeout_seconds=300) as running:
+            assert is_sending.wait(300), running.read_rest()
             running.send_signal(signal.SIGKILL)
             assert running.wait() == -signal.SIGKILL
         may_go_on.set()
         assert (repository.published, repository.violations) == ([], [])
-        ended = observe(command, cwd=tagged.root, environment=environment, timeout_seconds=120)
+        ended = observe(command, cwd=tagged.root, environment=environment, timeout_seconds=300)
     assert (ended.code, ended.stderr) == (0, "")
     assert is_settled(repository, TAG)
     assert sum(line.startswith("POST /repos/owner/tiny/releases") for line in repository.log) >= 11

@@ -73,14 +73,11 @@ FAULTS: dict[str, tuple[list[Fault], int]] = {
 
 # Those in which `gh` itself has a say. The others are the same to it as a smooth run.
 FAULTS_FOR_GH = (
-    "nothing",
     "502 for opening it",
     "429 with Retry-After",
     "403, secondary rate limit",
-    "connection breaks before the draft is made",
     "connection breaks after the draft was made",
     "connection breaks in the middle of an upload",
-    "connection breaks after an upload",
     "connection breaks after it was opened",
     "GitHub keeps half of a file",
     "GitHub keeps other bytes",
