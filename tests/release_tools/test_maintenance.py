@@ -92,3 +92,21 @@ def test_outside_a_checkout_and_for_no_platform_nothing_is_started(project: Path
         maintenance.build_remotely(project, ["darwin-arm64"], "dev", None)
     with pytest.raises(UnknownPlatformError):
         maintenance.build_remotely(project, ["plan9-amd64"], "dev", None)
+
+
+def test_tasks_on_releases_hand_over_tags_that_cannot_pass_for_options(
+    project: Path, handed_over: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "release_environment", lambda _: Path("python"))
+    maintenance.publish(project, "--help", project / "dist", is_dry_run=True)
+    maintenance.publish(project, "tiny-v1", project / "dist", is_dry_run=False)
+    maintenance.discard(project, "--yes-really", is_sure=False)
+    maintenance.discard(project, "tiny-v1", is_sure=True)
+    maintenance.status(project)
+    assert [list(args[3:]) for args in handed_over] == [
+        ["publish", "--tag=--help", f"--folder={project / 'dist'}", "--dry-run"],
+        ["publish", "--tag=tiny-v1", f"--folder={project / 'dist'}"],
+        ["discard", "--tag=--yes-really"],
+        ["discard", "--tag=tiny-v1", "--yes-really"],
+        ["status"],
+    ]
