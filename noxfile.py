@@ -101,5 +101,5 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, with the app from source; arguments after -- go to pytest."""
     with told_errors(session):
-        python = sessions.tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
+        python = sessions.tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
         sessions.run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

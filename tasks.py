@@ -14,8 +14,9 @@ from invoke.tasks import task
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from release_tools import sessions  # noqa: E402
+from release_tools import cleaning, maintenance, sessions  # noqa: E402
 from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
+from release_tools.platforms import platform_names  # noqa: E402
 
 
 def told(action: Callable[[], None]) -> None:
@@ -38,3 +39,89 @@ def told(action: Callable[[], None]) -> None:
 def verify(_: Context, path: str, file: list[str]) -> None:
     """Check archives: checksum, then their bytes, then by running them where this machine can."""
     told(lambda: sessions.verify(ROOT, [Path(path), *map(Path, file)]))
+
+
+@task(
+    positional=["path"],
+    iterable=["file"],
+    help={
+        "path": "the record of a build (build/<platform>/record.json), or a folder of them",
+        "file": "a further record; may be given again and again",
+        "output": "a Markdown file to write; a plot of two releases or more goes beside it",
+    },
+)
+def report(_: Context, path: str, file: list[str], output: str = "") -> None:
+    """Show the records of builds as Markdown: sizes, times, Python and checks of every platform."""
+    told(lambda: maintenance.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))
+
+
+@task(
+    help={"all": "the archives in dist/ too", "dry-run": "only say what would be removed"},
+)
+def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa: A002 - it names the option
+    """Remove what builds left in build/, and nothing that anybody else put there."""
+    told(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, say=print))
+
+
+@task(
+    help={
+        "platform": "a platform, such as darwin-arm64",
+        "all": "all five platforms",
+        "version": "dev (the default), or v and the version of pyproject.toml",
+        "run": "the number of a run that is there already: follow that one and take what it built",
+    },
+)
+def build(_: Context, platform: str = "", all: bool = False, version: str = "dev", run: int = 0) -> None:  # noqa: A002
+    """Have GitHub build the pushed commit, follow it, and bring the archives into dist/, verified."""
+    if bool(platform) == all:
+        raise Exit("error: which platform?\nhint: name one with --platform, or all of them with --all", code=1)
+    told(lambda: maintenance.build_remotely(ROOT, platform_names() if all else [platform], version, run or None))
+
+
+@task(
+    optional=["tag"],
+    help={
+        "tag": "the tag of the version in pyproject.toml; without a value it follows from there",
+        "dry-run": "show the plan, and whether anything stands against it, and change nothing",
+        "watch": "follow GitHub's run of the tag to its end",
+    },
+)
+def release(_: Context, tag: str | bool | None = None, dry_run: bool = False, watch: bool = False) -> None:
+    """Tag this commit and push the tag, which makes GitHub build, verify and publish all files or none."""
+    told(lambda: maintenance.release(ROOT, tag, is_dry_run=dry_run, is_watching=watch))
+
+
+@task(help={"tag": "a release; without it the next one", "folder": "where its files lie, to be shown as well"})
+def notes(_: Context, tag: str = "", folder: str = "") -> None:
+    """Print the notes of a release, from the commits since the one before."""
+    told(lambda: maintenance.notes(ROOT, tag, Path(folder) if folder else None))
+
+
+@task
+def check(_: Context) -> None:
+    """Say what in the project or on this machine stands in the way of a release, and what helps."""
+    told(lambda: maintenance.check(ROOT))
+
+
+@task(
+    help={
+        "tag": "the tag, which GitHub has already",
+        "folder": "where the archives and checksums of all platforms lie",
+        "dry-run": "show what is left to do, and change nothing",
+    },
+)
+def publish(_: Context, tag: str, folder: str = "dist", dry_run: bool = False) -> None:
+    """Publish the release of a tag, all files or none; may be run again after any interruption."""
+    told(lambda: maintenance.publish(ROOT, tag, Path(folder), is_dry_run=dry_run))
+
+
+@task(help={"tag": "the tag of a release", "yes-really": "do not ask, and take even a stable public release away"})
+def discard(_: Context, tag: str, yes_really: bool = False) -> None:
+    """Take a test release and its tag away again, after asking."""
+    told(lambda: maintenance.discard(ROOT, tag, is_sure=yes_really))
+
+
+@task
+def status(_: Context) -> None:
+    """Show the latest tag and release, drafts that were left, their files, and what comes next."""
+    told(lambda: maintenance.status(ROOT))

@@ -8,13 +8,19 @@ from rich.console import Console
 
 from release_tools.benchmark import run_benchmark
 from release_tools.commands import end_all_at_signals
-from release_tools.errors import RefusedDownloadsError, ReleaseError, refusals_told
+from release_tools.errors import NoCommitError, ReleaseError, refusals_told
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
-from release_tools.reports import print_checks
+from release_tools.releasing.command_line import add_commands
+from release_tools.releasing.github_requests import Requests
+from release_tools.releasing.publish_commands import add_publish_commands
+from release_tools.releasing.records import read_records
+from release_tools.releasing.remote_builds import RemoteBuild, build_remotely
+from release_tools.releasing.report import records_report, write_report
+from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.downloaded import verify_download
+from release_tools.verification.downloaded import verify_downloads
 
 
 def _leave_the_project_folder() -> None:
@@ -53,17 +59,35 @@ def _build(options: argparse.Namespace, console: Console) -> None:
 
 def _verify(options: argparse.Namespace, console: Console) -> None:
     settings = ReleaseSettings.load(Path.cwd())
-    scratch = settings.build_folder(host_platform().name) / "downloaded"
-    refused = []
-    for archive in options.archives:
-        with console.status("") as status:
-            results = verify_download(
-                settings, archive, scratch=scratch, suite_python=options.suite_python, on_check=status.update
-            )
-        print_checks(archive.name, results, console)
-        refused += [archive.name] if any(result.is_failed for result in results) else []
-    if refused:
-        raise RefusedDownloadsError(refused)
+    verify_downloads(settings, options.archives, suite_python=options.suite_python, console=console)
+
+
+def _build_remotely(options: argparse.Namespace, console: Console) -> None:
+    root = Path.cwd()
+    commit = read_commit(root)
+    if commit is None:
+        raise NoCommitError(root)
+    build = RemoteBuild(
+        settings=ReleaseSettings.load(root),
+        platforms=tuple(find_platform(name) for name in options.platform),
+        label=options.version,
+        commit=commit,
+        branch=options.branch,
+    )
+    placed = build_remotely(
+        build, Requests(root), console, number=options.run_number, suite_python=options.suite_python
+    )
+    for archive in placed:
+        console.print(str(archive.relative_to(root)), highlight=False, markup=False, soft_wrap=True)
+
+
+def _report(options: argparse.Namespace, console: Console) -> None:
+    records = read_records(options.records)
+    if options.output is None:
+        sys.stdout.write(records_report(records))
+        return
+    for path in write_report(records, options.output):
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _bench(_: argparse.Namespace, console: Console) -> None:
@@ -85,6 +109,19 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
     commands.add_parser("bench", help="compare the newest archive with the source").set_defaults(run=_bench)
+    remote = commands.add_parser("build-remotely", help="have GitHub build, and bring the archives back verified")
+    remote.add_argument("--platform", action="append", required=True)
+    remote.add_argument("--version", required=True)
+    remote.add_argument("--branch", required=True)
+    remote.add_argument("--run-number", type=int)
+    remote.add_argument("--suite-python", type=Path)
+    remote.set_defaults(run=_build_remotely)
+    report = commands.add_parser("report", help="show the records of builds as Markdown")
+    report.add_argument("records", type=Path, nargs="+")
+    report.add_argument("--output", type=Path)
+    report.set_defaults(run=_report)
+    add_commands(commands)
+    add_publish_commands(commands)
     return parser
 
 

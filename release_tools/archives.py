@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import stat
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -109,6 +110,21 @@ def write_checksum(archive: Path) -> Path:
     path = checksum_path(archive)
     path.write_text(f"{sha256_of(archive)}  {archive.name}\n", encoding="ascii", newline="\n")
     return path
+
+
+def place_archive(staged: Path, folder: Path) -> Path:
+    """Put an archive and the checksum beside it into `folder`; returns the archive's place there.
+
+    At no moment does a checksum stand there beside another's archive. Both are copied there first, as the folder may be
+    a link to another disk, and that disk full: until then nothing is replaced.
+    """
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as incoming:
+        copies = [Path(shutil.copy(path, incoming)) for path in (staged, checksum_path(staged))]
+        checksum_path(folder / staged.name).unlink(missing_ok=True)
+        for copy in copies:
+            copy.replace(folder / copy.name)
+    return folder / staged.name
 
 
 def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:

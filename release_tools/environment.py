@@ -109,14 +109,14 @@ def _is_made_from(folder: Path, interpreter: Path) -> bool:
 
 def _uv(root: Path, *args: str) -> None:
     quiet = () if sys.stderr.isatty() or "--quiet" in args else ("--quiet",)
-    run([_find_uv(), *args, *quiet], cwd=root, env=ISOLATED)
+    run([find_uv(), *args, *quiet], cwd=root, env=ISOLATED)
 
 
 def _uv_output(root: Path, *args: str) -> str:
-    return capture([_find_uv(), *args], cwd=root, env=ISOLATED).strip()
+    return capture([find_uv(), *args], cwd=root, env=ISOLATED).strip()
 
 
-def _find_uv() -> str:
+def find_uv() -> str:
     """The uv that `pip install "nox[uv]"` put beside Nox, else the one on the PATH."""
     try:
         from uv import find_uv_bin  # noqa: PLC0415 - there only where Nox was installed with it

@@ -264,3 +264,13 @@ class UnreproducibleError(ReleaseError):
             f"two builds of one commit differ: {first} and {second}{listed}",
             "look for a time, a path or an unordered set in what makes the first differing member",
         )
+
+
+class CleaningError(ReleaseError):
+    """Something that a build left cannot be removed."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be removed: {error.strerror or error}",
+            "end what still uses it, or remove it with the rights of whoever made it; then run `invoke clean` again",
+        )

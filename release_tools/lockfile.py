@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from release_tools.errors import LockFileError
+from release_tools.errors import LockFileError, Problem, ReleaseError
+from release_tools.settings import ReleaseSettings
 
 SUPPORTED_LOCK_VERSION = "2.1"
 
 # What an environment for builds holds, exactly.
 BUILD_GROUPS: Final = ("main", "build")
+
+# What an environment for releasing holds: the library's own needs and the writer of release notes, nothing of the app.
+RELEASE_GROUPS: Final = ("build", "release")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,22 @@ def read_lock_file(path: Path) -> LockFile:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise LockFileError(path, f"is not laid out as Poetry writes it ({error!r})") from None
+
+
+def lock_problems(settings: ReleaseSettings) -> list[Problem]:
+    """Why nothing can be made from the lock as it is: it is missing, damaged or stale."""
+    try:
+        lock = read_lock_file(settings.lock_path)
+    except ReleaseError as error:
+        return [Problem(what=error.what, hint=error.hint)]
+    if not is_stale(lock, settings.pyproject):
+        return []
+    return [
+        Problem(
+            what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
+            hint="bring it up to date with `poetry lock`, and commit both files",
+        )
+    ]
 
 
 def is_stale(lock: LockFile, pyproject: Mapping[str, Any]) -> bool:

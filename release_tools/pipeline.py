@@ -6,7 +6,6 @@ Stage 1, the environment itself, was made by `sessions.build`.
 import platform as running_platform
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -18,7 +17,7 @@ from release_tools.archives import (
     EXECUTABLE_MODE,
     FILE_MODE,
     Member,
-    checksum_path,
+    place_archive,
     sha256_of,
     unpack_archive,
     write_archive,
@@ -32,10 +31,11 @@ from release_tools.lockfile import LockFile, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.preflight import check_preflight
 from release_tools.progress import Progress
-from release_tools.reports import BuildRecord, print_report, write_job_summary, write_record
+from release_tools.releasing.report import write_job_summary
+from release_tools.reports import BuildRecord, print_report, write_record
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import CheckResult, Subject, verify
+from release_tools.verification import START_UP, CheckResult, Subject, verify
 from release_tools.verification.sizes import measure_sizes
 from release_tools.verification.source_trace import begun_trace
 from release_tools.versions import BuildVersion, archive_name, resolve_version
@@ -111,7 +111,8 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
     placed = staged
     if not failed:
         with progress.stage("checksum"):
-            placed = _place(build, staged)
+            write_checksum(staged)
+            placed = place_archive(staged, build.settings.dist_folder)
     with progress.stage("report"):
         record = _record(build, placed, frozen.executable, results, progress)
         write_record(record, build.record_path)
@@ -175,23 +176,6 @@ def _subject(build: Build) -> Subject:
     )
 
 
-def _place(build: Build, staged: Path) -> Path:
-    """Put archive and checksum into `dist/`: at no moment does a checksum stand there beside another's archive.
-
-    Both are copied there first, as `dist/` may be a link to another disk, and that disk full: until then nothing is
-    replaced.
-    """
-    checksum = write_checksum(staged)
-    dist = build.settings.dist_folder
-    dist.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=dist) as incoming:
-        copies = [Path(shutil.copy(path, incoming)) for path in (staged, checksum)]
-        checksum_path(dist / staged.name).unlink(missing_ok=True)
-        for copy in copies:
-            copy.replace(dist / copy.name)
-    return dist / staged.name
-
-
 def _record(
     build: Build, archive: Path, executable: Path, results: tuple[CheckResult, ...], progress: Progress
 ) -> BuildRecord:
@@ -212,4 +196,5 @@ def _record(
         stages=progress.seconds,
         checks=results,
         sizes=measure_sizes(executable),
+        start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
     )

@@ -31,7 +31,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
     """Raises `PreflightError` with every problem found."""
     problems = [
         *_python_problems(settings),
-        *_tool_problems(platform),
+        *tool_problems(platform),
         *_lock_difference_problems(settings, lock),
         *_pyinstaller_problems(),
         *_license_problems(settings),
@@ -54,7 +54,8 @@ def _python_problems(settings: ReleaseSettings) -> list[Problem]:
     ]
 
 
-def _tool_problems(platform: Platform) -> list[Problem]:
+def tool_problems(platform: Platform) -> list[Problem]:
+    """The programs that PyInstaller starts on this platform and that this machine lacks."""
     if platform.os != "linux":
         return []
     missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]

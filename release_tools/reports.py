@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "ye
 class BuildRecord:
     """One build. Sizes in bytes (`sizes` by distribution, inside the executable), times in seconds.
 
-    `sha256` is empty where the archive was refused.
+    `sha256` is empty where the archive was refused; `start_up_seconds` is the best of a few starts, None where no
+    start was measured.
     """
 
     app: str
@@ -41,6 +41,7 @@ class BuildRecord:
     stages: Mapping[str, float]
     checks: Sequence[CheckResult]
     sizes: Mapping[str, int]
+    start_up_seconds: float | None = None
     schema: int = RECORD_SCHEMA
 
 
@@ -51,7 +52,7 @@ def write_record(record: BuildRecord, path: Path) -> None:
 def print_report(record: BuildRecord, console: Console) -> None:
     """The table of every check, then where the build's time went and what came out."""
     print_checks(f"{record.archive}: {record.verdict}", record.checks, console)
-    for name, value in _facts(record):
+    for name, value in facts(record):
         console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -64,7 +65,7 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
     table.add_column("seconds", justify="right", no_wrap=True)
     for check in checks:
         style = VERDICT_STYLES[check.verdict]
-        table.add_row(check.name, Text(check.verdict, style), Text(_first_line(check)), f"{check.seconds:.1f}")
+        table.add_row(check.name, Text(check.verdict, style), Text(first_line(check)), f"{check.seconds:.1f}")
     console.print(table)
     for check in checks:
         if check.is_failed:
@@ -72,30 +73,11 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def write_job_summary(record: BuildRecord) -> None:
-    """Append the report to GitHub's job summary, where there is one."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(markdown_report(record))
-
-
-def markdown_report(record: BuildRecord) -> str:
-    """The report as Markdown: a heading, the facts, the table of checks."""
-    lines = [f"### {record.archive}: {record.verdict}", ""]
-    lines += [f"- {name}: `{value}`" for name, value in _facts(record)]
-    lines += ["", "| check | verdict | figure | seconds |", "|---|---|---|---:|"]
-    for check in record.checks:
-        figure = _first_line(check).replace("|", "\\|")
-        lines.append(f"| {check.name} | {check.verdict} | {figure} | {check.seconds:.1f} |")
-    return "\n".join(lines) + "\n\n"
-
-
-def _first_line(check: CheckResult) -> str:
+def first_line(check: CheckResult) -> str:
     return check.figure.partition("\n")[0]
 
 
-def _facts(record: BuildRecord) -> list[tuple[str, str]]:
+def facts(record: BuildRecord) -> list[tuple[str, str]]:
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
     return [
         ("version", record.exact_version),

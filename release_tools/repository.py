@@ -40,7 +40,7 @@ def read_commit(root: Path) -> Commit | None:
     Raises `MissingToolError` when the folder is a checkout and git is not installed, and `CommandFailedError` when
     git refuses to read it.
     """
-    if not _is_checkout(root):
+    if not is_checkout(root):
         return None
     if shutil.which("git") is None:
         raise MissingToolError(
@@ -66,5 +66,6 @@ def git(folder: Path, *args: str) -> str:
     return capture(["git", *args], cwd=folder, env=_FOLDER_ALONE)
 
 
-def _is_checkout(root: Path) -> bool:
+def is_checkout(root: Path) -> bool:
+    """Whether the folder, or one that it is in, is a checkout of git."""
     return any((folder / ".git").exists() for folder in (root, *root.parents))

@@ -15,7 +15,7 @@ from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.exclusive import sole_use
-from release_tools.lockfile import BUILD_GROUPS, LockFile, is_stale, read_lock_file
+from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -49,7 +49,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         version = resolve_version(options.version, settings.project_version, read_commit(root))
         python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
         install_project(settings, python, version, folder / "wheel")
-        suite_args = _suite_arguments(settings, folder)
+        suite_args = suite_arguments(settings, folder)
         seconds = time.monotonic() - started
         print(done_line("environment", seconds), flush=True)
 
@@ -103,7 +103,7 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     folder = settings.build_folder(host_platform().name)
     with sole_use(folder):
         python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
-        command = [str(python), "-m", "release_tools", "verify", *_suite_arguments(settings, folder)]
+        command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
         run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
 
@@ -129,7 +129,7 @@ def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_proje
     """
     settings = ReleaseSettings.load(root)
     host = host_platform()
-    problems = _lock_problems(settings)
+    problems = lock_problems(settings)
     if problems:
         raise RequestError(f"make the {name} environment", problems)
     python = create_environment(settings, settings.build_folder(host.name) / name, groups, is_kept=True)
@@ -145,7 +145,7 @@ def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None =
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
     """Everything that is wrong with what was asked for and can be seen without an environment."""
-    problems = _host_problems(platform) + _lock_problems(settings) + shadowing_problems(settings.root)
+    problems = _host_problems(platform) + _build_lock_problems(settings) + shadowing_problems(settings.root)
     try:
         version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:
@@ -169,19 +169,8 @@ def _host_problems(platform: Platform) -> list[Problem]:
     ]
 
 
-def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
-    try:
-        lock = read_lock_file(settings.lock_path)
-    except ReleaseError as error:
-        return [Problem(what=error.what, hint=error.hint)]
-    if not is_stale(lock, settings.pyproject):
-        return _missing_package_problems(settings, lock)
-    return [
-        Problem(
-            what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
-            hint="bring it up to date with `poetry lock`, and commit both files",
-        )
-    ]
+def _build_lock_problems(settings: ReleaseSettings) -> list[Problem]:
+    return lock_problems(settings) or _missing_package_problems(settings, read_lock_file(settings.lock_path))
 
 
 def _missing_package_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
@@ -198,7 +187,7 @@ def _missing_package_problems(settings: ReleaseSettings, lock: LockFile) -> list
     ]
 
 
-def _suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
+def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
     """The environment for the app's own tests, which the verification runs on the finished binary."""
     if settings.test_suite is None:
         return []

@@ -38,9 +38,12 @@ from release_tools.verification import (
     unlocked,
     workers,
 )
-from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Subject
+from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Measurement, Subject
 
-__all__ = ["CHECKS", "Check", "CheckResult", "Subject", "verify"]
+__all__ = ["CHECKS", "START_UP", "Check", "CheckResult", "Subject", "verify"]
+
+# The check whose number is the start-up time of a build's record.
+START_UP: Final = "start-up"
 
 CHECKS: Final[tuple[Check, ...]] = (
     # By the bytes of the archive and of every member inside the executable, on any machine.
@@ -65,7 +68,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="version", needs="host", run=running.check_version),
     Check(name="smoke commands", needs="host", run=running.check_smoke_commands),
     Check(name="unknown option", needs="host", run=running.check_unknown_option),
-    Check(name="start-up", needs="host", run=running.check_start_up, is_alone=True),
+    Check(name=START_UP, needs="host", run=running.check_start_up, is_alone=True),
     Check(name="unusual places", needs="host", run=places.check_places),
     Check(name="help texts", needs="build", run=help_texts.check_help_texts),
     # By asking its twin, which runs our scripts inside the same bundle.
@@ -130,7 +133,9 @@ def _run(check: Check, subject: Subject) -> CheckResult:
     started = time.monotonic()
     try:
         _require(check, subject)
-        result = CheckResult(name=check.name, verdict="passed", figure=check.run(subject))
+        found = check.run(subject)
+        figure, value = (found.figure, found.value) if isinstance(found, Measurement) else (found, None)
+        result = CheckResult(name=check.name, verdict="passed", figure=figure, value=value)
     except CheckSkippedError as skipped:
         result = CheckResult(name=check.name, verdict="skipped", figure=str(skipped))
     except ReleaseError as failure:

@@ -82,6 +82,14 @@ Need = Literal["archive", "host", "build"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A figure that is a number, as text with its unit and as the number."""
+
+    figure: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
@@ -90,19 +98,23 @@ class Check:
 
     name: str
     needs: Need
-    run: Callable[[Subject], str]
+    run: Callable[[Subject], str | Measurement]
     is_alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped."""
+    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped.
+
+    `value` is the number in `figure`, in the same unit, of a check that measures one.
+    """
 
     name: str
     verdict: Verdict
     figure: str
     hint: str = ""
     seconds: float = 0.0
+    value: float | None = None
 
     @property
     def is_failed(self) -> bool:

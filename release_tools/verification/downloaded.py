@@ -5,12 +5,15 @@ What it is follows from its file name, which is treated as hostile input like ev
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from release_tools.archives import checksum_path, sha256_of, unpack_archive
-from release_tools.errors import ReleaseError, UnknownArchiveError
-from release_tools.platforms import PLATFORMS, Platform
+from release_tools.errors import RefusedDownloadsError, ReleaseError, UnknownArchiveError
+from release_tools.platforms import PLATFORMS, Platform, host_platform
+from release_tools.reports import print_checks
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CHECKS, verify
 from release_tools.verification.check import Check, CheckResult, Subject
@@ -25,10 +28,12 @@ def verify_download(
     suite_python: Path | None,
     on_check: Callable[[str], None],
     checks: tuple[Check, ...] = CHECKS,
+    exact: BuildVersion | None = None,
 ) -> tuple[CheckResult, ...]:
     """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
 
-    An archive that differs from its checksum is not unpacked, and one whose bytes are refused is not started.
+    An archive that differs from its checksum is not unpacked, and one whose bytes are refused is not started. `exact`
+    is the version of a build whose commit is known; without it a dev build may be of any commit.
     """
     try:
         platform, version = parse_archive_name(settings, archive.name)
@@ -46,7 +51,7 @@ def verify_download(
     subject = Subject(
         settings=settings,
         platform=platform,
-        version=version,
+        version=exact or version,
         archive=archive,
         folder=scratch / "unpacked",
         scratch=scratch,
@@ -59,6 +64,28 @@ def verify_download(
         why = "not started: its bytes were refused"
         return (checksum, *results, *(CheckResult(name=it.name, verdict="skipped", figure=why) for it in others))
     return (checksum, *results, *verify(subject, keep_going=True, on_check=on_check, checks=others))
+
+
+def verify_downloads(
+    settings: ReleaseSettings,
+    archives: Sequence[Path],
+    *,
+    suite_python: Path | None,
+    console: Console,
+    exact: BuildVersion | None = None,
+) -> None:
+    """Verify each and show a table of its checks. Raises `RefusedDownloadsError` with all that failed."""
+    scratch = settings.build_folder(host_platform().name) / "downloaded"
+    refused = []
+    for archive in archives:
+        with console.status("") as status:
+            results = verify_download(
+                settings, archive, scratch=scratch, suite_python=suite_python, on_check=status.update, exact=exact
+            )
+        print_checks(archive.name, results, console)
+        refused += [archive.name] if any(result.is_failed for result in results) else []
+    if refused:
+        raise RefusedDownloadsError(refused)
 
 
 def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, BuildVersion]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from release_tools.commands import Finished, observe
 from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, Subject
 
 START_TIMEOUT_SECONDS: Final = 120.0
 START_UP_ROUNDS: Final = 5
@@ -78,10 +78,10 @@ def check_unknown_option(subject: Subject) -> str:
     return f"exit code {finished.code}"
 
 
-def check_start_up(subject: Subject) -> str:
+def check_start_up(subject: Subject) -> Measurement:
     """How long `--version` takes, the best of a few starts; a figure, not a limit."""
     best = min(start(subject, "--version").seconds for _ in range(START_UP_ROUNDS))
-    return f"{best:.2f} s"
+    return Measurement(figure=f"{best:.2f} s", value=round(best, 3))
 
 
 def check_temporary_files(subject: Subject) -> str:

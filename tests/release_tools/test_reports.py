@@ -3,10 +3,9 @@ import io
 import json
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from release_tools.reports import BuildRecord, markdown_report, print_report, write_job_summary, write_record
+from release_tools.reports import BuildRecord, print_report, write_record
 from release_tools.verification import CheckResult
 
 RECORD = BuildRecord(
@@ -51,24 +50,3 @@ def test_square_brackets_in_a_figure_are_text() -> None:
     check = CheckResult(name="version", verdict="failed", figure="printed [/bold] and [red]")
     print_report(dataclasses.replace(RECORD, checks=(check,)), console)
     assert "printed [/bold] and [red]" in console.file.getvalue()  # type: ignore[attr-defined]
-
-
-def test_the_job_summary_is_a_markdown_table_that_no_figure_breaks() -> None:
-    lines = markdown_report(RECORD).splitlines()
-    assert lines[0] == "### tiny-v1.2.3-linux-amd64.tar.gz: verified"
-    assert "| smoke commands | failed | a \\| b | 0.0 |" in lines
-
-
-def test_the_job_summary_is_appended_where_github_asks_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    summary = tmp_path / "summary.md"
-    summary.write_text("before\n", encoding="utf-8")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    write_job_summary(RECORD)
-    assert summary.read_text(encoding="utf-8") == "before\n" + markdown_report(RECORD)
-
-
-def test_without_github_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    monkeypatch.chdir(tmp_path)
-    write_job_summary(RECORD)
-    assert list(tmp_path.iterdir()) == []

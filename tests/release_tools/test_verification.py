@@ -202,7 +202,9 @@ def test_a_program_that_takes_any_option_can_be_allowed(settings: ReleaseSetting
 
 
 def test_start_up_is_a_figure_in_seconds(settings: ReleaseSettings) -> None:
-    assert running.check_start_up(make_subject(settings)).endswith(" s")
+    measured = running.check_start_up(make_subject(settings))
+    assert measured.figure == f"{measured.value:.2f} s"
+    assert measured.value > 0
 
 
 def test_what_a_start_leaves_in_the_temporary_folder_is_found(settings: ReleaseSettings) -> None:

@@ -170,3 +170,24 @@ def test_a_dev_archive_may_print_any_commit_but_no_release(
 ) -> None:
     archive = make_archive(settings, host_platform(), label="dev", printed=printed)
     assert verify(settings, archive, CHECKS_OF_SCRIPTS)["version"].verdict == verdict
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.parametrize(("commit", "verdict"), [("1a2b3c4", "passed"), ("5d6e7f8", "failed")])
+def test_a_dev_archive_of_a_known_commit_has_to_print_that_one(
+    settings: ReleaseSettings, commit: str, verdict: str
+) -> None:
+    archive = make_archive(settings, host_platform(), label="dev", printed="tiny 1.2.3+dev.g1a2b3c4")
+    exact = BuildVersion(label="dev", project_version="1.2.3", local_part=f"dev.g{commit}")
+    scratch = settings.root / "scratch"
+    results = verify_download(
+        settings,
+        archive,
+        scratch=scratch,
+        suite_python=None,
+        on_check=lambda _: None,
+        exact=exact,
+        checks=CHECKS_OF_SCRIPTS,
+    )
+    assert {result.name: result.verdict for result in results}["version"] == verdict

@@ -2,7 +2,13 @@ import pytest
 
 from release_tools.platforms import Platform
 from release_tools.repository import Commit
-from release_tools.versions import archive_name, find_version_problem, resolve_version
+from release_tools.versions import (
+    archive_name,
+    find_version_problem,
+    release_tag,
+    resolve_version,
+    version_of_tag,
+)
 
 CLEAN = Commit(sha="1a2b3c4d5e6f", time=1_700_000_000, is_dirty=False)
 DIRTY = Commit(sha="1a2b3c4d5e6f", time=1_700_000_000, is_dirty=True)
@@ -45,3 +51,17 @@ def test_the_archive_is_named_after_app_version_and_platform(platform: Platform)
     version = resolve_version("v1.2.3", "1.2.3", CLEAN)
     suffix = "zip" if platform.os == "windows" else "tar.gz"
     assert archive_name("tiny", version, platform) == f"tiny-v1.2.3-{platform.os}-{platform.arch}.{suffix}"
+
+
+@pytest.mark.parametrize("version", ["1.2.3", "1.0.0rc1", "2026.1.0-beta.2", "1.0.0+local.1"])
+def test_a_tag_is_made_of_a_version_and_names_it_again(version: str) -> None:
+    assert release_tag("tiny-app", version) == f"tiny-app-v{version}"
+    assert version_of_tag("tiny-app", f"tiny-app-v{version}") == version
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["v1.2.3", "tiny-app-1.2.3", "tiny-v1.2.3", "tiny-app-v", "tiny-app-v1/../..", "tiny-app-v1.2.3\n", "tinyXapp-v1"],
+)
+def test_a_tag_of_something_else_names_no_version(tag: str) -> None:
+    assert version_of_tag("tiny-app", tag) is None

@@ -1,0 +1,1 @@
+"""What happens between five verified archives and a public release on GitHub."""

@@ -1,0 +1,85 @@
+"""`docs/adopting.md`, followed to the letter in an empty folder, ends in a verified binary of another app."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release_tools.platforms import host_platform
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENT = REPOSITORY / "docs" / "adopting.md"
+LOCK = Path(__file__).with_name("adopting") / "poetry.lock"
+TIMEOUT_SECONDS = 1200
+
+HOST = host_platform()
+IDENTITY = {f"GIT_{who}_{key}": "tester" for who in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+
+pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
+
+
+def commands() -> str:
+    """All that the document says to type, in order."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert blocks
+    return "".join(blocks)
+
+
+def written_project() -> dict[str, Any]:
+    """The `pyproject.toml` that the document writes."""
+    parts = re.findall(r"^cat >>? pyproject\.toml <<'EOF'\n(.*?)^EOF$", commands(), re.DOTALL | re.MULTILINE)
+    return tomllib.loads("".join(parts))
+
+
+def folder_of_poetry(folder: Path) -> Path:
+    """Poetry itself where it is installed; elsewhere a stand-in that knows one answer, the lock of this very app."""
+    installed = shutil.which("poetry")
+    if installed:
+        return Path(installed).parent
+    stand_in = folder / "poetry"
+    folder.mkdir()
+    stand_in.write_text(f'#!/bin/sh\n[ "$*" = lock ] && cp "{LOCK}" poetry.lock\n', encoding="utf-8")
+    stand_in.chmod(0o755)
+    return folder
+
+
+def test_the_document_asks_for_what_this_project_itself_has() -> None:
+    own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    groups = written_project()["dependency-groups"]
+    assert groups.pop("test") == [entry for entry in own["test"] if not re.match("pytest-", entry)]
+    assert groups == {name: own[name] for name in own if name not in {"lint", "test"}}
+
+
+@pytest.mark.gates
+@pytest.mark.skipif(os.name == "nt", reason="the document's commands are for a POSIX shell")
+def test_the_document_leads_from_an_empty_folder_to_a_verified_binary(tmp_path: Path) -> None:
+    project = tmp_path / "hello"
+    project.mkdir()
+    path = os.pathsep.join((str(folder_of_poetry(tmp_path / "bin")), os.environ["PATH"]))
+    finished = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands()],
+        cwd=project,
+        env={**os.environ, **IDENTITY, "PATH": path, "LIBRARY": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert finished.returncode == 0, finished.stdout
+    assert "\nHello, Ada!\n# Builds of hello\n" in finished.stdout
+    archive = f"hello-dev-{HOST.name}{HOST.archive_suffix}"
+    assert sorted(entry.name for entry in (project / "dist").iterdir()) == [archive, f"{archive}.sha256"]
+    record = json.loads((project / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
+    assert (record["app"], record["verdict"]) == ("hello", "verified")
+    passed = {check["name"] for check in record["checks"] if check["verdict"] == "passed"}
+    assert {"version", "smoke commands", "import audit", "black-box tests", "source trace"} <= passed
+    assert "agent-runner" not in (project / ".github" / "workflows" / "build-hello-binaries.yml").read_text("utf-8")
+    status = ["git", "status", "--porcelain"]
+    assert subprocess.run(status, cwd=project, capture_output=True, check=True, timeout=60).stdout == b""

@@ -1,0 +1,117 @@
+"""GitHub as far as a build by hand sees it: a branch, a workflow that can be started, its runs and their artifacts."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .github_server import OWNER_AND_NAME, Answer, Repository, refusal
+
+WORKFLOW = "build-tiny-binaries.yml"
+API = f"https://api.github.com/repos/{OWNER_AND_NAME}"
+
+
+def zipped(files: Sequence[Path]) -> bytes:
+    """An artifact, as GitHub hands it out."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        for file in files:
+            opened.write(file, file.name)
+    return content.getvalue()
+
+
+class WorkflowRepository(Repository):
+    """A repository with a branch and a workflow; every look at a run finds it one step further in `steps`.
+
+    A run that somebody else starts at the same moment is there too, and newer.
+    """
+
+    def __init__(self, branch: str, commit: str) -> None:
+        super().__init__({})
+        self.branch = branch
+        self.commit = commit
+        self.workflows = {WORKFLOW}
+        self.steps: list[tuple[str, str | None]] = [("queued", None), ("completed", "success")]
+        self.artifacts: dict[str, bytes] = {}
+        self.inputs: list[Mapping[str, str]] = []
+        self.runs: dict[int, dict[str, Any]] = {}
+
+    def add_run(self, commit: str, workflow: str = WORKFLOW) -> int:
+        """A run that is there already, or that somebody else starts."""
+        number = self._next_id()
+        address = f"https://github.com/{OWNER_AND_NAME}/actions/runs/{number}"
+        url = f"{API}/actions/runs/{number}"
+        links = {"html_url": address, "url": url, "jobs_url": f"{url}/jobs", "artifacts_url": f"{url}/artifacts"}
+        names = {"name": "build", "display_title": "build", "event": "workflow_dispatch", "head_branch": self.branch}
+        path = f".github/workflows/{workflow}"
+        self.runs[number] = {"id": number, "head_sha": commit, "path": path, "workflow_id": 1, **names, **links}
+        return number
+
+    def add_tag_run(self, commit: str, tag: str) -> int:
+        """The run that the push of a tag starts."""
+        number = self.add_run(commit)
+        self.runs[number] |= {"event": "push", "head_branch": tag}
+        return number
+
+    def _routes(
+        self, query: Mapping[str, str], body: bytes, *, is_stale: bool, is_whole: bool
+    ) -> list[tuple[str, Callable[[re.Match[str]], Answer]]]:
+        return [
+            ("GET /git/ref/heads/(.+)", lambda match: self._show_branch(match[1])),
+            ("POST /actions/workflows/(.+)/dispatches", lambda match: self._dispatch(match[1], json.loads(body))),
+            ("GET /actions/workflows/.+", lambda _: Answer(status=200, content={"id": 1, "name": "build"})),
+            ("GET /actions/runs", lambda _: self._list_runs(query)),
+            (r"GET /actions/runs/(\d+)", lambda match: self._show_run(int(match[1]))),
+            (r"GET /actions/runs/(\d+)/jobs", lambda _: Answer(status=200, content={"total_count": 0, "jobs": []})),
+            (r"GET /actions/runs/(\d+)/artifacts", lambda _: self._list_artifacts()),
+            (r"GET /actions/artifacts/(\d+)/zip", lambda match: self._artifact(int(match[1]))),
+            *super()._routes(query, body, is_stale=is_stale, is_whole=is_whole),
+        ]
+
+    def _show_branch(self, name: str) -> Answer:
+        if name != self.branch:
+            return refusal(404, "Not Found")
+        return Answer(status=200, content={"object": {"sha": self.commit}})
+
+    def _dispatch(self, workflow: str, fields: Mapping[str, Any]) -> Answer:
+        if workflow not in self.workflows:
+            return refusal(404, "Not Found")
+        if fields["ref"] != self.branch:
+            return refusal(422, f"No ref found for: {fields['ref']}")
+        self.inputs.append(fields["inputs"])
+        number = self.add_run(self.commit)
+        self.add_run(self.commit)
+        if not fields.get("return_run_details"):
+            return Answer(status=204)
+        run = self.runs[number]
+        details = {"workflow_run_id": number, "run_url": run["url"], "html_url": run["html_url"]}
+        return Answer(status=200, content=details)
+
+    def _list_runs(self, query: Mapping[str, str]) -> Answer:
+        """Newest first, as GitHub lists them."""
+        status, conclusion = self.steps[0]
+        listed = [
+            {**run, "status": status, "conclusion": conclusion}
+            for _, run in sorted(self.runs.items(), reverse=True)
+            if (run["head_sha"], run["event"]) == (query["head_sha"], query["event"])
+        ]
+        return Answer(status=200, content={"total_count": len(listed), "workflow_runs": listed})
+
+    def _show_run(self, number: int) -> Answer:
+        if number not in self.runs:
+            return refusal(404, "Not Found")
+        status, conclusion = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        return Answer(status=200, content={**self.runs[number], "status": status, "conclusion": conclusion})
+
+    def _list_artifacts(self) -> Answer:
+        listed = [
+            {"id": number, "name": name, "archive_download_url": f"{API}/actions/artifacts/{number}/zip"}
+            for number, name in enumerate(self.artifacts)
+        ]
+        return Answer(status=200, content={"total_count": len(listed), "artifacts": listed})
+
+    def _artifact(self, number: int) -> Answer:
+        return Answer(status=200, raw=list(self.artifacts.values())[number])
