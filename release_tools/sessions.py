@@ -15,7 +15,7 @@ from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.exclusive import sole_use
-from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
+from release_tools.lockfile import BUILD_GROUPS, LockFile, lock_problems, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings

@@ -13,10 +13,8 @@ import pytest
 
 from release_tools.archives import (
     Member,
-    checksum_path,
     differing_members,
     member_modes,
-    place_archive,
     sha256_of,
     unpack_archive,
     write_archive,
@@ -297,15 +295,3 @@ def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(shutil, "copyfileobj", fill)
     with pytest.raises(OSError, match="No space left"):
         unpack_archive(archive, tmp_path / "out")
-
-
-def test_a_placed_archive_replaces_the_last_one_together_with_its_checksum(tmp_path: Path) -> None:
-    dist = tmp_path / "dist"
-    for content in (b"old", b"new"):
-        staged = tmp_path / "tiny-dev-linux-amd64.tar.gz"
-        staged.write_bytes(content)
-        write_checksum(staged)
-        placed = place_archive(staged, dist)
-    assert placed.read_bytes() == b"new"
-    assert checksum_path(placed).read_text(encoding="ascii").startswith(sha256_of(placed))
-    assert len(list(dist.iterdir())) == 2

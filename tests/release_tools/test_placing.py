@@ -7,24 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.lockfile import LockFile
-from release_tools.pipeline import Build, _place
-from release_tools.platforms import host_platform
+from release_tools.archives import place_archive, write_checksum
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import BuildVersion
 
 NAME = "tiny-v1.2.3-linux-amd64.tar.gz"
-
-
-def make_build(settings: ReleaseSettings) -> Build:
-    return Build(
-        settings=settings,
-        lock=LockFile(path=settings.lock_path, packages=(), content_hash=""),
-        platform=host_platform(),
-        version=BuildVersion(label="v1.2.3", project_version="1.2.3", local_part=""),
-        commit=None,
-        suite_python=None,
-    )
 
 
 def make_archive(settings: ReleaseSettings, content: str) -> Path:
@@ -34,14 +20,20 @@ def make_archive(settings: ReleaseSettings, content: str) -> Path:
     return staged
 
 
+def place(settings: ReleaseSettings, content: str) -> Path:
+    staged = make_archive(settings, content)
+    write_checksum(staged)
+    return place_archive(staged, settings.dist_folder)
+
+
 def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="ascii") for path in folder.iterdir()}
 
 
 def test_a_new_archive_takes_the_place_of_the_old_one_together_with_its_checksum(settings: ReleaseSettings) -> None:
-    _place(make_build(settings), make_archive(settings, "old"))
+    place(settings, "old")
     old = contents(settings.dist_folder)
-    placed = _place(make_build(settings), make_archive(settings, "new"))
+    placed = place(settings, "new")
     assert (placed, placed.read_text(encoding="ascii")) == (settings.dist_folder / NAME, "new")
     new = contents(settings.dist_folder)
     assert sorted(new) == sorted(old) == [NAME, f"{NAME}.sha256"]
@@ -51,7 +43,7 @@ def test_a_new_archive_takes_the_place_of_the_old_one_together_with_its_checksum
 def test_on_a_full_disk_the_last_good_archive_keeps_its_checksum(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _place(make_build(settings), make_archive(settings, "old"))
+    place(settings, "old")
     before = contents(settings.dist_folder)
 
     def fill(*_: object, **__: object) -> None:
@@ -59,7 +51,7 @@ def test_on_a_full_disk_the_last_good_archive_keeps_its_checksum(
 
     monkeypatch.setattr(shutil, "copyfile", fill)
     with pytest.raises(OSError, match="No space left"):
-        _place(make_build(settings), make_archive(settings, "new"))
+        place(settings, "new")
     assert contents(settings.dist_folder) == before
 
 
@@ -72,7 +64,7 @@ def test_the_output_folder_may_lie_on_another_disk(settings: ReleaseSettings) ->
     elsewhere.mkdir()
     try:
         settings.dist_folder.symlink_to(elsewhere)
-        _place(make_build(settings), make_archive(settings, "new"))
+        place(settings, "new")
         assert sorted(contents(elsewhere)) == [NAME, f"{NAME}.sha256"]
     finally:
         shutil.rmtree(elsewhere)
