@@ -115,16 +115,17 @@ def write_checksum(archive: Path) -> Path:
 def place_archive(staged: Path, folder: Path) -> Path:
     """Put an archive and the checksum beside it into `folder`; returns the archive's place there.
 
-    At no moment does a checksum stand there beside another's archive. Both are copied there first, as the folder may be
-    a link to another disk, and that disk full: until then nothing is replaced.
+    At no moment does a checksum stand there beside another's archive. Both are copied there first, as `folder` may be a
+    link to another disk, and that disk full: until then nothing is replaced.
     """
     folder.mkdir(exist_ok=True)
+    placed = folder / staged.name
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as incoming:
         copies = [Path(shutil.copy(path, incoming)) for path in (staged, checksum_path(staged))]
-        checksum_path(folder / staged.name).unlink(missing_ok=True)
+        checksum_path(placed).unlink(missing_ok=True)
         for copy in copies:
             copy.replace(folder / copy.name)
-    return folder / staged.name
+    return placed
 
 
 def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_tools.commands import capture
 from release_tools.errors import CleaningError, Problem, RequestError
 from release_tools.platforms import PLATFORMS
-from release_tools.repository import is_checkout
+from release_tools.repository import git, is_checkout
 from release_tools.settings import ReleaseSettings
 
 
@@ -71,7 +70,7 @@ def _problems(root: Path, path: Path) -> Iterator[Problem]:
             what=f"{link.relative_to(root).as_posix()} is a symbolic link to {link.readlink()}",
             hint="no build made it; remove it by hand, together with what it leads to",
         )
-    elif is_checkout(root) and capture(["git", "ls-files", "--", str(path)], cwd=root).strip():
+    elif is_checkout(root) and git(root, "ls-files", "--", str(path)).strip():
         yield Problem(
             what=f"git tracks files in {path.relative_to(root).as_posix()}",
             hint="move them to another folder (git mv); builds own this one",

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from release_tools.commands import capture
 from release_tools.environment import create_environment, find_uv
 from release_tools.errors import NoCommitError, Problem, RequestError
+from release_tools.exclusive import sole_use
 from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
 from release_tools.platforms import find_platform, host_platform
-from release_tools.repository import read_commit
+from release_tools.repository import git, read_commit
 from release_tools.sessions import run_inside, suite_arguments, tool_environment
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import find_version_problem
@@ -50,19 +50,21 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     if commit.is_dirty:
         print("note: GitHub builds the commit, without what was changed here since", flush=True)
     clean = replace(commit, is_dirty=False)
-    branch = capture(["git", "branch", "--show-current"], cwd=root).strip()
+    branch = git(root, "branch", "--show-current").strip()
     problem = find_version_problem(label, settings.project_version, clean)
     problems = [problem] if problem else []
     if not branch and run_number is None:
         problems.append(Problem(what="no branch is checked out", hint="GitHub builds a branch: git switch BRANCH"))
     if problems:
         raise RequestError("have GitHub build", problems)
-    python = tool_environment(root, "verify-environment", BUILD_GROUPS)
     folder = settings.build_folder(host_platform().name)
     arguments = [argument for platform in platforms for argument in ("--platform", platform.name)]
-    arguments += ["--version", label, "--branch", branch, *suite_arguments(settings, folder)]
+    arguments += ["--version", label, "--branch", branch]
     arguments += ["--run-number", str(run_number)] if run_number is not None else []
-    run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
+    with sole_use(folder):
+        python = tool_environment(root, "verify-environment", BUILD_GROUPS)
+        arguments += suite_arguments(settings, folder)
+        run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
 
 
 def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching: bool) -> None:

@@ -15,7 +15,7 @@ from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.exclusive import sole_use
-from release_tools.lockfile import BUILD_GROUPS, LockFile, lock_problems, read_lock_file
+from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -145,7 +145,7 @@ def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None =
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
     """Everything that is wrong with what was asked for and can be seen without an environment."""
-    problems = _host_problems(platform) + _build_lock_problems(settings) + shadowing_problems(settings.root)
+    problems = _host_problems(platform) + _lock_problems(settings) + shadowing_problems(settings.root)
     try:
         version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:
@@ -169,11 +169,12 @@ def _host_problems(platform: Platform) -> list[Problem]:
     ]
 
 
-def _build_lock_problems(settings: ReleaseSettings) -> list[Problem]:
-    return lock_problems(settings) or _missing_package_problems(settings, read_lock_file(settings.lock_path))
+def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
+    return lock_problems(settings) or _missing_package_problems(settings)
 
 
-def _missing_package_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
+def _missing_package_problems(settings: ReleaseSettings) -> list[Problem]:
+    lock = read_lock_file(settings.lock_path)
     wanted: list[tuple[str, Sequence[str], Sequence[str]]] = [("build", BUILD_GROUPS, _NEEDED_BY_LIBRARY)]
     wanted += [("test", SUITE_GROUPS, ("pytest",))] if settings.test_suite else []
     return [

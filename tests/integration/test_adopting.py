@@ -5,17 +5,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from release_tools import settings
 from release_tools.platforms import host_platform
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "adopting.md"
-LOCK = Path(__file__).with_name("adopting") / "poetry.lock"
 TIMEOUT_SECONDS = 1200
 
 HOST = host_platform()
@@ -31,29 +31,35 @@ def commands() -> str:
     return "".join(blocks)
 
 
-def written_project() -> dict[str, Any]:
-    """The `pyproject.toml` that the document writes."""
-    parts = re.findall(r"^cat >>? pyproject\.toml <<'EOF'\n(.*?)^EOF$", commands(), re.DOTALL | re.MULTILINE)
-    return tomllib.loads("".join(parts))
-
-
-def folder_of_poetry(folder: Path) -> Path:
-    """Poetry itself where it is installed; elsewhere a stand-in that knows one answer, the lock of this very app."""
+def folder_of_poetry(folder: Path, project: Path) -> Path:
+    """Poetry itself where it is installed; elsewhere a stand-in that resolves by what this repository's lock holds."""
     installed = shutil.which("poetry")
     if installed:
         return Path(installed).parent
-    stand_in = folder / "poetry"
     folder.mkdir()
-    stand_in.write_text(f'#!/bin/sh\n[ "$*" = lock ] && cp "{LOCK}" poetry.lock\n', encoding="utf-8")
+    stand_in = folder / "poetry"
+    stand_in.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"from lock_of_groups import write_lock\nassert sys.argv[1:] == ['lock']\n"
+        f"write_lock({str(REPOSITORY)!r}, {str(project)!r})\n",
+        encoding="utf-8",
+    )
     stand_in.chmod(0o755)
     return folder
 
 
-def test_the_document_asks_for_what_this_project_itself_has() -> None:
-    own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    groups = written_project()["dependency-groups"]
-    assert groups.pop("test") == [entry for entry in own["test"] if not re.match("pytest-", entry)]
-    assert groups == {name: own[name] for name in own if name not in {"lint", "test"}}
+def test_the_document_asks_for_the_tools_that_this_project_itself_has() -> None:
+    own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["test"]
+    line = re.search(r"^test = \[.*\]$", commands(), re.MULTILINE)
+    assert line
+    assert set(tomllib.loads(line[0])["test"]) <= set(own)
+
+
+def test_the_document_tells_every_key_of_the_settings() -> None:
+    told = set(
+        re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)))
+    )
+    assert set(settings._KEYS) - told == set()
 
 
 @pytest.mark.gates
@@ -61,7 +67,7 @@ def test_the_document_asks_for_what_this_project_itself_has() -> None:
 def test_the_document_leads_from_an_empty_folder_to_a_verified_binary(tmp_path: Path) -> None:
     project = tmp_path / "hello"
     project.mkdir()
-    path = os.pathsep.join((str(folder_of_poetry(tmp_path / "bin")), os.environ["PATH"]))
+    path = os.pathsep.join((str(folder_of_poetry(tmp_path / "bin", project)), os.environ["PATH"]))
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands()],
         cwd=project,

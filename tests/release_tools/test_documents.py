@@ -54,8 +54,8 @@ def test_every_invoke_task_in_the_documents_exists_with_its_options(tasks: Colle
     assert calls
     for document, name, options in calls:
         assert name in tasks.task_names, f"{document}: invoke {name}"
-        known = {flag.replace("-", "_") for argument in tasks[name].get_arguments() for flag in argument.names}
-        unknown = {option.removeprefix("--").replace("-", "_") for option in options} - known
+        known = {flag for argument in tasks[name].get_arguments() for flag in argument.names}
+        unknown = {option.removeprefix("--") for option in options} - known
         assert not unknown, f"{document}: invoke {name} has no option {', '.join(sorted(unknown))}"
 
 

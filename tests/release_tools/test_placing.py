@@ -17,6 +17,7 @@ def make_archive(settings: ReleaseSettings, content: str) -> Path:
     staged = settings.root / "build" / NAME
     staged.parent.mkdir(exist_ok=True)
     staged.write_text(content, encoding="ascii")
+    write_checksum(staged)
     return staged
 
 
@@ -31,9 +32,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_a_new_archive_takes_the_place_of_the_old_one_together_with_its_checksum(settings: ReleaseSettings) -> None:
-    place(settings, "old")
+    place_archive(make_archive(settings, "old"), settings.dist_folder)
     old = contents(settings.dist_folder)
-    placed = place(settings, "new")
+    placed = place_archive(make_archive(settings, "new"), settings.dist_folder)
     assert (placed, placed.read_text(encoding="ascii")) == (settings.dist_folder / NAME, "new")
     new = contents(settings.dist_folder)
     assert sorted(new) == sorted(old) == [NAME, f"{NAME}.sha256"]
@@ -43,7 +44,7 @@ def test_a_new_archive_takes_the_place_of_the_old_one_together_with_its_checksum
 def test_on_a_full_disk_the_last_good_archive_keeps_its_checksum(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place(settings, "old")
+    place_archive(make_archive(settings, "old"), settings.dist_folder)
     before = contents(settings.dist_folder)
 
     def fill(*_: object, **__: object) -> None:
@@ -51,7 +52,7 @@ def test_on_a_full_disk_the_last_good_archive_keeps_its_checksum(
 
     monkeypatch.setattr(shutil, "copyfile", fill)
     with pytest.raises(OSError, match="No space left"):
-        place(settings, "new")
+        place_archive(make_archive(settings, "new"), settings.dist_folder)
     assert contents(settings.dist_folder) == before
 
 
@@ -64,7 +65,7 @@ def test_the_output_folder_may_lie_on_another_disk(settings: ReleaseSettings) ->
     elsewhere.mkdir()
     try:
         settings.dist_folder.symlink_to(elsewhere)
-        place(settings, "new")
+        place_archive(make_archive(settings, "new"), settings.dist_folder)
         assert sorted(contents(elsewhere)) == [NAME, f"{NAME}.sha256"]
     finally:
         shutil.rmtree(elsewhere)

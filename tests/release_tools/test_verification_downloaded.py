@@ -187,7 +187,7 @@ def test_a_dev_archive_of_a_known_commit_has_to_print_that_one(
         scratch=scratch,
         suite_python=None,
         on_check=lambda _: None,
-        exact=exact,
         checks=CHECKS_OF_SCRIPTS,
+        exact=exact,
     )
     assert {result.name: result.verdict for result in results}["version"] == verdict
