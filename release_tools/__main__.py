@@ -90,6 +90,10 @@ def _report(options: argparse.Namespace, console: Console) -> None:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _bench(_: argparse.Namespace, console: Console) -> None:
+    run_benchmark(ReleaseSettings.load(Path.cwd()), host_platform(), console)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
