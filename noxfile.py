@@ -66,6 +66,14 @@ def gates(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Show for each of the five platforms whether every locked package has a wheel that installs there."""
+    with told_errors(session):
+        python = sessions.tool_environment(ROOT, "wheels", ["build"])
+        sessions.run_inside(ROOT, [str(python), "-m", "release_tools", "wheels"])
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the checked-out commit in two different folders and compare the archives byte for byte."""
     with told_errors(session):

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.errors import RefusedDownloadsError, ReleaseError
+from release_tools.errors import MissingWheelsError, RefusedDownloadsError, ReleaseError
+from release_tools.lockfile import read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
 from release_tools.reports import print_checks
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_download
+from release_tools.wheels import check_all_wheels, print_wheels
 
 
 def main() -> int:
@@ -53,6 +55,15 @@ def _verify(options: argparse.Namespace, console: Console) -> None:
         raise RefusedDownloadsError(refused)
 
 
+def _wheels(_: argparse.Namespace, console: Console) -> None:
+    settings = ReleaseSettings.load(Path.cwd())
+    rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
+    print_wheels(settings, rows, console)
+    problems = [problem for row in rows for problem in row.problems]
+    if problems:
+        raise MissingWheelsError(problems)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -67,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("archives", type=Path, nargs="+")
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
+    wheels = commands.add_parser("wheels", help="whether every locked package has a wheel for every platform")
+    wheels.set_defaults(run=_wheels)
     return parser
 
 

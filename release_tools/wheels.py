@@ -1,0 +1,216 @@
+"""Which locked packages have a wheel that installs on each platform, told from `poetry.lock` alone.
+
+Nothing is downloaded and no machine of the platform is needed, so that a release learns before it starts what one of
+its five builds would meet. Used by `nox -s wheels`, by preflight for its own platform, and by a release for all.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from packaging.markers import Marker
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from release_tools.errors import Problem
+from release_tools.lockfile import BUILD_GROUPS, LockedPackage, LockFile
+from release_tools.platforms import PLATFORMS, Architecture, Platform
+from release_tools.settings import TABLE, ReleaseSettings
+
+# Where the settings name no limit, every release of the system will do.
+_ANY_GLIBC: Final = "2.99"
+_ANY_MACOS: Final = "99.0"
+
+# The names of before PEP 600, and the oldest glibc that each architecture has wheels for.
+_LEGACY_MANYLINUX: Final = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
+_OLDEST_GLIBC: Final[dict[Architecture, int]] = {"amd64": 5, "arm64": 17}
+_LINUX_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
+_MACOS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "arm64"}
+_WINDOWS_TAGS: Final[dict[Architecture, str]] = {"amd64": "win_amd64", "arm64": "win_arm64"}
+_WINDOWS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "AMD64", "arm64": "ARM64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformWheels:
+    """One platform: how many locked packages a build of it installs, and those without a wheel, by name."""
+
+    platform: Platform
+    package_count: int
+    missing: tuple[tuple[str, Problem], ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(problem for _, problem in self.missing)
+
+
+def check_all_wheels(settings: ReleaseSettings, lock: LockFile) -> tuple[PlatformWheels, ...]:
+    """One row for each of the five platforms."""
+    return tuple(check_wheels(settings, lock, platform) for platform in PLATFORMS)
+
+
+def check_wheels(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> PlatformWheels:
+    """Whether every package of a build on this platform has a wheel for its Python, and within the declared limits."""
+    packages = packages_for(settings, lock, platform)
+    fitting = frozenset(_tags(settings, platform, settings.glibc_floor, settings.macos_minimum))
+    without = [package for package in packages if not _has_wheel(package, fitting)]
+    return PlatformWheels(
+        platform=platform,
+        package_count=len(packages),
+        missing=tuple((package.name, _missing_wheel_problem(settings, package, platform)) for package in without),
+    )
+
+
+def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], console: Console) -> None:
+    """One line for each platform; what is wrong is told in full by the error that follows."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("platform", "oldest system", "packages", "wheels"):
+        table.add_column(column, no_wrap=column != "wheels", justify="right" if column == "packages" else "left")
+    for row in rows:
+        missing = ", ".join(name for name, _ in row.missing)
+        verdict = Text(f"missing: {missing}", "bold red") if missing else Text("all", "green")
+        table.add_row(row.platform.name, _oldest_system(settings, row.platform), str(row.package_count), verdict)
+    console.print(table)
+
+
+def _oldest_system(settings: ReleaseSettings, platform: Platform) -> str:
+    match platform.os:
+        case "darwin":
+            return f"macOS {settings.macos_minimum or 'of any version'}"
+        case "linux":
+            return f"glibc {settings.glibc_floor or 'of any version'}"
+        case "windows":
+            return "Windows 10"
+
+
+def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[LockedPackage, ...]:
+    """What the lock wants in the environment of a build on this platform."""
+    environment = marker_environment(settings, platform)
+    return tuple(
+        package for package in lock.packages_of(BUILD_GROUPS) if _applies(package.marker_for(BUILD_GROUPS), environment)
+    )
+
+
+def marker_environment(settings: ReleaseSettings, platform: Platform) -> dict[str, str]:
+    """What environment markers are compared with on this platform (PEP 508)."""
+    major, minor = _python_version(settings)
+    system, sys_platform, os_name, machine = {
+        "darwin": ("Darwin", "darwin", "posix", _MACOS_MACHINES[platform.arch]),
+        "linux": ("Linux", "linux", "posix", _LINUX_MACHINES[platform.arch]),
+        "windows": ("Windows", "win32", "nt", _WINDOWS_MACHINES[platform.arch]),
+    }[platform.os]
+    full = ".".join([*settings.python_version.split("."), "0"][:3])
+    return {
+        "extra": "",
+        "implementation_name": "cpython",
+        "implementation_version": full,
+        "os_name": os_name,
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": system,
+        "platform_version": "",
+        "python_full_version": full,
+        "python_version": f"{major}.{minor}",
+        "sys_platform": sys_platform,
+    }
+
+
+def _applies(marker: str, environment: dict[str, str]) -> bool:
+    return not marker or Marker(marker).evaluate(dict(environment))
+
+
+def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
+    major, minor = settings.python_version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _tags(settings: ReleaseSettings, platform: Platform, glibc: str | None, macos: str | None) -> Iterator[Tag]:
+    """Every tag of a wheel that pip would install there (PEP 425, PEP 600)."""
+    python = _python_version(settings)
+    interpreter = f"cp{python[0]}{python[1]}"
+    platforms = _platform_tags(platform, _numbers(glibc or _ANY_GLIBC), _numbers(macos or _ANY_MACOS))
+    yield from cpython_tags(python, abis=[interpreter], platforms=platforms)
+    yield from compatible_tags(python, interpreter=interpreter, platforms=platforms)
+
+
+def _platform_tags(platform: Platform, glibc: tuple[int, int], macos: tuple[int, int]) -> list[str]:
+    match platform.os:
+        case "darwin":
+            return list(mac_platforms(macos, _MACOS_MACHINES[platform.arch]))
+        case "windows":
+            return [_WINDOWS_TAGS[platform.arch]]
+        case "linux":
+            minors = range(_OLDEST_GLIBC[platform.arch], glibc[1] + 1)
+            names = [f"manylinux_2_{minor}" for minor in minors]
+            names += [_LEGACY_MANYLINUX[2, minor] for minor in minors if (2, minor) in _LEGACY_MANYLINUX]
+            return [f"{name}_{_LINUX_MACHINES[platform.arch]}" for name in [*names, "linux"]]
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = [*map(int, version.split(".")), 0][:2]
+    return major, minor
+
+
+def _wheels_of(package: LockedPackage) -> dict[str, frozenset[Tag]]:
+    wheels = {}
+    for name in package.file_names:
+        try:
+            wheels[name] = parse_wheel_filename(name)[3]
+        except InvalidWheelFilename:
+            # A source archive, or a name that no installer accepts either.
+            continue
+    return wheels
+
+
+def _has_wheel(package: LockedPackage, tags: frozenset[Tag]) -> bool:
+    return any(tags & wheel_tags for wheel_tags in _wheels_of(package).values())
+
+
+def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, platform: Platform) -> Problem:
+    subject = f"{package.name} {package.version} has no wheel for {platform.name}"
+    wheels = _wheels_of(package)
+    if not wheels:
+        return Problem(
+            what=f"{subject}: it is there as source only",
+            hint="what a build compiles is not what the lock's hashes cover; depend on a release that has wheels, or "
+            "on another package",
+        )
+    unlimited = frozenset(_tags(settings, platform, None, None))
+    newer = {tag.platform for tags in wheels.values() for tag in tags & unlimited}
+    pin = _pin(package, platform)
+    if newer:
+        key, lowest, limit = _lowest_limit(platform, newer, settings)
+        return Problem(
+            what=f"{subject} within {key} {limit}: the oldest system it has one for is {lowest}",
+            hint=f"raise {key} in {TABLE} to {lowest}, or pin an older version there, then `poetry lock`: {pin}",
+        )
+    python = ".".join(map(str, _python_version(settings)))
+    others = [other.name for other in PLATFORMS if _has_wheel(package, frozenset(_tags(settings, other, None, None)))]
+    return Problem(
+        what=f"{subject} and CPython {python}; it has some for {', '.join(others) or 'none of the five platforms'}",
+        hint=f"pin the last version that has one there, and a newer one elsewhere by the opposite marker, then "
+        f"`poetry lock`: {pin}",
+    )
+
+
+def _pin(package: LockedPackage, platform: Platform) -> str:
+    """A requirement for this platform alone, as it goes into `[project] dependencies`."""
+    sys_platform = "win32" if platform.os == "windows" else platform.os
+    machines = {"darwin": _MACOS_MACHINES, "linux": _LINUX_MACHINES, "windows": _WINDOWS_MACHINES}[platform.os]
+    marker = f"sys_platform == '{sys_platform}' and platform_machine == '{machines[platform.arch]}'"
+    return f'"{package.name}<{package.version}; {marker}"'
+
+
+def _lowest_limit(platform: Platform, tags: set[str], settings: ReleaseSettings) -> tuple[str, str, str]:
+    """The setting that is too low, the lowest value that would do, and its value now."""
+    versions = {(int(major), int(minor)) for major, minor in re.findall(r"_(\d+)_(\d+)_", " ".join(tags))}
+    versions |= {version for version, name in _LEGACY_MANYLINUX.items() if any(tag.startswith(name) for tag in tags)}
+    lowest = ".".join(map(str, min(versions)))
+    if platform.os == "linux":
+        return "glibc-floor", lowest, str(settings.glibc_floor)
+    return "macos-minimum", lowest, str(settings.macos_minimum)
