@@ -25,7 +25,7 @@ def lock_of(versions: dict[str, str]) -> LockFile:
             groups=frozenset({"main"}),
             markers=(("main", ""),),
             hashes=(),
-            file_names=(f"{name}-{version}-py3-none-any.whl",),
+            file_names=(f"{name.replace('-', '_')}-{version}-py3-none-any.whl",),
         )
         for name, version in versions.items()
     )
