@@ -73,3 +73,15 @@ def find_version_problem(label: str, project_version: str, commit: Commit | None
 
 def archive_name(executable: str, version: BuildVersion, platform: Platform) -> str:
     return f"{executable}-{version.label}-{platform.name}{platform.archive_suffix}"
+
+
+def release_tag(executable: str, version: str) -> str:
+    """The tag of a version such as `1.2.3`: that of `tiny` is `tiny-v1.2.3`."""
+    return f"{executable}-v{version}"
+
+
+def version_of_tag(executable: str, tag: str) -> str | None:
+    """The version that a tag names, or None for a tag of something else."""
+    prefix = re.escape(release_tag(executable, ""))
+    match = re.fullmatch(rf"{prefix}(?P<version>[0-9][0-9A-Za-z.+-]*)", tag)
+    return match["version"] if match else None
