@@ -82,11 +82,15 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style and spelling of everything."""
+    """Check format, style and spelling of everything, and the workflows for mistakes and holes."""
     with told_errors(session):
         python = sessions.tool_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
             sessions.run_inside(ROOT, [str(python), "-m", *command])
+        # Without shellcheck, which only some machines have; the scripts are single commands.
+        sessions.run_inside(ROOT, [str(python.with_name("actionlint")), "-shellcheck=", "-pyflakes="])
+        zizmor_args = ["--offline", "--pedantic", "--strict-collection", "--quiet", ".github"]
+        sessions.run_inside(ROOT, [str(python.with_name("zizmor")), *zizmor_args])
 
 
 @nox.session

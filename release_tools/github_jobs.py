@@ -1,4 +1,4 @@
-"""What a job on GitHub does before its Nox session, with nothing but Python there: `python -m release_tools.github_jobs`.
+"""What a job on GitHub does before its Nox session, with only Python there: `python -m release_tools.github_jobs WHAT`.
 
 `nox` makes an environment with Nox and Invoke, as locked, and puts it on the PATH of the steps that follow. `version`
 works out the one version that all jobs of a run build, and hands it on as the step's output `version`.
