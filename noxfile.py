@@ -67,6 +67,14 @@ def gates(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Show for each of the five platforms whether every locked package has a wheel that installs there."""
+    with told_errors(session):
+        python = sessions.tool_environment(ROOT, "wheels", ["build"])
+        sessions.run_inside(ROOT, [str(python), "-m", "release_tools", "wheels"])
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the checked-out commit in two different folders and compare the archives byte for byte."""
     with told_errors(session):
@@ -82,11 +90,15 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style and spelling of everything."""
+    """Check format, style and spelling of everything, and the workflows for mistakes and holes."""
     with told_errors(session):
         python = sessions.tool_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
             sessions.run_inside(ROOT, [str(python), "-m", *command])
+        # Without shellcheck, which only some machines have; the scripts are single commands.
+        sessions.run_inside(ROOT, [str(python.with_name("actionlint")), "-shellcheck=", "-pyflakes="])
+        zizmor_args = ["--offline", "--pedantic", "--strict-collection", "--quiet", ".github"]
+        sessions.run_inside(ROOT, [str(python.with_name("zizmor")), *zizmor_args])
 
 
 @nox.session

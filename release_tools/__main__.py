@@ -8,7 +8,8 @@ from rich.console import Console
 
 from release_tools.benchmark import run_benchmark
 from release_tools.commands import end_all_at_signals
-from release_tools.errors import NoCommitError, ReleaseError, refusals_told
+from release_tools.errors import MissingWheelsError, NoCommitError, ReleaseError, refusals_told
+from release_tools.lockfile import read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
@@ -21,6 +22,7 @@ from release_tools.releasing.report import records_report, write_report
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
+from release_tools.wheels import check_all_wheels, print_wheels
 
 
 def _leave_the_project_folder() -> None:
@@ -94,6 +96,15 @@ def _bench(_: argparse.Namespace, console: Console) -> None:
     run_benchmark(ReleaseSettings.load(Path.cwd()), host_platform(), console)
 
 
+def _wheels(_: argparse.Namespace, console: Console) -> None:
+    settings = ReleaseSettings.load(Path.cwd())
+    rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
+    print_wheels(settings, rows, console)
+    problems = [problem for row in rows for problem in row.problems]
+    if problems:
+        raise MissingWheelsError(problems)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -122,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     add_commands(commands)
     add_publish_commands(commands)
+    wheels = commands.add_parser("wheels", help="whether every locked package has a wheel for every platform")
+    wheels.set_defaults(run=_wheels)
     return parser
 
 

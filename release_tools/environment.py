@@ -12,6 +12,7 @@ from typing import Final
 from release_tools.commands import EnvironmentChanges, capture, run
 from release_tools.errors import CommandFailedError, MissingPythonError, MissingToolError, ToldError
 from release_tools.lockfile import read_lock_file
+from release_tools.platforms import Architecture, Platform, host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
 
@@ -29,17 +30,25 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
+# The releases of glibc that uv can choose wheels for (`uv pip sync --help`).
+_GLIBC_OF_UV: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
+_MACHINES_OF_UV: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
 
-def create_environment(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
+
+def create_environment(
+    settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
+) -> Path:
     """Make `folder` hold exactly the locked packages of `groups`; returns its Python.
 
-    An environment that `is_kept` is brought up to date when it exists, any other is made anew.
+    An environment that `is_kept` is brought up to date when it exists, any other is made anew. Where a `platform` is
+    named, of several wheels of a package one is taken that runs on the oldest system declared for that platform, as
+    its binary has to; otherwise the one that suits this machine best.
 
     Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `CommandFailedError` when a package cannot be
     installed or is not what its hash says.
     """
     requirements = read_lock_file(settings.lock_path).requirements(groups)
-    interpreter = find_python(settings)
+    interpreter = find_python(settings, platform)
     python = _environment_python(folder)
     if not (is_kept and python.exists() and _is_made_from(folder, interpreter)):
         # Here and not by uv, which clears only what it takes for an environment.
@@ -47,8 +56,32 @@ def create_environment(settings: ReleaseSettings, folder: Path, groups: Sequence
         _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
     requirements_path = folder / "requirements.txt"
     requirements_path.write_text(requirements, encoding="utf-8")
-    _uv(settings.root, "pip", "sync", "--require-hashes", "--python", str(python), str(requirements_path))
+    options, env = wheel_choice(settings, platform) if platform else ((), {})
+    args = ["--require-hashes", *options, "--python", str(python), str(requirements_path)]
+    _uv(settings.root, "pip", "sync", *args, env=env)
     return python
+
+
+def wheel_choice(settings: ReleaseSettings, platform: Platform) -> tuple[tuple[str, ...], EnvironmentChanges]:
+    """The options and the environment by which uv takes wheels for the oldest declared system.
+
+    A Linux wheel for a newer glibc than the floor would be the best match on a new build machine, and the binary
+    would start on new machines only.
+    """
+    if platform.os == "linux" and settings.glibc_floor:
+        floor = _numbers(settings.glibc_floor)
+        known = [version for version in _GLIBC_OF_UV if _numbers(version) <= floor]
+        if known:
+            name = f"{_MACHINES_OF_UV[platform.arch]}-manylinux_{known[-1].replace('.', '_')}"
+            return ("--python-platform", name), {}
+    if platform.os == "darwin" and settings.macos_minimum:
+        name = f"{_MACHINES_OF_UV[platform.arch]}-apple-darwin"
+        return ("--python-platform", name), {"MACOSX_DEPLOYMENT_TARGET": settings.macos_minimum}
+    return (), {}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def install_project(settings: ReleaseSettings, python: Path, version: BuildVersion, wheel_folder: Path) -> None:
@@ -70,18 +103,23 @@ def install_editable(settings: ReleaseSettings, python: Path) -> None:
     _uv(settings.root, "pip", "install", *options, "--editable", str(settings.root))
 
 
-def find_python(settings: ReleaseSettings) -> Path:
+def find_python(settings: ReleaseSettings, platform: Platform | None = None) -> Path:
     """An interpreter of the pinned version: uv's own, the system's, the one running this, or one that uv can fetch.
+
+    For Intel Macs on Apple silicon it is an x86_64 one, and macOS runs it and all that it starts under Rosetta.
 
     Raises `MissingPythonError`, which says how to get one.
     """
     wanted = settings.python_version
+    is_translated = platform is not None and platform != host_platform()
+    if is_translated:
+        wanted = f"cpython-{wanted}-macos-x86_64-none"
     search = ["python", "find", "--system", "--no-python-downloads", wanted]
     try:
         return Path(_uv_output(settings.root, *search))
     except CommandFailedError:
         running = ".".join(str(part) for part in sys.version_info[:3])
-        if running == wanted or running.startswith(f"{wanted}."):
+        if not is_translated and (running == wanted or running.startswith(f"{wanted}.")):
             return Path(sys.base_prefix, *_python_parts(in_environment=False))
     try:
         _uv(settings.root, "python", "install", wanted)
@@ -107,9 +145,9 @@ def _is_made_from(folder: Path, interpreter: Path) -> bool:
     return f"home = {interpreter.resolve().parent}" in lines
 
 
-def _uv(root: Path, *args: str) -> None:
+def _uv(root: Path, *args: str, env: EnvironmentChanges | None = None) -> None:
     quiet = () if sys.stderr.isatty() or "--quiet" in args else ("--quiet",)
-    run([find_uv(), *args, *quiet], cwd=root, env=ISOLATED)
+    run([find_uv(), *args, *quiet], cwd=root, env={**ISOLATED, **(env or {})})
 
 
 def _uv_output(root: Path, *args: str) -> str:

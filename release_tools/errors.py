@@ -90,6 +90,13 @@ class PreflightError(ProblemsFoundError):
         super().__init__(f"preflight for {platform_name}", problems)
 
 
+class MissingWheelsError(ProblemsFoundError):
+    """Some locked package cannot be installed on some platform, so a release of all five is not possible."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("not every locked package has a wheel for every platform", problems)
+
+
 class UnknownPlatformError(ReleaseError):
     """No row of the platform table has this name."""
 

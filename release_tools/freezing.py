@@ -79,6 +79,7 @@ class FreezePlan:
     left_out_metadata: tuple[str, ...]
     runtime_hooks: tuple[str, ...]
     exclude_modules: tuple[str, ...]
+    glibc_floor: str | None
     is_stripped: bool
 
 
@@ -154,6 +155,7 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         runtime_hooks=write_runtime_hooks(folder / "hooks"),
         exclude_modules=(*settings.exclude_modules, *build_only_modules(settings, lock)),
+        glibc_floor=settings.glibc_floor,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",
     )

@@ -40,7 +40,8 @@ class NativeFile:
     """A native file's format, and its machines: our name where it has one, else what the format calls it.
 
     `libraries` are those without which it does not load. `symbol_versions` such as `GLIBC_2.28` and the two segment
-    facts exist for ELF only. `macos_minimums`, such as `(11, 0, 0)`, are there for each machine of a Mach-O file.
+    facts exist for ELF only. `macos_minimums`, such as `(11, 0, 0)`, are there for each machine of a Mach-O file, and
+    `signed_machines` are those whose code carries a signature, whatever that is worth.
     `run_paths` are searched for libraries; they do not exist for PE.
     """
 
@@ -50,6 +51,7 @@ class NativeFile:
     symbol_versions: tuple[str, ...] = ()
     run_paths: tuple[str, ...] = ()
     macos_minimums: tuple[tuple[int, ...], ...] = ()
+    signed_machines: tuple[str, ...] = ()
     has_executable_stack: bool = False
     misaligned_segments: tuple[int, ...] = ()
     is_packed: bool = False
@@ -150,9 +152,11 @@ def _read_macho(content: bytes) -> NativeFile | None:
         # The file's own name, and libraries that may be absent.
         if command.command not in {lief.MachO.LoadCommand.TYPE.ID_DYLIB, lief.MachO.LoadCommand.TYPE.LOAD_WEAK_DYLIB}
     }
+    machines = tuple(_machine(_MACHO_MACHINES.get(kind), kind) for kind in (one.header.cpu_type for one in slices))
     return NativeFile(
         format="MACHO",
-        machines=tuple(_machine(_MACHO_MACHINES.get(kind), kind) for kind in (one.header.cpu_type for one in slices)),
+        machines=machines,
+        signed_machines=tuple(machine for machine, one in zip(machines, slices, strict=True) if one.has_code_signature),
         libraries=_texts(sorted(needed, key=str)),
         run_paths=_texts(dict.fromkeys(command.path for one in slices for command in one.rpaths)),
         macos_minimums=tuple(map(_macos_minimum, slices)),

@@ -15,6 +15,7 @@ from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
 from release_tools.own_code import own_code_problems
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
+from release_tools.wheels import check_wheels
 
 # Older ones have a security hole in the bootloader (GHSA-9fxf-4qw3-ghmr) or refuse to start from a shell that a frozen
 # program started (pyinstaller issue 9512).
@@ -33,6 +34,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_python_problems(settings),
         *tool_problems(platform),
         *_lock_difference_problems(settings, lock),
+        *check_wheels(settings, lock, platform).problems,
         *_pyinstaller_problems(),
         *_license_problems(settings),
         *_whole_distribution_problems(settings, lock),

@@ -15,6 +15,7 @@ from release_tools.commands import EnvironmentChanges, run
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.exclusive import sole_use
+from release_tools.hosts import host_problems
 from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
@@ -47,7 +48,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
         version = resolve_version(options.version, settings.project_version, read_commit(root))
-        python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False)
+        python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False, platform=platform)
         install_project(settings, python, version, folder / "wheel")
         suite_args = suite_arguments(settings, folder)
         seconds = time.monotonic() - started
@@ -145,28 +146,12 @@ def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None =
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
     """Everything that is wrong with what was asked for and can be seen without an environment."""
-    problems = _host_problems(platform) + _lock_problems(settings) + shadowing_problems(settings.root)
+    problems = host_problems(platform, settings.root) + _lock_problems(settings) + shadowing_problems(settings.root)
     try:
         version_problem = find_version_problem(version_label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:
         version_problem = Problem(what=error.what, hint=error.hint)
     return problems + ([version_problem] if version_problem else [])
-
-
-def _host_problems(platform: Platform) -> list[Problem]:
-    try:
-        host = host_platform()
-    except ReleaseError as error:
-        return [Problem(what=error.what, hint=error.hint)]
-    if host == platform:
-        return []
-    return [
-        Problem(
-            what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
-            hint=f"build here with `nox -s build-{host.name}`, or run `nox -s build-{platform.name}` on a "
-            f"{platform.name} machine (on GitHub: runner {platform.runner})",
-        )
-    ]
 
 
 def _lock_problems(settings: ReleaseSettings) -> list[Problem]:

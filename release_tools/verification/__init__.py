@@ -30,6 +30,7 @@ from release_tools.verification import (
     parity,
     places,
     running,
+    signatures,
     sizes,
     source_trace,
     suite,
@@ -58,6 +59,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="segment alignment", needs="archive", run=native_members.check_segment_alignment),
     Check(name="run paths", needs="archive", run=native_members.check_run_paths),
     Check(name="packed members", needs="archive", run=native_members.check_packing),
+    Check(name="code signatures", needs="archive", run=signatures.check_signatures),
     Check(name="worker processes", needs="archive", run=workers.check_worker_processes),
     Check(name="leaks", needs="archive", run=leaks.check_leaks),
     Check(name="size by distribution", needs="build", run=sizes.check_sizes),
@@ -65,6 +67,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="own files", needs="build", run=namespaces.check_own_files),
     Check(name="namespace packages", needs="build", run=namespaces.check_namespace_packages),
     # By starting it.
+    Check(name="codesign", needs="host", run=signatures.check_codesign),
     Check(name="version", needs="host", run=running.check_version),
     Check(name="smoke commands", needs="host", run=running.check_smoke_commands),
     Check(name="unknown option", needs="host", run=running.check_unknown_option),

@@ -4,37 +4,40 @@ A start on an older system proves nothing: the library that asks for more may be
 the project's settings are the limit, a dev build only states the figure.
 """
 
-import re
-from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Final
 
+from release_tools.compiler_runtime import CPP_RUNTIME, runtime_versions
+from release_tools.symbol_versions import NewestVersion, Version, as_version, comparable, newest_versions
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.native_contents import contents_of, native_files
 
-# A file with packed relative relocations asks for this symbol, which glibc has since 2.36 (its NEWS file).
-_IMPLIED_VERSIONS: Final = {"GLIBC_ABI_DT_RELR": "GLIBC_2.36"}
-_VERSION: Final = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d+(?:\.\d+)*)")
-
 
 def check_glibc_floor(subject: Subject) -> str:
-    """The newest symbol versions that any native file needs; glibc's has a limit."""
-    newest: dict[str, tuple[tuple[int, ...], str]] = {}
-    for name, native in native_files(subject, contents_of(subject, "ELF")):
-        for symbol in native.symbol_versions:
-            found = _VERSION.fullmatch(_IMPLIED_VERSIONS.get(symbol, symbol))
-            if found:
-                version = tuple(map(int, found[2].split(".")))
-                newest[found[1]] = max(newest.get(found[1], ((), "")), (version, name), key=lambda item: item[0])
+    """The newest symbol versions that any native file needs; glibc's has a limit, and so has a runtime not bundled."""
+    contents = contents_of(subject, "ELF")
+    newest = newest_versions(native_files(subject, contents))
+    limit = subject.settings.glibc_floor
     figures = [
-        f"{library} {_dotted(newest[library][0])} ({PurePosixPath(newest[library][1]).name})"
+        f"{library} {_dotted(newest[library].version)} ({PurePosixPath(newest[library].file).name})"
         for library in ("GLIBC", "GLIBCXX", "CXXABI")
         if library in newest
     ]
-    version, name = newest.get("GLIBC", ((), ""))
-    limit = subject.settings.glibc_floor
-    _keep_limit(subject, "glibc-floor", limit, version, name)
+    if limit is not None and "GLIBC" in newest:
+        _keep_limit(subject, "glibc-floor", limit, newest["GLIBC"].version, newest["GLIBC"].file)
+    if limit is not None and CPP_RUNTIME not in contents.file_names:
+        _keep_runtime(subject, limit, newest)
     return f"{', '.join(figures) or 'no versioned symbols'}; {_stated('glibc-floor', limit)}"
+
+
+def _keep_runtime(subject: Subject, floor: str, newest: dict[str, NewestVersion]) -> None:
+    """What is left to the system has to be there on the oldest one."""
+    for library, oldest in runtime_versions(floor).items():
+        if library in newest and newest[library].version > oldest and not subject.version.is_dev:
+            raise CheckFailedError(
+                f"{newest[library].file} needs {library}_{_dotted(newest[library].version)} of the system, and systems "
+                f"with glibc {floor} have up to {_dotted(oldest)}",
+                "take an older wheel of it, or raise glibc-floor in [tool.release-tools]",
+            )
 
 
 def check_macos_minimum(subject: Subject) -> str:
@@ -44,16 +47,18 @@ def check_macos_minimum(subject: Subject) -> str:
         ((native.macos_minimum(subject.platform.arch), name) for name, native in files), default=((), "")
     )
     limit = subject.settings.macos_minimum
-    _keep_limit(subject, "macos-minimum", limit, version, name)
+    if limit is not None:
+        _keep_limit(subject, "macos-minimum", limit, version, name)
     return f"macOS {_dotted(version)} ({PurePosixPath(name).name}); {_stated('macos-minimum', limit)}"
 
 
-def _keep_limit(subject: Subject, key: str, limit: str | None, version: tuple[int, ...], name: str) -> None:
-    if limit is None or subject.version.is_dev or _comparable(version) <= _comparable(map(int, limit.split("."))):
+def _keep_limit(subject: Subject, key: str, limit: str, version: Version, name: str) -> None:
+    if subject.version.is_dev or comparable(version) <= as_version(limit):
         return
     raise CheckFailedError(
         f"{name} needs {_dotted(version)}, which is newer than {key} {limit}",
-        f"build on an older system, or with an older Python or wheel, or raise {key} in [tool.release-tools]",
+        "where it is Python's own file, build with uv's Python, which is made for old systems (set "
+        f"UV_PYTHON_PREFERENCE=only-managed); otherwise take an older wheel, or raise {key} in [tool.release-tools]",
     )
 
 
@@ -61,13 +66,5 @@ def _stated(key: str, limit: str | None) -> str:
     return f"no {key} is set" if limit is None else f"{key} is {limit}"
 
 
-def _comparable(version: Iterable[int]) -> tuple[int, ...]:
-    """Without zeros at the end: 11.0.0 is no newer than 11."""
-    numbers = list(version)
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
-
-
-def _dotted(version: tuple[int, ...]) -> str:
+def _dotted(version: Version) -> str:
     return ".".join(map(str, version)) or "of any version"

@@ -6,6 +6,7 @@ A library that is loaded late breaks on the user's machine, with the command tha
 from pathlib import PurePosixPath
 from typing import Final
 
+from release_tools.compiler_runtime import RUNTIME_LIBRARIES
 from release_tools.native import NativeFile, is_own_run_path
 from release_tools.platforms import BinaryFormat
 from release_tools.system_libraries import is_system_library
@@ -51,7 +52,9 @@ def check_needed_libraries(subject: Subject) -> str:
         f"{name} needs {library}"
         for name, native in files
         for library in native.libraries
-        if not is_system_library(library, subject.platform.os) and not _is_bundled(library, contents)
+        if not is_system_library(library, subject.platform.os)
+        and not _is_bundled(library, contents)
+        and not _is_runtime_of_the_floor(library, subject)
     }
     # Before anything is unpacked, so that no member can help.
     missing |= {
@@ -135,6 +138,12 @@ def check_packing(subject: Subject) -> str:
         hint="bundle the file as its maker ships it",
     )
     return f"none of {len(files)} files"
+
+
+def _is_runtime_of_the_floor(library: str, subject: Subject) -> bool:
+    # Where a floor is declared, the freeze leaves a runtime that is too new to the system, and the check of the floor
+    # looks at what is asked of it.
+    return subject.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
 
 
 def _is_bundled(library: str, contents: NativeContents) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+import lief
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
@@ -18,7 +19,7 @@ from release_tools.elf_paths import clean_run_paths
 from release_tools.native import read_native
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import Subject, floors, leaks, native_members
+from release_tools.verification import Subject, floors, leaks, native_members, signatures
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.versions import BuildVersion
 
@@ -117,6 +118,26 @@ def test_the_oldest_system_is_told(subject: Subject) -> None:
     }
     figure, check = expected[subject.platform.name]
     assert outcome(check, subject).startswith(figure)
+
+
+def test_the_signature_that_the_linker_of_a_mac_makes_is_seen_and_missed(subject: Subject) -> None:
+    expected = {
+        "darwin-arm64": "on 2 files",
+        "darwin-amd64": "skipped: Intel Macs run code without a signature",
+    }
+    found = outcome(signatures.check_signatures, subject)
+    assert found == expected.get(subject.platform.name, "skipped: a question for darwin only")
+    if subject.platform.name != "darwin-arm64":
+        return
+    module = next((subject.folder / "wheels" / "markupsafe").glob("_speedups.*so"))
+    parsed = lief.MachO.parse(str(module))
+    only = parsed.at(0) if parsed else None
+    assert parsed
+    assert only
+    only.remove_signature()
+    unsigned = read_native(bytes(parsed.raw()))
+    assert unsigned
+    assert unsigned.signed_machines == ()
 
 
 def test_what_others_built_tells_nothing_about_this_machine(subject: Subject) -> None:

@@ -1,11 +1,16 @@
+import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from release_tools import environment
 from release_tools.commands import changed_environment
-from release_tools.environment import create_environment, isolation
+from release_tools.environment import create_environment, find_python, isolation, wheel_choice
+from release_tools.errors import CommandFailedError
 from release_tools.lockfile import content_hash
+from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
 
 
@@ -34,3 +39,77 @@ def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: P
     (folder / "pyvenv.cfg").unlink()
     assert create_environment(settings, folder, ["main"], is_kept=True) == python
     assert (folder / "pyvenv.cfg").is_file()
+
+
+def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
+    return dataclasses.replace(settings, glibc_floor=glibc_floor, macos_minimum="11.0")
+
+
+@pytest.mark.parametrize(
+    ("floor", "name", "target"),
+    [
+        ("2.28", "linux-amd64", "x86_64-manylinux_2_28"),
+        ("2.28", "linux-arm64", "aarch64-manylinux_2_28"),
+        # uv knows no release between 2.28 and 2.31.
+        ("2.30", "linux-amd64", "x86_64-manylinux_2_28"),
+        ("2.99", "linux-amd64", "x86_64-manylinux_2_40"),
+    ],
+)
+def test_linux_wheels_are_chosen_by_the_floor_and_not_by_the_build_machine(
+    settings: ReleaseSettings, floor: str, name: str, target: str
+) -> None:
+    assert wheel_choice(limited(settings, floor), find_platform(name)) == (("--python-platform", target), {})
+
+
+@pytest.mark.parametrize(("name", "target"), [("darwin-arm64", "aarch64"), ("darwin-amd64", "x86_64")])
+def test_mac_wheels_are_chosen_by_the_declared_minimum(settings: ReleaseSettings, name: str, target: str) -> None:
+    options, env = wheel_choice(limited(settings, "2.28"), find_platform(name))
+    assert options == ("--python-platform", f"{target}-apple-darwin")
+    assert env == {"MACOSX_DEPLOYMENT_TARGET": "11.0"}
+
+
+@pytest.mark.parametrize("name", ["darwin-arm64", "linux-amd64", "windows-amd64"])
+def test_without_a_declared_limit_the_build_machine_decides(settings: ReleaseSettings, name: str) -> None:
+    assert wheel_choice(settings, find_platform(name)) == ((), {})
+
+
+def test_apple_silicon_takes_an_x86_64_python_for_intel_macs_and_fetches_it(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The border is uv: it knows no such Python, then has fetched it."""
+    asked: list[tuple[str, ...]] = []
+
+    def answer(_root: Path, *args: str) -> str:
+        asked.append(args)
+        if len(asked) == 1:
+            raise CommandFailedError(args, "ended with exit code 2")
+        return "/fetched/bin/python3.13"
+
+    def install(_root: Path, *args: str) -> None:
+        asked.append(args)
+
+    monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
+    monkeypatch.setattr(environment, "_uv_output", answer)
+    monkeypatch.setattr(environment, "_uv", install)
+    assert find_python(settings, find_platform("darwin-amd64")) == Path("/fetched/bin/python3.13")
+    wanted = "cpython-3.13-macos-x86_64-none"
+    assert [(args[:2], args[-1]) for args in asked] == [
+        (("python", "find"), wanted),
+        (("python", "install"), wanted),
+        (("python", "find"), wanted),
+    ]
+
+
+def test_the_platform_of_this_machine_takes_any_python_of_the_version(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def answer(_root: Path, *args: str) -> str:
+        asked.append(args)
+        return "/found/python3"
+
+    monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
+    monkeypatch.setattr(environment, "_uv_output", answer)
+    assert find_python(settings, find_platform("darwin-arm64")) == Path("/found/python3")
+    assert [args[-1] for args in asked] == ["3.13"]

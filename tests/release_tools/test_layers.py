@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.platforms import PLATFORMS, Platform
+from release_tools.platforms import PLATFORMS, Platform, host_platform
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -108,3 +108,18 @@ def test_there_is_no_build_session_without_a_platform(listed_sessions: str) -> N
 @pytest.mark.programs
 def test_plain_nox_runs_the_three_fast_checks(listed_sessions: str) -> None:
     assert re.findall(r"^\* (\S+)", listed_sessions, re.MULTILINE) == ["lint", "typecheck", "tests"]
+
+
+@pytest.mark.programs
+def test_a_build_on_a_wrong_machine_ends_with_exit_code_1_and_the_ways_out() -> None:
+    """All at once, because Nox takes seconds to start."""
+    here = host_platform()
+    others = [platform for platform in PLATFORMS if platform.os != here.os]
+    sessions = [f"build-{platform.name}" for platform in others]
+    command = [sys.executable, "-m", "nox", "--noxfile", str(REPOSITORY / "noxfile.py"), "-s", *sessions]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert finished.returncode == 1
+    for platform in others:
+        assert f"error: cannot build {platform.name}: this machine is {here.name}" in finished.stderr
+        assert f"invoke build --platform {platform.name}" in finished.stderr
+    assert "Traceback" not in finished.stderr

@@ -20,7 +20,12 @@ LINUX = find_platform("linux-amd64")
 def lock_of(versions: dict[str, str]) -> LockFile:
     packages = tuple(
         LockedPackage(
-            name=name, version=version, groups=frozenset({"main"}), markers=(("main", ""),), hashes=(), file_names=()
+            name=name,
+            version=version,
+            groups=frozenset({"main"}),
+            markers=(("main", ""),),
+            hashes=(),
+            file_names=(f"{name.replace('-', '_')}-{version}-py3-none-any.whl",),
         )
         for name, version in versions.items()
     )
@@ -100,6 +105,16 @@ def test_a_tool_that_pyinstaller_needs_is_named_with_its_package(
     assert "PyInstaller needs objcopy" in message
     assert "binutils" in message
     check_preflight(settings, lock_of(installed), find_platform("darwin-arm64"))
+
+
+def test_a_locked_package_without_a_wheel_for_this_platform_is_named(
+    settings: ReleaseSettings, installed: dict[str, str]
+) -> None:
+    lock = lock_of(installed)
+    first = dataclasses.replace(lock.packages[0], file_names=("thing-1.0-cp313-cp313-win_amd64.whl",))
+    lock = dataclasses.replace(lock, packages=(first, *lock.packages[1:]))
+    with pytest.raises(PreflightError, match=f"preflight for linux-amd64: {first.name} .* has no wheel for linux"):
+        check_preflight(settings, lock, LINUX)
 
 
 def test_a_project_without_a_license_file_is_refused(settings: ReleaseSettings, installed: dict[str, str]) -> None:

@@ -106,14 +106,17 @@ def make_macho(
     weak_libraries: Sequence[str] = (),
     run_paths: Sequence[str] = (),
     minimum: tuple[int, int] = (11, 0),
+    is_signed: bool = True,
 ) -> bytes:
-    """A 64-bit dynamic library without code: a header and its load commands."""
+    """A 64-bit dynamic library without code: a header and its load commands, and the place of a signature."""
     commands = [_macho_command(0xD, "@rpath/sample.dylib", bytes(12))]
     commands += [_macho_command(0xC, name, bytes(12)) for name in libraries]
     commands += [_macho_command(0x80000018, name, bytes(12)) for name in weak_libraries]
     commands += [_macho_command(0x8000001C, path, b"") for path in run_paths]
     version = minimum[0] << 16 | minimum[1] << 8
     commands += [struct.pack("<6I", 0x32, 24, 1, version, version, 0)]
+    if is_signed:
+        commands += [struct.pack("<4I", 0x1D, 16, PAGE - 16, 16)]
     head = struct.pack("<8I", 0xFEEDFACF, machine, 0, 6, len(commands), sum(map(len, commands)), 0, 0)
     return (head + b"".join(commands)).ljust(PAGE, b"\0")
 

@@ -59,6 +59,24 @@ def test_the_executable_itself_counts(settings: ReleaseSettings) -> None:
         check_glibc_floor(subject)
 
 
+def test_a_runtime_that_is_left_to_the_system_may_be_asked_only_for_what_the_oldest_system_has(
+    settings: ReleaseSettings,
+) -> None:
+    """A runtime in the bundle is asked in the place of the system's."""
+    newer = {"new.so": make_elf(versions={"libc.so.6": ["GLIBC_2.28"], "libstdc++.so.6": ["GLIBCXX_3.4.29"]})}
+    limited = with_floors(settings, "2.28", "11")
+    subject = make_subject(limited, binaries=newer)
+    with pytest.raises(
+        CheckFailedError, match=r"new\.so needs GLIBCXX_3\.4\.29 of the system, .* glibc 2\.28 have up to 3\.4\.24"
+    ):
+        check_glibc_floor(subject)
+    assert check_glibc_floor(as_dev_build(subject))
+    bundled = {**newer, "libstdc++.so.6": make_elf(versions={"libc.so.6": ["GLIBC_2.28"]})}
+    assert check_glibc_floor(make_subject(limited, binaries=bundled))
+    assert check_glibc_floor(make_subject(with_floors(settings, "2.34", "11"), binaries=newer))
+    assert check_glibc_floor(make_subject(limited, binaries=LINUX))
+
+
 def test_packed_relocations_need_the_glibc_that_brought_them(settings: ReleaseSettings) -> None:
     binaries = {"packed.so": make_elf(versions={"libc.so.6": ["GLIBC_2.17", "GLIBC_ABI_DT_RELR"]})}
     assert check_glibc_floor(make_subject(settings, binaries=binaries)).startswith("GLIBC 2.36 (packed.so)")
