@@ -3,6 +3,8 @@
 Like the sessions, a task that needs libraries makes the locked environment and hands over to `python -m release_tools`.
 """
 
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +98,10 @@ def notes(root: Path, tag: str, folder: Path | None) -> None:
 
 def check(root: Path) -> None:
     """Say what in the project or on this machine stands in the way of a release. Raises `ToldError` then."""
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "check", f"--uv={find_uv()}"])
+    # What was installed together with Invoke comes before what is on the PATH.
+    nox = shutil.which("nox", path=str(Path(sys.executable).parent)) or shutil.which("nox")
+    options = [f"--uv={find_uv()}", *([f"--nox={nox}"] if nox else [])]
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "check", *options])
 
 
 def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:

@@ -1,5 +1,6 @@
 """`invoke check`: whether the project and this machine are ready for a release, every obstacle with its cure."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 from packaging.version import Version
 from rich.console import Console
 
-from release_tools.commands import changed_environment, observe
+from release_tools.commands import capture, changed_environment, observe
 from release_tools.errors import Problem, ReleaseError
 from release_tools.lockfile import lock_problems, read_lock_file
 from release_tools.platforms import PLATFORMS, host_platform
@@ -21,8 +22,9 @@ from release_tools.releasing.git_state import READING, SHALLOW_HINT, read_clone
 from release_tools.reports import print_checks
 from release_tools.runner_labels import next_end, runner_problems
 from release_tools.settings import TABLE, ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckResult
+from release_tools.verification.check import CheckFailedError, CheckResult, CheckSkippedError
 from release_tools.wheels import check_all_wheels
+from release_tools.workflows import workflow_problems
 
 # The first with GIT_OPTIONAL_LOCKS and `rev-parse --is-shallow-repository`.
 GIT_FLOOR: Final = "2.15"
@@ -32,19 +34,19 @@ GH_FLOOR: Final = "2.23"
 UV_FLOOR: Final = "0.5"
 
 
-def check_project(settings: ReleaseSettings, today: date, uv: Path, console: Console) -> None:
-    """Print a table of all checks, then what is wrong with its cure.
+def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console) -> None:
+    """Print a table of all checks, then what is wrong with its cure. Without `nox`, workflows are not checked.
 
     Raises `ChecksFailedError` when anything is.
     """
-    results = [_result(name, run) for name, run in _checks(settings, today, uv)]
+    results = [_result(name, run) for name, run in _checks(settings, today, uv, nox)]
     print_checks(f"{settings.executable} {settings.project_version}", results, console)
     failed = [result.name for result in results if result.is_failed]
     if failed:
         raise ChecksFailedError(failed)
 
 
-def _checks(settings: ReleaseSettings, today: date, uv: Path) -> list[tuple[str, Callable[[], str]]]:
+def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) -> list[tuple[str, Callable[[], str]]]:
     return [
         ("settings", lambda: _check_settings(settings)),
         ("git", lambda: _check_tool(settings.root, "git", GIT_FLOOR, "install it with your system's packages")),
@@ -54,6 +56,7 @@ def _checks(settings: ReleaseSettings, today: date, uv: Path) -> list[tuple[str,
         ("build tools", _check_build_tools),
         ("lock", lambda: _check_lock(settings)),
         ("wheels", lambda: _check_wheels(settings)),
+        ("workflows", lambda: _check_workflows(settings, nox)),
         ("history", lambda: _check_history(settings.root)),
         ("runners", lambda: _check_runners([platform.runner for platform in PLATFORMS], today)),
     ]
@@ -63,6 +66,8 @@ def _result(name: str, run: Callable[[], str]) -> CheckResult:
     started = time.monotonic()
     try:
         result = CheckResult(name=name, verdict="passed", figure=run())
+    except CheckSkippedError as reason:
+        result = CheckResult(name=name, verdict="skipped", figure=str(reason))
     except ReleaseError as error:
         result = CheckResult(name=name, verdict="failed", figure=error.what, hint=error.hint)
     return result.taking(time.monotonic() - started)
@@ -114,6 +119,16 @@ def _check_wheels(settings: ReleaseSettings) -> str:
     rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
     _fail([problem for row in rows for problem in row.problems])
     return f"every package of {len(rows)} platforms has one"
+
+
+def _check_workflows(settings: ReleaseSettings, nox: Path | None) -> str:
+    if nox is None:
+        raise CheckSkippedError("Nox, which lists the sessions, is neither beside Invoke nor on the PATH")
+    # Without a keyword Nox lists the sessions that it runs by default only.
+    listed = capture([str(nox), "--list", "--json", "--keywords", "not _"], cwd=settings.root)
+    names = {str(entry["session"]) for entry in json.loads(listed)}
+    _fail(workflow_problems(settings, read_lock_file(settings.lock_path), names))
+    return f"agree with {len(PLATFORMS)} platforms, {len(names)} sessions and the lock"
 
 
 def _check_history(root: Path) -> str:

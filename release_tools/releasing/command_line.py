@@ -27,6 +27,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.set_defaults(run=_notes)
     parser = commands.add_parser("check", help="check that the project and this machine are ready for a release")
     parser.add_argument("--uv", type=Path, required=True)
+    parser.add_argument("--nox", type=Path)
     parser.set_defaults(run=_check)
 
 
@@ -48,4 +49,4 @@ def _notes(options: argparse.Namespace, console: Console) -> None:
 
 
 def _check(options: argparse.Namespace, console: Console) -> None:
-    check_project(ReleaseSettings.load(Path.cwd()), datetime.now(UTC).date(), options.uv, console)
+    check_project(ReleaseSettings.load(Path.cwd()), datetime.now(UTC).date(), options.uv, options.nox, console)

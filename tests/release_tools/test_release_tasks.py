@@ -1,5 +1,6 @@
 """What `invoke release`, `notes` and `check` start, and how Invoke reads an option that may stand without a value."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,12 +79,15 @@ def test_notes_are_asked_for_with_a_tag_and_a_folder(
     assert started == [["notes"], ["notes", "--tag=tiny-v1.2.3", f"--folder={tmp_path}"]]
 
 
-def test_the_check_is_told_which_uv_made_its_environment(
+def test_the_check_is_told_which_uv_made_its_environment_and_which_nox_is_there(
     project: Path, monkeypatch: pytest.MonkeyPatch, started: list[list[str]]
 ) -> None:
     monkeypatch.setattr(maintenance, "find_uv", lambda: "/somewhere/uv")
+    monkeypatch.setattr(shutil, "which", lambda *_args, **_options: None)
     start(project, monkeypatch, "check")
-    assert started == [["check", "--uv=/somewhere/uv"]]
+    monkeypatch.setattr(shutil, "which", lambda *_args, **_options: "/somewhere/nox")
+    start(project, monkeypatch, "check")
+    assert started == [["check", "--uv=/somewhere/uv"], ["check", "--uv=/somewhere/uv", "--nox=/somewhere/nox"]]
 
 
 def test_a_stale_lock_does_not_keep_the_release_from_naming_it_with_everything_else(

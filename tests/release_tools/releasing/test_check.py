@@ -35,12 +35,14 @@ def write_program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def run_check(workplace: Workplace, programs: Path, today: date = TODAY) -> tuple[list[str], str]:
+def run_check(
+    workplace: Workplace, programs: Path, today: date = TODAY, *, nox: Path | None = None
+) -> tuple[list[str], str]:
     """The names of the failed checks, and all that is printed."""
     output = io.StringIO()
     console = Console(file=output, width=200)
     try:
-        check_project(workplace.settings, today, programs / "uv", console)
+        check_project(workplace.settings, today, programs / "uv", nox, console)
     except ChecksFailedError as error:
         return error.what.partition(": ")[2].split(", "), output.getvalue()
     return [], output.getvalue()
@@ -50,6 +52,7 @@ def test_a_ready_project_on_a_ready_machine_passes_every_check(workplace: Workpl
     failed, printed = run_check(workplace, programs)
     assert failed == []
     assert printed.count("passed") == 10
+    assert printed.count("skipped") == 1
     assert "1 keys in [tool.release-tools]" in printed
     assert "1 packages, fresh" in printed
     assert "the first to end is macos-15-intel, on 2027-08-01" in printed
@@ -91,6 +94,15 @@ def test_a_missing_program_is_a_failed_check_and_not_the_end(workplace: Workplac
     failed, printed = run_check(workplace, programs)
     assert failed == ["gh", "gh login"]
     assert "the program 'gh' was not found on the PATH" in printed
+
+
+def test_a_workflow_that_is_missing_is_told_by_the_sessions_that_nox_lists(
+    workplace: Workplace, programs: Path
+) -> None:
+    write_program(programs / "nox", """echo '[{"session": "tests"}]'""")
+    failed, printed = run_check(workplace, programs, nox=programs / "nox")
+    assert failed == ["workflows"]
+    assert "there is no workflow build-tiny-binaries.yml" in printed
 
 
 def test_a_check_changes_nothing(workplace: Workplace, programs: Path) -> None:
