@@ -145,8 +145,10 @@ def build_in_container(settings: ReleaseSettings, platform: Platform, image: str
     try:
         run(container.arguments(_START_NOX, version("nox"), *session), cwd=settings.root)
     except BaseException:
-        # Interrupted, the program that started the container is gone and the container may be not.
-        _try_to_run(settings.root, program, "rm", "--force", container.name)
+        # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
+        # would give it ten seconds to end by itself.
+        for action in (["kill"], ["rm", "--force"]):
+            _try_to_run(settings.root, program, *action, container.name)
         raise
 
 

@@ -151,6 +151,7 @@ class ToldError(ReleaseError):
 
     def __init__(self, args: Sequence[str], code: int) -> None:
         super().__init__(f"{shlex.join(args)} ended with exit code {code}", "read what it printed above")
+        self.code = code
 
 
 class SystemRefusalError(ReleaseError):
