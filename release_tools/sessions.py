@@ -12,6 +12,7 @@ from typing import Final
 
 from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, run
+from release_tools.container_settings import CONTAINER_TABLE
 from release_tools.containers import build_in_container, is_emulated
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
@@ -19,7 +20,7 @@ from release_tools.exclusive import sole_use
 from release_tools.lockfile import BUILD_GROUPS, LockFile, is_stale, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
-from release_tools.settings import CONTAINER_TABLE, ReleaseSettings
+from release_tools.settings import ReleaseSettings
 from release_tools.shadowing import shadowing_problems
 from release_tools.stages import done_line, stage_line
 from release_tools.versions import DEV, find_version_problem, resolve_version

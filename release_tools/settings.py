@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from release_tools.container_settings import CONTAINER_TABLE, NO_CONTAINER, ContainerSettings, is_container_table
 from release_tools.errors import Problem, SettingsError
 
 TABLE: Final = "[tool.release-tools]"
-# Named after the one platform that can be built in a container.
-CONTAINER_TABLE: Final = "linux-arm64"
 
 # The other files of every archive.
 _TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
@@ -42,14 +41,6 @@ class AllowedFinding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerSettings:
-    """The container that stands in for a machine of another platform: its image, and options for docker or podman."""
-
-    image: str | None = None
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReleaseSettings:
     """One project's settings. `pyproject` is the parsed file, for what reads Poetry's own tables."""
 
@@ -71,7 +62,7 @@ class ReleaseSettings:
     parity: tuple[str, ...] = ()
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
-    container: ContainerSettings = ContainerSettings()
+    container: ContainerSettings = NO_CONTAINER
 
     @property
     def lock_path(self) -> Path:
@@ -124,7 +115,7 @@ class ReleaseSettings:
             test_arguments=tuple(table.get("test-arguments", ())),
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
-            container=_container(table.get(CONTAINER_TABLE, {})),
+            container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
         )
 
 
@@ -168,11 +159,6 @@ def _is_function_list(value: object) -> bool:
     )
 
 
-def _is_container_table(value: object) -> bool:
-    checks = {"container-image": _is_text, "container-options": _is_text_list}
-    return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
-
-
 def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
     def fits(value: object) -> bool:
         return isinstance(value, list) and all(
@@ -201,12 +187,8 @@ _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_list_of_tables("check", "finding", "reason"),
         'a list of tables {check = "…", finding = "…", reason = "…"}',
     ),
-    CONTAINER_TABLE: (_is_container_table, 'a table {container-image = "…", container-options = ["…"]}'),
+    CONTAINER_TABLE: (is_container_table, 'a table {container-image = "…", container-options = ["…"]}'),
 }
-
-
-def _container(table: Mapping[str, Any]) -> ContainerSettings:
-    return ContainerSettings(image=table.get("container-image"), options=tuple(table.get("container-options", ())))
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:

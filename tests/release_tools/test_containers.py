@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from release_tools import sessions
+from release_tools.container_settings import ContainerSettings
 from release_tools.containers import (
     Container,
     Mount,
@@ -25,7 +26,7 @@ from release_tools.containers import (
 )
 from release_tools.errors import ContainerError, MissingEmulatorError, NoContainerProgramError, RequestError, ToldError
 from release_tools.platforms import PLATFORMS, find_platform
-from release_tools.settings import ContainerSettings, ReleaseSettings
+from release_tools.settings import ReleaseSettings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these paths nor these users")
 

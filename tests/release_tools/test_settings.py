@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.container_settings import ContainerSettings
 from release_tools.errors import SettingsError
-from release_tools.settings import AllowedMessage, ContainerSettings, ReleaseSettings
+from release_tools.settings import AllowedMessage, ReleaseSettings
 
 
 def add_to_table(project: Path, text: str) -> None:
