@@ -26,7 +26,7 @@ def host_problems(platform: Platform, root: Path, host: Platform | None = None) 
         host = host or host_platform()
     except ReleaseError as error:
         return [Problem(what=error.what, hint=error.hint)]
-    if host == platform:
+    if host == platform or is_emulated(host, platform):
         return []
     if is_translated(host, platform):
         return [] if _has_rosetta(root) else [_no_rosetta_problem()]
@@ -36,6 +36,11 @@ def host_problems(platform: Platform, root: Path, host: Platform | None = None) 
 def is_translated(host: Platform, platform: Platform) -> bool:
     """Whether the host starts programs of the platform by translating them: Rosetta on Apple silicon."""
     return (host.name, platform.name) == ("darwin-arm64", "darwin-amd64")
+
+
+def is_emulated(host: Platform, platform: Platform) -> bool:
+    """Whether this kind of machine builds the platform in a container under QEMU."""
+    return (host.name, platform.name) == ("linux-amd64", "linux-arm64")
 
 
 def wrong_host_problem(host: Platform, platform: Platform) -> Problem:

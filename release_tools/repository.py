@@ -66,6 +66,18 @@ def git(folder: Path, *args: str) -> str:
     return capture(["git", *args], cwd=folder, env=_FOLDER_ALONE)
 
 
+def read_git_folders(root: Path) -> tuple[Path, ...]:
+    """The folders that git reads for the checkout `root`: its top folder, and where the repository itself is.
+
+    The second is elsewhere for a linked worktree. Empty where `root` is no git checkout.
+    """
+    if not is_checkout(root):
+        return ()
+    asked = ("--show-toplevel", "--git-common-dir")
+    answer = git(root, "rev-parse", "--path-format=absolute", *asked)
+    return tuple(Path(line) for line in answer.splitlines())
+
+
 def is_checkout(root: Path) -> bool:
     """Whether the folder, or one that it is in, is a checkout of git."""
     return any((folder / ".git").exists() for folder in (root, *root.parents))

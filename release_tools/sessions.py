@@ -12,10 +12,12 @@ from typing import Final
 
 from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, run
+from release_tools.container_settings import CONTAINER_TABLE
+from release_tools.containers import build_in_container
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
 from release_tools.exclusive import sole_use
-from release_tools.hosts import host_problems
+from release_tools.hosts import host_problems, is_emulated
 from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
 from release_tools.platforms import Platform, find_platform, host_platform
 from release_tools.repository import git, read_commit
@@ -39,9 +41,14 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     options = _build_options(platform_name, arguments)
     settings = ReleaseSettings.load(root)
     platform = find_platform(platform_name)
-    problems = request_problems(settings, platform, options.version)
+    image = options.image or settings.container.image
+    problems = request_problems(settings, platform, options.version) + _image_problems(platform, image, options.image)
     if problems:
         raise RequestError(f"build {platform.name}", problems)
+    keep_going = ["--keep-going"] if options.keep_going else []
+    if image and is_emulated(host_platform(), platform):
+        build_in_container(settings, platform, image, ["--version", options.version, *keep_going])
+        return
 
     folder = settings.build_folder(platform.name)
     with sole_use(folder):
@@ -56,7 +63,6 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
 
         wish = ["--platform", platform.name, "--version", options.version]
         command = [str(python), "-m", "release_tools", "build", *wish]
-        keep_going = ["--keep-going"] if options.keep_going else []
         run_inside(root, [*command, "--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going])
 
 
@@ -154,6 +160,31 @@ def request_problems(settings: ReleaseSettings, platform: Platform, version_labe
     return problems + ([version_problem] if version_problem else [])
 
 
+def _image_problems(platform: Platform, image: str | None, given_image: str | None) -> list[Problem]:
+    """What is wrong with the image of a container: it is not known where it is needed, or given where none is."""
+    try:
+        needs_container = is_emulated(host_platform(), platform)
+    except ReleaseError:
+        return []
+    if needs_container and image is None:
+        return [
+            Problem(
+                what=f"{platform.name} is built in a container here, and no image for it is set",
+                hint=f'set container-image = "…" in [tool.release-tools.{CONTAINER_TABLE}], '
+                "or give one: -- --image NAME",
+            )
+        ]
+    if given_image is not None and not needs_container:
+        return [
+            Problem(
+                what=f"--image {given_image} is for a build in a container, "
+                f"and {platform.name} is built without one here",
+                hint="leave --image out",
+            )
+        ]
+    return []
+
+
 def _lock_problems(settings: ReleaseSettings) -> list[Problem]:
     return lock_problems(settings) or _missing_package_problems(settings)
 
@@ -185,4 +216,5 @@ def _build_options(platform_name: str, arguments: Sequence[str]) -> argparse.Nam
     parser = argparse.ArgumentParser(prog=f"nox -s build-{platform_name} --")
     parser.add_argument("--version", default=DEV, help="dev (the default), or v and the version of pyproject.toml")
     parser.add_argument("--keep-going", action="store_true", help="run all checks even when one fails")
+    parser.add_argument("--image", metavar="NAME", help="the container's image, where one is needed")
     return parser.parse_args(arguments)

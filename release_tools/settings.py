@@ -3,20 +3,23 @@
 Nothing else in the library reads TOML or knows anything about a particular app.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from release_tools.container_settings import CONTAINER_TABLE, NO_CONTAINER, ContainerSettings
 from release_tools.errors import Problem, SettingsError
-
-TABLE: Final = "[tool.release-tools]"
-
-# The other files of every archive.
-_TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
+from release_tools.settings_schema import (
+    EXECUTABLE_NAME,
+    TABLE,
+    TAKEN_NAMES,
+    is_executable_name,
+    is_text,
+    table_problems,
+)
 
 # How PEP 440 writes a version: so metadata states it, and the program. No local part: a dev build adds its own.
 _VERSION: Final = re.compile(r"([1-9]\d*!)?(0|[1-9]\d*)(\.(0|[1-9]\d*))*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
@@ -66,6 +69,7 @@ class ReleaseSettings:
     parity: tuple[str, ...] = ()
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
+    container: ContainerSettings = NO_CONTAINER
 
     @property
     def bundled_whole(self) -> tuple[str, ...]:
@@ -94,7 +98,7 @@ class ReleaseSettings:
         poetry = _table(pyproject, "tool", "poetry")
         project = {**poetry, **_table(pyproject, "project")}
         table = _table(pyproject, "tool", "release-tools")
-        problems = _table_problems(_at(pyproject, "tool", "release-tools"))
+        problems = table_problems(_at(pyproject, "tool", "release-tools"))
         python_version = _read_python_version(root, problems)
         name, version = (_project_value(project, key, problems) for key in ("name", "version"))
         executable = str(table.get("executable", name))
@@ -125,84 +129,8 @@ class ReleaseSettings:
             test_arguments=tuple(table.get("test-arguments", ())),
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
+            container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
         )
-
-
-def _is_text(value: object) -> bool:
-    # No argument, variable or file name can hold a zero byte.
-    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
-
-
-def _is_text_list(value: object) -> bool:
-    return isinstance(value, list) and all(_is_text(item) for item in value)
-
-
-def _is_command_list(value: object) -> bool:
-    return isinstance(value, list) and all(_is_text_list(command) and command for command in value)
-
-
-def _is_positive_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_version(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value) is not None
-
-
-def _is_executable_name(value: object) -> bool:
-    """Whether files, archives and release assets can be called so: GitHub changes all other characters in names."""
-    return (
-        isinstance(value, str)
-        and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is not None
-        and value.upper() not in _TAKEN_NAMES
-    )
-
-
-def _is_variable_name(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None
-
-
-def _is_version_output(value: object) -> bool:
-    return isinstance(value, str) and value.count("{version}") == 1 and "\n" not in value
-
-
-def _is_function_list(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(item, str) and re.fullmatch(r"[\w.]+:\w+", item) is not None for item in value
-    )
-
-
-def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
-    def fits(value: object) -> bool:
-        return isinstance(value, list) and all(
-            isinstance(entry, dict) and set(entry) == set(keys) and all(map(_is_text, entry.values()))
-            for entry in value
-        )
-
-    return fits
-
-
-_EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and underscores"
-
-_KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
-    "executable": (_is_executable_name, _EXECUTABLE_NAME),
-    "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
-    "exclude-modules": (_is_text_list, "a list of module names"),
-    "whole-distributions": (_is_text_list, "a list of distributions that the project depends on"),
-    "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
-    "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
-    "test-suite": (_is_text, "a folder of pytest tests"),
-    "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
-    "test-arguments": (_is_text_list, "a list of arguments for pytest"),
-    "glibc-floor": (_is_version, 'a version of glibc, like "2.28"'),
-    "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
-    "parity": (_is_function_list, 'a list of functions without arguments, like ["package.module:function"]'),
-    "allowed-messages": (_is_list_of_tables("message", "reason"), 'a list of tables {message = "…", reason = "…"}'),
-    "allowed-findings": (
-        _is_list_of_tables("check", "finding", "reason"),
-        'a list of tables {check = "…", finding = "…", reason = "…"}',
-    ),
-}
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
@@ -230,22 +158,6 @@ def _table(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     return table if isinstance(table, Mapping) else {}
 
 
-def _table_problems(table: object) -> list[Problem]:
-    if not isinstance(table, Mapping):
-        return [Problem(what=f"{TABLE} is no table", hint=f"write {TABLE}, in single brackets, and its keys below it")]
-    problems = []
-    for key, value in table.items():
-        if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
-            guess = f"; did you mean {close[0]!r}?" if close else ""
-            problems.append(
-                Problem(what=f"unknown key {key!r} in {TABLE}{guess}", hint=f"the keys are {', '.join(_KEYS)}")
-            )
-        elif not _KEYS[key][0](value):
-            problems.append(Problem(what=f"{key} in {TABLE} is {value!r}", hint=f"write {_KEYS[key][1]}"))
-    return problems
-
-
 def _version_problems(version: str) -> list[Problem]:
     if _VERSION.fullmatch(version):
         return []
@@ -265,8 +177,8 @@ def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Probl
         ]
     entry_point = scripts[executable]
     problems = []
-    if not _is_executable_name(executable):
-        hint = f"call it {_EXECUTABLE_NAME}, other than {' and '.join(sorted(_TAKEN_NAMES))}"
+    if not is_executable_name(executable):
+        hint = f"call it {EXECUTABLE_NAME}, other than {' and '.join(sorted(TAKEN_NAMES))}"
         problems.append(Problem(what=f"no file can be called {executable!r} everywhere", hint=hint))
     if not isinstance(entry_point, str) or not re.fullmatch(r"\s*[\w.]+\s*:\s*[\w.]+\s*", entry_point):
         what = f"the command {executable} is {entry_point!r}, which names no function"
@@ -276,7 +188,7 @@ def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Probl
 
 def _project_value(project: Mapping[str, Any], key: str, problems: list[Problem]) -> str:
     value = project.get(key)
-    if not _is_text(value):
+    if not is_text(value):
         problems.append(Problem(what=f"[project] has no {key}", hint=f'add {key} = "…" to [project]'))
     return str(value)
 
@@ -291,7 +203,7 @@ def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
                 hint="set both: the tests find the binary by that environment variable",
             )
         )
-    if not isinstance(suite, str) or not _is_text(suite):
+    if not isinstance(suite, str) or not is_text(suite):
         return problems
     if Path(suite).is_absolute() or ".." in Path(suite).parts:
         hint = "name a folder of pytest tests in the project"

@@ -20,7 +20,8 @@ from rich.text import Text
 from release_tools.errors import Problem
 from release_tools.lockfile import BUILD_GROUPS, LockedPackage, LockFile
 from release_tools.platforms import PLATFORMS, Architecture, Platform
-from release_tools.settings import TABLE, ReleaseSettings
+from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import TABLE
 
 # Where the settings name no limit, every release of the system will do.
 _ANY_GLIBC: Final = "2.99"

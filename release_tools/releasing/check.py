@@ -21,7 +21,8 @@ from release_tools.releasing.foreign_text import first_line
 from release_tools.releasing.git_state import READING, SHALLOW_HINT, read_clone
 from release_tools.reports import print_checks
 from release_tools.runner_labels import next_end, runner_problems
-from release_tools.settings import TABLE, ReleaseSettings
+from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import TABLE
 from release_tools.verification.check import CheckFailedError, CheckResult, CheckSkippedError
 from release_tools.wheels import check_all_wheels
 from release_tools.workflows import workflow_problems

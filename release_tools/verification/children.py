@@ -13,6 +13,7 @@ from typing import Any, Final
 from release_tools.platforms import Platform
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.findings import listed
+from release_tools.verification.patience import patient
 from release_tools.verification.running import temporary_folder_variables
 from release_tools.verification.twin import ask, probe_environment, source_python_of
 
@@ -81,7 +82,7 @@ def check_child_environment(subject: Subject) -> str:
 
 def check_workers(subject: Subject) -> str:
     """Worker processes of multiprocessing start and work, by every start method; none of them runs the app instead."""
-    request: dict[str, Any] = {"methods": [], "seconds": WORKER_TIMEOUT_SECONDS}
+    request: dict[str, Any] = {"methods": [], "seconds": patient(WORKER_TIMEOUT_SECONDS)}
     # Workers talk by sockets in the temporary folder, whose path must be short (108 bytes on Linux).
     with tempfile.TemporaryDirectory(prefix="w", ignore_cleanup_errors=True) as short:
         extra = temporary_folder_variables(subject, Path(short))
@@ -193,8 +194,9 @@ def _detached_shell(folder: Path, command: str) -> Iterator[tuple[list[str], Any
 
     def result() -> tuple[int, str]:
         os.write(pipes[0], b"go\n")
-        if not select.select([pipes[1]], [], [], DETACHED_TIMEOUT_SECONDS)[0]:
-            return -1, f"nothing within {DETACHED_TIMEOUT_SECONDS:g} s"
+        seconds = patient(DETACHED_TIMEOUT_SECONDS)
+        if not select.select([pipes[1]], [], [], seconds)[0]:
+            return -1, f"nothing within {seconds:g} s"
         return int(os.read(pipes[1], 100)), output.read_text(encoding="utf-8").strip()
 
     try:

@@ -17,6 +17,7 @@ from release_tools.commands import RunningProgram, started
 from release_tools.errors import CommandFailedError
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.findings import listed
+from release_tools.verification.patience import patient
 from release_tools.verification.running import temporary_folder_variables
 from release_tools.verification.twin import probe_command, probe_environment, run_probe
 
@@ -105,7 +106,7 @@ def _waiting_twin(subject: Subject, ending: str, timeout_seconds: float) -> Iter
     own = {"RELEASE_TOOLS_ENDING": ending, **temporary_folder_variables(subject, temporary)}
     environment = {**probe_environment(subject, _PROBE), **own}
     with started(
-        probe_command(subject), cwd=subject.scratch, environment=environment, timeout_seconds=timeout_seconds
+        probe_command(subject), cwd=subject.scratch, environment=environment, timeout_seconds=patient(timeout_seconds)
     ) as twin:
         first = twin.read_line()
         if first != "ready":

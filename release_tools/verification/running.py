@@ -8,6 +8,7 @@ from typing import Final
 from release_tools.commands import Finished, observe
 from release_tools.errors import ReleaseError
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, Subject
+from release_tools.verification.patience import patient
 
 START_TIMEOUT_SECONDS: Final = 120.0
 START_UP_ROUNDS: Final = 5
@@ -114,7 +115,10 @@ def start_program(
     subject.temporary_folder.mkdir(parents=True, exist_ok=True)
     try:
         return observe(
-            command, cwd=cwd or subject.scratch, environment=environment, timeout_seconds=START_TIMEOUT_SECONDS
+            command,
+            cwd=cwd or subject.scratch,
+            environment=environment,
+            timeout_seconds=patient(START_TIMEOUT_SECONDS),
         )
     except ReleaseError as error:
         raise CheckFailedError(error.what, "the program must start, and end by itself, with these arguments") from None

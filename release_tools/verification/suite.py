@@ -10,8 +10,11 @@ from typing import Final
 from release_tools.commands import RunningProgram, changed_environment, started_in_background
 from release_tools.environment import ISOLATED
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.patience import patient, slowness
 
 SUITE_TIMEOUT_SECONDS: Final = 1800.0
+# Tells the tests by what to multiply their own limits: 1.0 on an ordinary machine.
+SLOWNESS_VARIABLE: Final = "RELEASE_TOOLS_SLOWNESS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class BegunSuite:
         code = self._program.wait()
         if self._program.is_out_of_time:
             raise CheckFailedError(
-                f"the tests were still running after {SUITE_TIMEOUT_SECONDS:g} s and were ended",
+                f"the tests were still running after {self._program.timeout_seconds:g} s and were ended",
                 "find the test that hangs; every start in it needs a timeout",
             )
         return EndedSuite(code=code, output=self._log.read_text(encoding="utf-8", errors="backslashreplace"))
@@ -81,14 +84,14 @@ def begun_suite(
     if settings.test_suite is None or settings.test_binary_variable is None or subject.suite_python is None:
         raise CheckSkippedError("no test-suite is set")
     folder.mkdir(parents=True, exist_ok=True)
-    told = {settings.test_binary_variable: str(program), "PYTHONUTF8": "1", **(changes or {})}
+    told = {settings.test_binary_variable: str(program), SLOWNESS_VARIABLE: f"{slowness():.1f}", "PYTHONUTF8": "1"}
     command = [str(subject.suite_python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments]
     log = folder / "pytest.log"
     with started_in_background(
         [*command, f"--basetemp={folder / 'temporary'}", *settings.test_arguments, str(settings.test_suite)],
         cwd=settings.root,
-        environment=changed_environment({**ISOLATED, **told}),
-        timeout_seconds=SUITE_TIMEOUT_SECONDS,
+        environment=changed_environment({**ISOLATED, **told, **(changes or {})}),
+        timeout_seconds=patient(SUITE_TIMEOUT_SECONDS),
         log=log,
     ) as running:
         yield BegunSuite(running, log)

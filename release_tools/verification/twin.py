@@ -19,6 +19,7 @@ from release_tools.errors import CommandFailedError
 from release_tools.payload import SCRIPT
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.findings import listed
+from release_tools.verification.patience import patient
 from release_tools.verification.running import bare_environment, temporary_folder_variables
 
 PROBES: Final = Path(__file__).parents[1] / "probes"
@@ -129,7 +130,7 @@ def run_probe(
         probe_command(subject, place),
         cwd=subject.scratch,
         environment={**probe_environment(subject, probe), **(extra or {})},
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=patient(timeout_seconds),
     )
 
 

@@ -2,11 +2,13 @@
 
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release_tools.lockfile import content_hash
 from release_tools.platforms import PLATFORMS, Platform
 from release_tools.settings import ReleaseSettings
 
@@ -51,6 +53,32 @@ def project(tmp_path: Path) -> Path:
     (root / ".python-version").write_text("3.13\n", encoding="utf-8")
     (root / "LICENSE").write_text("Free for all.\n", encoding="utf-8")
     return root
+
+
+@pytest.fixture
+def write_lock(project: Path) -> Callable[..., None]:
+    """Gives the project a lock that fits it, with these packages in the build group."""
+
+    def write(*names: str) -> None:
+        digest = content_hash(ReleaseSettings.load(project).pyproject)
+        packages = "".join(
+            f'[[package]]\nname = "{name}"\nversion = "1"\ngroups = ["build"]\n'
+            'files = [{file = "f", hash = "sha256:00"}]\n'
+            for name in names
+        )
+        (project / "poetry.lock").write_text(
+            f'{packages}[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "{digest}"\n',
+            encoding="utf-8",
+        )
+
+    return write
+
+
+@pytest.fixture
+def locked_project(project: Path, write_lock: Callable[..., None]) -> Path:
+    """The project with a lock that fits it."""
+    write_lock("lief", "packaging", "pyinstaller", "rich")
+    return project
 
 
 @pytest.fixture

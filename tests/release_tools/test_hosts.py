@@ -4,17 +4,17 @@ import pytest
 
 from release_tools import hosts
 from release_tools.errors import CommandFailedError
-from release_tools.hosts import host_problems, is_translated
+from release_tools.hosts import host_problems, is_emulated, is_translated
 from release_tools.platforms import PLATFORMS, Platform, find_platform
 
 APPLE_SILICON = find_platform("darwin-arm64")
 INTEL_MAC = find_platform("darwin-amd64")
-# Four for each platform, but for the one that is translated.
+# Four for each platform, but for the one that is translated and the one that is emulated.
 WRONG_HOSTS = [
     (platform, host)
     for platform in PLATFORMS
     for host in PLATFORMS
-    if host != platform and not is_translated(host, platform)
+    if host != platform and not is_translated(host, platform) and not is_emulated(host, platform)
 ]
 
 

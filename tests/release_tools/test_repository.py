@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.repository import git, read_commit
+from release_tools.repository import git, read_commit, read_git_folders
 
 pytestmark = pytest.mark.programs
 
@@ -76,3 +76,14 @@ def test_a_folder_without_git_has_no_commit(tmp_path: Path) -> None:
 def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     assert read_commit(tmp_path) is None
+
+
+def test_git_reads_a_plain_checkout_in_its_own_folder(checkout: Path, tmp_path: Path) -> None:
+    assert read_git_folders(checkout) == (checkout, checkout / ".git")
+    assert read_git_folders(tmp_path) == ()
+
+
+def test_git_reads_a_linked_worktree_in_the_repository_it_belongs_to(checkout: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree)], cwd=checkout, check=True)
+    assert read_git_folders(tree) == (tree, checkout / ".git")

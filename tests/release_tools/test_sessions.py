@@ -1,5 +1,6 @@
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,31 +15,10 @@ from release_tools.errors import (
     refusals_told,
 )
 from release_tools.exclusive import sole_use
-from release_tools.lockfile import content_hash
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.settings import ReleaseSettings
 
 OTHER = next(platform for platform in PLATFORMS if platform != host_platform())
-
-
-@pytest.fixture
-def locked_project(project: Path) -> Path:
-    """The project with a lock that fits it."""
-    write_lock(project, "lief", "packaging", "pyinstaller", "rich")
-    return project
-
-
-def write_lock(project: Path, *names: str) -> None:
-    digest = content_hash(ReleaseSettings.load(project).pyproject)
-    packages = "".join(
-        f'[[package]]\nname = "{name}"\nversion = "1"\ngroups = ["build"]\n'
-        'files = [{file = "f", hash = "sha256:00"}]\n'
-        for name in names
-    )
-    (project / "poetry.lock").write_text(
-        f'{packages}[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "{digest}"\n',
-        encoding="utf-8",
-    )
 
 
 def request_error(project: Path, platform_name: str, *arguments: str) -> str:
@@ -118,8 +98,10 @@ def test_only_files_are_archives_whatever_a_folder_is_called(locked_project: Pat
     assert not (locked_project / "build").exists()
 
 
-def test_a_build_group_without_what_the_library_needs_is_refused(locked_project: Path) -> None:
-    write_lock(locked_project, "pyinstaller", "packaging")
+def test_a_build_group_without_what_the_library_needs_is_refused(
+    locked_project: Path, write_lock: Callable[..., None]
+) -> None:
+    write_lock("pyinstaller", "packaging")
     message = request_error(locked_project, host_platform().name)
     assert "2 problems" in message
     assert "the dependency group 'build' has no lief" in message

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.container_settings import ContainerSettings
 from release_tools.errors import SettingsError
-from release_tools.settings import _KEYS, AllowedMessage, ReleaseSettings
+from release_tools.settings import AllowedMessage, ReleaseSettings
+from release_tools.settings_schema import KEYS
 
 
 def add_to_table(project: Path, text: str) -> None:
@@ -31,12 +33,14 @@ def test_every_key_arrives_with_its_type(project: Path) -> None:
         project,
         'exclude-modules = ["tkinter"]\nsize-limit-mib = 30\nsmoke-commands = [["doctor", "-v"]]\n'
         'test-suite = "suite"\ntest-binary-variable = "TINY"\ntest-arguments = ["-x"]\n'
-        'allowed-messages = [{message = "m", reason = "r"}]\n',
+        'allowed-messages = [{message = "m", reason = "r"}]\n'
+        '[tool.release-tools.linux-arm64]\ncontainer-image = "i"\ncontainer-options = ["-m", "4g"]\n',
     )
     settings = ReleaseSettings.load(project)
     assert settings.smoke_commands == (("doctor", "-v"),)
     assert settings.test_suite == project / "suite"
     assert settings.allowed_messages == (AllowedMessage(message="m", reason="r"),)
+    assert settings.container == ContainerSettings(image="i", options=("-m", "4g"))
     assert (settings.size_limit_mib, settings.exclude_modules, settings.test_arguments) == (30, ("tkinter",), ("-x",))
 
 
@@ -65,6 +69,8 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(project: Path) -> N
         ('smoke-commands = [["a\\u0000b"]]', 'a list of argument lists, like [["doctor"]]'),
         ('test-binary-variable = "A=B"', "the name of an environment variable"),
         ('allowed-messages = [{message = "m"}]', 'a list of tables {message = "…", reason = "…"}'),
+        ("linux-arm64.container-image = []", 'a table {container-image = "…", container-options = ["…"]}'),
+        ('linux-arm64.image = "i"', 'a table {container-image = "…", container-options = ["…"]}'),
         ('allowed-messages = [{message = "m", reason = " "}]', 'a list of tables {message = "…", reason = "…"}'),
     ],
 )
@@ -166,4 +172,4 @@ def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
 
 def test_the_document_for_other_apps_has_every_key() -> None:
     document = (Path(__file__).parents[2] / "docs" / "adopting.md").read_text(encoding="utf-8")
-    assert [key for key in _KEYS if f"`{key}`" not in document] == []
+    assert [key for key in KEYS if f"`{key}`" not in document] == []

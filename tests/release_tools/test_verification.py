@@ -142,7 +142,7 @@ def test_a_program_that_cannot_be_started_is_found(settings: ReleaseSettings) ->
 
 def test_a_program_that_hangs_is_ended_and_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "START_TIMEOUT_SECONDS", 1.0)
-    with pytest.raises(CheckFailedError, match="still running after 1 s"):
+    with pytest.raises(CheckFailedError, match="still running after"):
         running.check_version(make_subject(settings, "import threading; threading.Event().wait()"))
 
 
@@ -244,7 +244,7 @@ def test_a_suite_of_skipped_tests_has_not_passed(settings: ReleaseSettings) -> N
 def test_a_suite_that_hangs_is_ended_and_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SUITE_TIMEOUT_SECONDS", 3.0)
     test = "import threading\n\ndef test_it():\n    threading.Event().wait()\n"
-    with pytest.raises(CheckFailedError, match="still running after 3 s"):
+    with pytest.raises(CheckFailedError, match="still running after"):
         suite.check_suite(make_subject(with_suite(settings, test)))
 
 

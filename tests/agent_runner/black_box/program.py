@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import IO, Self
 
 BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
-TIMEOUT_SECONDS = 60
+# The verification of a binary says how slow the machine is; an emulated one is many times slower.
+TIMEOUT_SECONDS = 60 * float(os.environ.get("RELEASE_TOOLS_SLOWNESS", "1"))
 # What a program needs of its surroundings to start at all; PYTHONPATH only from source.
 _PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 

@@ -49,5 +49,5 @@ def test_a_probe_that_gives_no_answer_is_told_with_what_it_printed(settings: Rel
 def test_a_probe_that_hangs_is_ended_and_told(settings: ReleaseSettings) -> None:
     subject = make_twin(settings)
     write_script(settings.root / "probe", "import threading; threading.Event().wait()")
-    with pytest.raises(CheckFailedError, match="still running after 1 s"):
+    with pytest.raises(CheckFailedError, match="still running after"):
         ask(subject, "time_zones", "Europe/Berlin", timeout_seconds=1)

@@ -1,0 +1,38 @@
+"""What a project says about the container that stands in for a machine of another platform."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+# The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
+CONTAINER_TABLE: Final = "linux-arm64"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSettings:
+    """The image, and options for docker or podman."""
+
+    image: str | None = None
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "ContainerSettings":
+        """The settings that a table holds which `is_container_table`."""
+        return cls(image=table.get("container-image"), options=tuple(table.get("container-options", ())))
+
+
+NO_CONTAINER: Final = ContainerSettings()
+
+
+def is_container_table(value: object) -> bool:
+    """Whether the keys and values of the table are known ones."""
+    checks = {"container-image": _is_text, "container-options": _is_text_list}
+    return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))

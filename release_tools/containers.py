@@ -1,0 +1,279 @@
+"""A build for arm64 on a Linux machine that is amd64: the same session, in an arm64 container under QEMU.
+
+Runs in Nox's interpreter: standard library only. The container sees the checkout under the path that it has here, so
+every message names files as they are found on this machine.
+"""
+
+import csv
+import io
+import os
+import re
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from release_tools.commands import changed_environment, observe, run
+from release_tools.errors import (
+    CommandFailedError,
+    ContainerError,
+    MissingEmulatorError,
+    NoContainerProgramError,
+    ReleaseError,
+    ToldError,
+)
+from release_tools.platforms import Platform
+from release_tools.repository import read_git_folders
+from release_tools.settings import ReleaseSettings
+
+PROGRAMS: Final = ("docker", "podman")
+QUESTION_TIMEOUT_SECONDS: Final = 300.0
+
+# By name only, so that a password in an address stands in no argument list.
+_FORWARDED_VARIABLES: Final = (
+    "SOURCE_DATE_EPOCH",
+    "CI",
+    "GITHUB_ACTIONS",
+    "NO_COLOR",
+    *(name for word in ("HTTP", "HTTPS", "NO") for name in (f"{word}_PROXY", f"{word.lower()}_proxy")),
+    *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON", "UV_HTTP_TIMEOUT"),
+)
+# These name files, which have to be mounted.
+_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+_CERTIFICATES: Final = "SSL_CERT_FILE"
+_CERTIFICATES_INSIDE: Final = "/run/certificates.pem"
+
+# Arguments: the caller's version of Nox, then those for Nox.
+_START_NOX: Final = """
+wanted=$1; shift
+if command -v nox >/dev/null; then exec nox "$@"; fi
+exec uv tool run --quiet --from "nox[uv]==$wanted" nox "$@"
+"""
+# Argument: a file to make. Prints the machine and what the image lacks.
+_PROBE: Final = """
+uname -m
+touch "$1" 2>/dev/null
+for tool in git uv; do command -v "$tool" >/dev/null || echo "$tool"; done
+"""
+# What docker and podman say of a program for another machine when the kernel knows no emulator for it, or knows one
+# that is not inside the container, because it was registered without the flag F.
+_NO_EMULATOR: Final = re.compile(r"exec format error|exec\b.*no such file or directory", re.IGNORECASE)
+_MACHINES: Final = {"arm64": "aarch64", "amd64": "x86_64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A file or folder of this machine inside the container, there under `target`."""
+
+    source: Path
+    target: str
+    is_writable: bool = False
+
+    def __str__(self) -> str:
+        """As `--mount` takes it: one line of CSV, in which a path may hold commas."""
+        fields = ["type=bind", f"source={self.source}", f"target={self.target}"]
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(fields if self.is_writable else [*fields, "readonly"])
+        return line.getvalue()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """What a container is started with. `user` is `user:group` inside; `variables` without a value are passed on."""
+
+    program: str
+    image: str
+    platform: Platform
+    folder: Path
+    name: str = ""
+    user: str = "0:0"
+    mounts: tuple[Mount, ...] = ()
+    variables: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    has_terminal: bool = False
+
+    def arguments(self, script: str, *args: str) -> list[str]:
+        """The command line that runs a shell script with these arguments inside."""
+        return [
+            *(self.program, "run", "--rm"),
+            *(("--name", self.name) if self.name else ()),
+            *(("--tty",) if self.has_terminal else ()),
+            *("--platform", f"{self.platform.os}/{self.platform.arch}", "--user", self.user),
+            # The mounted folders keep their labels: nothing else on this machine loses access to them.
+            *("--security-opt", "label=disable"),
+            *(part for mount in self.mounts for part in ("--mount", str(mount))),
+            *("--workdir", str(self.folder)),
+            *(part for variable in self.variables for part in ("--env", variable)),
+            *self.options,
+            *("--entrypoint", "sh", self.image, "-c", script, "sh", *args),
+        ]
+
+
+def build_in_container(settings: ReleaseSettings, platform: Platform, image: str, build_args: Sequence[str]) -> None:
+    """Run `nox -s build-<platform>` with these arguments in a container, and show all that it prints.
+
+    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built, and
+    `ToldError` with the exit code of the inner build.
+    """
+    program = find_program(settings.root)
+    _fetch_image(settings.root, program, image, platform)
+    home = settings.build_folder(platform.name) / "container-home"
+    home.mkdir(parents=True, exist_ok=True)
+    container = with_own_user(
+        Container(
+            program=program,
+            image=image,
+            platform=platform,
+            folder=settings.root,
+            mounts=mounts_for(settings.root, read_git_folders(settings.root), os.environ),
+            variables=variables_for(home, os.environ),
+            options=settings.container.options,
+        ),
+        home,
+    )
+    container = replace(container, name=f"build-{platform.name}-{secrets.token_hex(4)}", has_terminal=_has_terminal())
+    print(f"building {platform.name} in a container of {image} ({program}, under QEMU)", flush=True)
+    session = ("--session", f"build-{platform.name}", "--", *build_args)
+    try:
+        run(container.arguments(_START_NOX, version("nox"), *session), cwd=settings.root)
+    except BaseException:
+        # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
+        # would give it ten seconds to end by itself.
+        for action in (["kill"], ["rm", "--force"]):
+            _try_to_run(settings.root, program, *action, container.name)
+        raise
+
+
+def find_program(root: Path) -> str:
+    """Docker or podman: the first that is installed and can reach what runs its containers.
+
+    Raises `NoContainerProgramError` with what each of them says.
+    """
+    words = []
+    for program in PROGRAMS:
+        code, output = _try_to_run(root, program, "version")
+        if code == 0:
+            return program
+        words.append(f"{program}: {output.splitlines()[-1] if output else f'exit code {code}'}")
+    raise NoContainerProgramError(words)
+
+
+def with_own_user(container: Container, folder: Path) -> Container:
+    """The container with the user whose files are the caller's outside.
+
+    That is root where the caller runs the containers, as with podman and docker without root, and the caller's own
+    number where root runs them. Which of the two holds is seen from a file that the container makes in `folder`.
+
+    Raises `MissingEmulatorError` or `ContainerError` where containers of this image cannot start or write here.
+    """
+    made = folder / "made-by-the-container"
+    for user in dict.fromkeys(("0:0", f"{os.getuid()}:{os.getgid()}")):
+        made.unlink(missing_ok=True)
+        candidate = replace(container, user=user)
+        code, output = _try_to_run(container.folder, *candidate.arguments(_PROBE, str(made)))
+        require_answer(container, code, output)
+        is_own = made.exists() and made.stat().st_uid == os.getuid()
+        made.unlink(missing_ok=True)
+        if is_own:
+            return candidate
+    raise ContainerError(
+        f"containers of {container.program} cannot write files of yours in {folder}",
+        "give them access to it, use podman, or run docker without remapped users",
+    )
+
+
+def require_answer(container: Container, code: int, output: str) -> None:
+    """Raises `MissingEmulatorError` or `ContainerError` where the probe did not end well or lacks something."""
+    wanted = _MACHINES[container.platform.arch]
+    machine, *missing = output.splitlines() or [""]
+    if wanted not in output.splitlines() and _NO_EMULATOR.search(output):
+        raise MissingEmulatorError(container.platform.name, container.program, output)
+    if machine != wanted:
+        raise ContainerError(
+            f"a container of {container.image} ended with exit code {code}, and was to say {wanted}:\n{output}",
+            f"use an image for {container.platform.os}/{container.platform.arch} that has a shell",
+        )
+    if missing:
+        raise ContainerError(
+            f"the image {container.image} has no {' and no '.join(missing)}",
+            "use an image with git, binutils and uv, such as ghcr.io/astral-sh/uv:bookworm: "
+            f"nox -s build-{container.platform.name} -- --image NAME",
+        )
+
+
+def mounts_for(root: Path, git_folders: Sequence[Path], environment: Mapping[str, str]) -> tuple[Mount, ...]:
+    """The checkout, what git needs of it elsewhere, and files that variables of the caller name."""
+    # What lies inside another of them is there already; only the checkout itself is written to.
+    folders = {root, *(folder for folder in git_folders if not _is_inside(folder, [root, *git_folders]))}
+    mounts = [
+        Mount(source=folder, target=str(folder), is_writable=folder == root)
+        # An outer folder has to be mounted before what lies in it.
+        for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder))
+    ]
+    summary, certificates = (_named_file(name, environment) for name in (_SUMMARY, _CERTIFICATES))
+    if summary:
+        mounts.append(Mount(source=summary, target=str(summary), is_writable=True))
+    if certificates:
+        mounts.append(Mount(source=certificates.resolve(), target=_CERTIFICATES_INSIDE))
+    return tuple(mounts)
+
+
+def variables_for(home: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables of the container; `home`, below the build folder, keeps uv's downloads for the next build."""
+    own = {
+        "HOME": str(home),
+        # Inside, the checkout may seem to be another user's.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+    }
+    if _named_file(_CERTIFICATES, environment):
+        own[_CERTIFICATES] = _CERTIFICATES_INSIDE
+    passed_on = [name for name in _FORWARDED_VARIABLES if name in environment]
+    if _named_file(_SUMMARY, environment):
+        passed_on.append(_SUMMARY)
+    return (*(f"{name}={value}" for name, value in own.items()), *passed_on)
+
+
+def _named_file(variable: str, environment: Mapping[str, str]) -> Path | None:
+    path = Path(environment.get(variable, ""))
+    return path if path.is_file() else None
+
+
+def _is_inside(folder: Path, others: Sequence[Path]) -> bool:
+    return any(folder != other and folder.is_relative_to(other) for other in others)
+
+
+def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> None:
+    """Get the image before it is needed, so that the download shows its progress."""
+    code, arch = _try_to_run(root, program, "image", "inspect", "--format", "{{.Architecture}}", image)
+    if code == 0 and arch == platform.arch:
+        return
+    try:
+        run([program, "pull", "--platform", f"{platform.os}/{platform.arch}", image], cwd=root)
+    except ToldError:
+        raise ContainerError(
+            f"{program} could not get the image {image} for {platform.os}/{platform.arch}",
+            "its own message above says why; use an image that you have or can reach: "
+            f"nox -s build-{platform.name} -- --image NAME",
+        ) from None
+
+
+def _try_to_run(root: Path, *args: str) -> tuple[int, str]:
+    """Exit code and output of a program that may fail or not be there."""
+    try:
+        finished = observe(
+            args, cwd=root, environment=changed_environment(None), timeout_seconds=QUESTION_TIMEOUT_SECONDS
+        )
+    except CommandFailedError as error:
+        return -1, error.what
+    except ReleaseError:
+        return -1, "not installed"
+    return finished.code, finished.output.strip()
+
+
+def _has_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()

@@ -1,0 +1,108 @@
+"""The schema of `[tool.release-tools]`: every key, what fits it, and how to say what does not."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from release_tools.container_settings import CONTAINER_TABLE, is_container_table
+from release_tools.errors import Problem
+
+TABLE: Final = "[tool.release-tools]"
+
+# The other files of every archive.
+TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
+
+
+def is_text(value: object) -> bool:
+    """Whether it is text that says something; no argument, variable or file name can hold a zero byte."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(is_text(item) for item in value)
+
+
+def _is_command_list(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text_list(command) and command for command in value)
+
+
+def _is_positive_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value) is not None
+
+
+def is_executable_name(value: object) -> bool:
+    """Whether files, archives and release assets can be called so: GitHub changes all other characters in names."""
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is not None
+        and value.upper() not in TAKEN_NAMES
+    )
+
+
+def _is_variable_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None
+
+
+def _is_version_output(value: object) -> bool:
+    return isinstance(value, str) and value.count("{version}") == 1 and "\n" not in value
+
+
+def _is_function_list(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, str) and re.fullmatch(r"[\w.]+:\w+", item) is not None for item in value
+    )
+
+
+def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
+    def fits(value: object) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(entry, dict) and set(entry) == set(keys) and all(map(is_text, entry.values())) for entry in value
+        )
+
+    return fits
+
+
+EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and underscores"
+
+KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
+    "executable": (is_executable_name, EXECUTABLE_NAME),
+    "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
+    "exclude-modules": (_is_text_list, "a list of module names"),
+    "whole-distributions": (_is_text_list, "a list of distributions that the project depends on"),
+    "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
+    "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
+    "test-suite": (is_text, "a folder of pytest tests"),
+    "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
+    "test-arguments": (_is_text_list, "a list of arguments for pytest"),
+    "glibc-floor": (_is_version, 'a version of glibc, like "2.28"'),
+    "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
+    "parity": (_is_function_list, 'a list of functions without arguments, like ["package.module:function"]'),
+    "allowed-messages": (_is_list_of_tables("message", "reason"), 'a list of tables {message = "…", reason = "…"}'),
+    "allowed-findings": (
+        _is_list_of_tables("check", "finding", "reason"),
+        'a list of tables {check = "…", finding = "…", reason = "…"}',
+    ),
+    CONTAINER_TABLE: (is_container_table, 'a table {container-image = "…", container-options = ["…"]}'),
+}
+
+
+def table_problems(table: object) -> list[Problem]:
+    """Everything that is wrong with the table: that it is none, keys that nobody knows, values that do not fit."""
+    if not isinstance(table, Mapping):
+        return [Problem(what=f"{TABLE} is no table", hint=f"write {TABLE}, in single brackets, and its keys below it")]
+    problems = []
+    for key, value in table.items():
+        if key not in KEYS:
+            close = difflib.get_close_matches(key, KEYS, n=1)
+            guess = f"; did you mean {close[0]!r}?" if close else ""
+            problems.append(
+                Problem(what=f"unknown key {key!r} in {TABLE}{guess}", hint=f"the keys are {', '.join(KEYS)}")
+            )
+        elif not KEYS[key][0](value):
+            problems.append(Problem(what=f"{key} in {TABLE} is {value!r}", hint=f"write {KEYS[key][1]}"))
+    return problems
