@@ -30,6 +30,7 @@ from release_tools.platforms import Platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 from release_tools.start_up import write_runtime_hooks
 from release_tools.system_libraries import is_system_library
+from release_tools.version_resource import VersionResource, make_version_resource
 
 FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
 SPEC: Final = Path(__file__).with_name("freeze.spec")
@@ -79,6 +80,8 @@ class FreezePlan:
     runtime_hooks: tuple[str, ...]
     exclude_modules: tuple[str, ...]
     is_stripped: bool
+    # None where the format has no such thing.
+    version_resource: VersionResource | None
 
 
 def freeze(
@@ -139,7 +142,9 @@ def freeze(
 def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
     """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
     packages = own_packages(settings.project_name)
-    runtime = (*runtime_distributions(lock), distribution(settings.project_name))
+    project = distribution(settings.project_name)
+    runtime = (*runtime_distributions(lock), project)
+    executable_name = f"{settings.executable}{platform.executable_suffix}"
     return FreezePlan(
         name=settings.executable,
         faster_scan=str(FASTER_SCAN),
@@ -154,6 +159,7 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         exclude_modules=settings.exclude_modules,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",
+        version_resource=make_version_resource(project, executable_name) if platform.os == "windows" else None,
     )
 
 

@@ -35,6 +35,7 @@ from release_tools.verification import (
     suite,
     system_data,
     twin,
+    version_resource,
     workers,
 )
 from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Subject
@@ -46,6 +47,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="archive members", needs="archive", run=archive.check_members),
     Check(name="archive size", needs="archive", run=archive.check_size),
     Check(name="machine", needs="archive", run=executable.check_machine),
+    Check(name="version resource", needs="archive", run=version_resource.check_version_resource),
     Check(name="machine of members", needs="archive", run=native_members.check_member_machines),
     Check(name="glibc floor", needs="archive", run=floors.check_glibc_floor),
     Check(name="macOS minimum", needs="archive", run=floors.check_macos_minimum),
