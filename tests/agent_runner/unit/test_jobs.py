@@ -21,6 +21,8 @@ LEAVE_ONE_BEHIND = (
 KILLED = f"""
 import sys
 sys.path[:0] = sys.argv[2:]
+# It makes pywin32's own libraries known, as pywin32.pth does where there is a site-packages.
+import pywin32_bootstrap
 from agent_runner.processes import end_children_with_this_program
 end_children_with_this_program()
 {LEAVE_ONE_BEHIND}
