@@ -172,6 +172,7 @@ def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], plat
         for finding in findings
         if not any(permitted.message in finding for permitted in allowed)
         and not _names_library_of_another_system(finding, platform)
+        and not _names_part_of_windows(finding, platform)
     ]
 
 
@@ -179,6 +180,12 @@ def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
     """Whether it is about a part of Windows: code for all systems names shell32 and the like, and uses it there."""
     named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
     return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
+
+
+def _names_part_of_windows(finding: str, platform: Platform) -> bool:
+    """Whether it is about a name that Windows itself resolves: most of an API set's names are no files anywhere."""
+    named = re.match(r"Library not found: could not resolve '([^']+)'", finding)
+    return named is not None and platform.os == "windows" and is_system_library(named[1], "windows")
 
 
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
