@@ -221,7 +221,10 @@ def started_in_background(
 def run_logged(
     args: Sequence[str], *, cwd: Path, env: EnvironmentChanges, log: Path, on_line: Callable[[str], None]
 ) -> int:
-    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code."""
+    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code.
+
+    What it leaves running ends with it: it could hold the pipe open for ever.
+    """
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
@@ -229,6 +232,12 @@ def run_logged(
             _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
     ):
+
+        def end_what_is_left() -> None:
+            process.wait()
+            _end_process_group(process)
+
+        threading.Thread(target=end_what_is_left, daemon=True).start()
         for line in process.stdout or ():
             file.write(line)
             on_line(line.rstrip())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.commands import started
+from release_tools.commands import run_logged, started
 
 pytestmark = pytest.mark.programs
 
@@ -64,6 +64,13 @@ def test_a_process_whose_parent_has_ended_ends_with_the_group(tmp_path: Path, li
         left_behind = accepted(listener)
         assert program.wait() == 0
     assert is_closed(left_behind)
+
+
+def test_what_a_logged_program_leaves_running_does_not_hold_up_the_log(tmp_path: Path, listener: socket.socket) -> None:
+    lines: list[str] = []
+    code = f"{LEAVE_ONE_BEHIND}\nprint('left', flush=True)"
+    assert run_logged(python(code, listener), cwd=tmp_path, env={}, log=tmp_path / "log", on_line=lines.append) == 0
+    assert lines == ["left"]
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="POSIX has no jobs; what a killed process leaves carries on there")
