@@ -103,6 +103,7 @@ def verify(
 
     Announces each by its name when it starts.
     """
+    start_desktop()
     results: list[CheckResult] = []
     is_over = Event()
 

@@ -133,9 +133,8 @@ def shell_command(arguments: list[str], platform: Platform) -> str:
     """The arguments as one line for the platform's shell."""
     if platform.os != "windows":
         return shlex.join(arguments)
-    # cmd takes one pair of quotes off the whole line.
-    quoted = " ".join(f'"{argument}"' for argument in arguments)
-    return f'"{quoted}"'
+    # The pair of quotes that cmd takes off the whole line is added by `subprocess`.
+    return " ".join(f'"{argument}"' for argument in arguments)
 
 
 def _leaks(subject: Subject, extra: Mapping[str, str], name: str) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Whether what looks like Windows is Wine, which lacks some of it: only its libraries tell who made them."""
+"""Whether what looks like Windows is Wine, which lacks some of it: only its libraries tell who made them.
+
+And what it needs to be like Windows.
+"""
 
 import sys
 from typing import Any
@@ -20,6 +23,18 @@ def wine_version(ntdll: Any = None) -> str:
     except AttributeError:
         return ""
     return _text_of(ask)
+
+
+def start_desktop() -> None:
+    """Have Wine start its desktop here; on Windows there is one already, and nothing happens.
+
+    The first program with a window starts it otherwise, a hidden one of the bootloader included. It keeps the output of
+    that program open, so that whoever reads it waits for ever.
+    """
+    if sys.platform == "win32" and wine_version():
+        import ctypes  # noqa: PLC0415
+
+        ctypes.WinDLL("user32").GetDesktopWindow()
 
 
 def _text_of(ask: Any) -> str:
