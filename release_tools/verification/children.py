@@ -15,6 +15,7 @@ from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.findings import listed
 from release_tools.verification.running import temporary_folder_variables
 from release_tools.verification.twin import ask, probe_environment, source_python_of
+from release_tools.verification.wine import wine_version
 
 WORKER_TIMEOUT_SECONDS: Final = 20.0
 DETACHED_TIMEOUT_SECONDS: Final = 60.0
@@ -164,8 +165,9 @@ def _seen(path: Path) -> Mapping[str, str] | None:
 def _difference(given: Mapping[str, str], seen: Mapping[str, str] | None) -> str:
     if seen is None:
         return "the child did not run"
-    # The names of the request and answer files are new with every question.
-    names = {name for name in {*given, *seen} - _CHANGED_BY_OTHERS if not name.startswith("RELEASE_TOOLS_PROBE_")}
+    # The names of the request and answer files are new with every question; Wine tells every process of itself.
+    others = ("RELEASE_TOOLS_PROBE_", "WINE") if wine_version() else ("RELEASE_TOOLS_PROBE_",)
+    names = {name for name in {*given, *seen} - _CHANGED_BY_OTHERS if not name.startswith(others)}
     changes = [
         f"{name}={seen[name]}" if name in seen else f"no {name}"
         for name in sorted(names)
