@@ -37,8 +37,8 @@ from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CheckResult, Subject, verify
 from release_tools.verification.sizes import measure_sizes
-from release_tools.verification.wine import start_desktop
 from release_tools.verification.source_trace import begun_trace
+from release_tools.verification.wine import start_desktop
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 # 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.

@@ -40,6 +40,7 @@ from release_tools.verification import (
     workers,
 )
 from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Subject
+from release_tools.verification.wine import start_desktop
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Subject", "verify"]
 
