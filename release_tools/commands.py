@@ -232,12 +232,7 @@ def run_logged(
             _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
     ):
-
-        def end_what_is_left() -> None:
-            process.wait()
-            _end_process_group(process)
-
-        threading.Thread(target=end_what_is_left, daemon=True).start()
+        threading.Thread(target=lambda: (process.wait(), _end_process_group(process)), daemon=True).start()
         for line in process.stdout or ():
             file.write(line)
             on_line(line.rstrip())
@@ -285,8 +280,7 @@ def _refuse_when_ending() -> None:
 
 
 def _end_process_group(process: "subprocess.Popen[str]") -> None:
-    group = _running.get(process)
-    if group is not None:
+    if group := _running.get(process):
         group.end()
 
 
