@@ -5,10 +5,13 @@ of the job is closed: also when this program is killed and can do nothing more.
 """
 
 import ctypes
+import sys
 from typing import Any, Final
 
 import win32api
 import win32job
+
+assert sys.platform == "win32"  # noqa: S101 - for the type checker too, which leaves it to Windows then
 
 # From winbase.h of the Windows SDK: the process does nothing before it is in its job.
 CREATE_SUSPENDED: Final = 0x4

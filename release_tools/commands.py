@@ -221,10 +221,7 @@ def started_in_background(
 def run_logged(
     args: Sequence[str], *, cwd: Path, env: EnvironmentChanges, log: Path, on_line: Callable[[str], None]
 ) -> int:
-    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code.
-
-    What it leaves running ends with it: it could hold the pipe open for ever.
-    """
+    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code."""
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
@@ -232,7 +229,8 @@ def run_logged(
             _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
     ):
-        threading.Thread(target=lambda: (process.wait(), _end_process_group(process)), daemon=True).start()
+        # What it leaves running could hold the pipe open for ever.
+        threading.Thread(target=_end_when_ended, args=(process,), daemon=True).start()
         for line in process.stdout or ():
             file.write(line)
             on_line(line.rstrip())
@@ -282,6 +280,11 @@ def _refuse_when_ending() -> None:
 def _end_process_group(process: "subprocess.Popen[str]") -> None:
     if group := _running.get(process):
         group.end()
+
+
+def _end_when_ended(process: "subprocess.Popen[str]") -> None:
+    process.wait()
+    _end_process_group(process)
 
 
 def _located(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:

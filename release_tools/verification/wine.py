@@ -12,17 +12,12 @@ def wine_version(ntdll: Any = None) -> str:
 
     `ntdll` stands in for the library that is asked, of any type since it is foreign code.
     """
-    if ntdll is None:
-        if sys.platform != "win32":
-            return ""
-        import ctypes  # noqa: PLC0415 - `windll` is there on Windows alone
+    if ntdll is None and sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - `WinDLL` is there on Windows alone
 
         ntdll = ctypes.WinDLL("ntdll")
-    try:
-        ask = ntdll.wine_get_version
-    except AttributeError:
-        return ""
-    return _text_of(ask)
+    ask = getattr(ntdll, "wine_get_version", None)
+    return "" if ask is None else _text_of(ask)
 
 
 def start_desktop() -> None:
