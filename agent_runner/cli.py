@@ -95,8 +95,9 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
         return serve_echo()
 
     from agent_runner.interrupts import exit_on_signals
-    from agent_runner.processes import ChildTrackingLoop
+    from agent_runner.processes import ChildTrackingLoop, end_children_with_this_program
 
+    end_children_with_this_program()
     loop = ChildTrackingLoop()
     exit_on_signals(reporter, loop.end_children)
     if options.command == "run":

@@ -10,7 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
+
+if sys.platform == "win32":
+    from agent_runner import jobs
 
 _GRACE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
@@ -25,15 +29,20 @@ class ChildTrackingLoop(asyncio.EventLoop):
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
         """Start a program and remember it."""
-        transport, protocol = await super().subprocess_exec(*args, **kwargs)
-        self._children.append((transport, kwargs.get("stderr")))
+        transport, protocol = await super().subprocess_exec(*args, **_held_back(kwargs))
+        self._remember(transport, kwargs)
         return transport, protocol
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
         """Start a shell command and remember it."""
-        transport, protocol = await super().subprocess_shell(*args, **kwargs)
-        self._children.append((transport, kwargs.get("stderr")))
+        transport, protocol = await super().subprocess_shell(*args, **_held_back(kwargs))
+        self._remember(transport, kwargs)
         return transport, protocol
+
+    def _remember(self, transport: asyncio.SubprocessTransport, options: Mapping[str, Any]) -> None:
+        self._children.append((transport, options.get("stderr")))
+        if sys.platform == "win32":
+            jobs.let_run_in_job(transport.get_extra_info("subprocess"))
 
     def child_with_stderr(self, stderr: object) -> asyncio.SubprocessTransport | None:
         """Return the last child that was started with exactly this object as its standard error."""
@@ -55,6 +64,12 @@ class ChildTrackingLoop(asyncio.EventLoop):
             _signal_group(process_id, signal.SIGKILL)
 
 
+def end_children_with_this_program() -> None:
+    """Have Windows end what is left of the children when this program is killed; a no-op elsewhere."""
+    if sys.platform == "win32":
+        jobs.end_children_with_this_program()
+
+
 def own_group_options() -> dict[str, Any]:
     """Return the keyword arguments that start a child as the leader of a process group of its own."""
     if sys.platform == "win32":
@@ -63,18 +78,17 @@ def own_group_options() -> dict[str, Any]:
 
 
 def kill_group(process_id: int) -> None:
-    """Kill the process group (on Windows: the process tree) that this process leads."""
+    """Kill the process group that this process leads; on Windows: its job, which holds all that it started."""
     if sys.platform == "win32":
-        command = ["taskkill", "/F", "/T", "/PID", str(process_id)]
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        jobs.kill_job(process_id)
     else:
         _signal_group(process_id, signal.SIGKILL)
 
 
 def has_group(process_id: int) -> bool:
-    """Tell whether any process is left in the group that this process led; never on Windows."""
+    """Tell whether any process is left in the group that this process led, or in its job."""
     if sys.platform == "win32":
-        return False
+        return jobs.has_members(process_id)
     try:
         os.killpg(process_id, 0)
     except ProcessLookupError:
@@ -82,6 +96,13 @@ def has_group(process_id: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _held_back(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for a start, on Windows of a process that waits to be put into its job."""
+    if sys.platform == "win32":
+        return {**options, "creationflags": options.get("creationflags", 0) | jobs.CREATE_SUSPENDED}
+    return dict(options)
 
 
 if sys.platform != "win32":

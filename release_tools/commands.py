@@ -9,15 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from release_tools.errors import CommandFailedError, MissingToolError, ToldError
+from release_tools.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
 
-# The constant exists on Windows alone; elsewhere `start_new_session` does the same.
-_NEW_PROCESS_GROUP: Final = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _LOWER_PRIORITY: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 # What `nice` adds by default.
 _NICENESS: Final = 10
@@ -25,7 +24,7 @@ _NICENESS: Final = 10
 # For an ended program to be gone, and to close its output.
 _SECONDS_TO_END: Final = 5.0
 
-_running: Final[set["subprocess.Popen[str]"]] = set()
+_running: Final[dict["subprocess.Popen[str]", ProcessGroup]] = {}
 _is_ending: Final = threading.Event()
 
 # A change-set over the caller's environment; None takes a variable away.
@@ -97,6 +96,7 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
     Raises `MissingToolError`, or `ToldError` for any exit code but 0.
     """
     environment = changed_environment(env)
+    end_children_with_this_process()
     with subprocess.Popen(_located(args, environment), cwd=cwd, env=environment) as process:
         try:
             code = process.wait()
@@ -229,6 +229,8 @@ def run_logged(
             _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
     ):
+        # What it leaves running could hold the pipe open for ever.
+        threading.Thread(target=_end_when_ended, args=(process,), daemon=True).start()
         for line in process.stdout or ():
             file.write(line)
             on_line(line.rstrip())
@@ -240,27 +242,33 @@ def _process_group(
     args: Sequence[str], cwd: Path, environment: Mapping[str, str], *, stdout: int, stderr: int, flags: int = 0
 ) -> Iterator["subprocess.Popen[str]"]:
     """A child in a process group of its own, which is ended with everything in it when this process is interrupted."""
-    with subprocess.Popen(
-        args,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        encoding="utf-8",
-        errors="backslashreplace",
-        start_new_session=True,
-        creationflags=_NEW_PROCESS_GROUP | flags,
-    ) as process:
-        _running.add(process)
+    with (
+        closing(ProcessGroup()) as group,
+        subprocess.Popen(
+            args,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            encoding="utf-8",
+            errors="backslashreplace",
+            start_new_session=True,
+            creationflags=CREATION_FLAGS | flags,
+        ) as process,
+    ):
+        _running[process] = group
         try:
+            group.take(process)
             _refuse_when_ending()
             yield process
         except BaseException:
-            _end_process_group(process)
+            group.end()
+            # It is not in its group where that refused to take it.
+            process.kill()
             raise
         finally:
-            _running.discard(process)
+            del _running[process]
 
 
 def _refuse_when_ending() -> None:
@@ -270,14 +278,13 @@ def _refuse_when_ending() -> None:
 
 
 def _end_process_group(process: "subprocess.Popen[str]") -> None:
-    if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
-    else:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            # macOS says the second of a group in which only ended processes are left.
-            return
+    if group := _running.get(process):
+        group.end()
+
+
+def _end_when_ended(process: "subprocess.Popen[str]") -> None:
+    process.wait()
+    _end_process_group(process)
 
 
 def _located(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:

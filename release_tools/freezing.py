@@ -31,6 +31,7 @@ from release_tools.platforms import Platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 from release_tools.start_up import write_runtime_hooks
 from release_tools.system_libraries import is_system_library
+from release_tools.version_resource import VersionResource, make_version_resource
 
 FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
 SPEC: Final = Path(__file__).with_name("freeze.spec")
@@ -81,6 +82,8 @@ class FreezePlan:
     exclude_modules: tuple[str, ...]
     glibc_floor: str | None
     is_stripped: bool
+    # None where the format has no such thing.
+    version_resource: VersionResource | None
 
 
 def freeze(
@@ -142,7 +145,9 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
     """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
     whole = settings.bundled_whole
     packages = tuple(package for name in whole for package in own_packages(name))
-    runtime = (*runtime_distributions(lock), distribution(settings.project_name))
+    project = distribution(settings.project_name)
+    runtime = (*runtime_distributions(lock), project)
+    executable_name = f"{settings.executable}{platform.executable_suffix}"
     return FreezePlan(
         name=settings.executable,
         faster_scan=str(FASTER_SCAN),
@@ -158,6 +163,7 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         glibc_floor=settings.glibc_floor,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",
+        version_resource=make_version_resource(project, executable_name) if platform.os == "windows" else None,
     )
 
 
@@ -170,6 +176,7 @@ def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], plat
         for finding in findings
         if not any(permitted.message in finding for permitted in allowed)
         and not _names_library_of_another_system(finding, platform)
+        and not _names_part_of_windows(finding, platform)
     ]
 
 
@@ -177,6 +184,12 @@ def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
     """Whether it is about a part of Windows: code for all systems names shell32 and the like, and uses it there."""
     named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
     return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
+
+
+def _names_part_of_windows(finding: str, platform: Platform) -> bool:
+    """Whether it is about a name that Windows itself resolves: most of an API set's names are no files anywhere."""
+    named = re.match(r"Library not found: could not resolve '([^']+)'", finding)
+    return named is not None and platform.os == "windows" and is_system_library(named[1], "windows")
 
 
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:

@@ -6,8 +6,9 @@ freeze does not see them and the frozen program silently has none. The freeze bu
 
 from collections.abc import Iterable
 from importlib.metadata import Distribution
+from pathlib import Path
 
-from release_tools.distributions import module_name, recorded_files
+from release_tools.distributions import RecordedFile, module_name, recorded_files
 
 
 def namespace_modules(distributions: Iterable[Distribution]) -> tuple[str, ...]:
@@ -21,9 +22,11 @@ def namespace_modules(distributions: Iterable[Distribution]) -> tuple[str, ...]:
     modules: set[str] = set()
     for installed in distributions:
         owner = installed.name
-        for file in recorded_files(installed):
+        files = recorded_files(installed)
+        path_folders = _path_folders(installed, files)
+        for file in files:
             name = module_name(file.path)
-            if name is None:
+            if name is None or file.path.startswith(path_folders):
                 continue
             modules.add(name)
             if file.path.rpartition("/")[2].startswith("__init__."):
@@ -43,6 +46,22 @@ def without_excluded(modules: Iterable[str], excluded: Iterable[str]) -> tuple[s
     """These modules without the ones that are excluded, by their own name or their package's."""
     names = frozenset(excluded)
     return tuple(module for module in modules if not names.intersection((module, *_packages_of(module))))
+
+
+def _path_folders(installed: Distribution, files: Iterable[RecordedFile]) -> tuple[str, ...]:
+    """The folders, each with a slash at its end, that a distribution's `.pth` files put on the path of Python.
+
+    What lies in them goes by its own name: they are no packages, though they look like namespaces.
+    """
+    folders: set[str] = set()
+    for file in files:
+        path = Path(str(installed.locate_file(file.path)))
+        if file.path.endswith(".pth") and "/" not in file.path and path.is_file():
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            # As site.py of the standard library reads them.
+            wanted = (line.strip() for line in lines if not line.startswith(("#", "import ", "import\t")))
+            folders |= {f"{line.replace(chr(92), '/').strip('/')}/" for line in wanted if line}
+    return tuple(sorted(folders))
 
 
 def _packages_of(module: str) -> list[str]:

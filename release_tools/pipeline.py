@@ -38,6 +38,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification import START_UP, CheckResult, Subject, verify
 from release_tools.verification.sizes import measure_sizes
 from release_tools.verification.source_trace import begun_trace
+from release_tools.verification.wine import start_desktop
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 # 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
@@ -96,6 +97,7 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
 
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
+    start_desktop()
     with progress.stage("preflight"):
         check_preflight(build.settings, build.lock, build.platform)
     with begun_trace(_subject(build)) as tracing:

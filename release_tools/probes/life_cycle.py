@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 ENDING = os.environ["RELEASE_TOOLS_ENDING"]
@@ -23,6 +24,11 @@ def count(_number: int, _frame: Any) -> None:
         os._exit(42)
 
 
-signal.signal(signal.SIGINT, count if ENDING == "second interrupt" else signal.SIG_DFL)
+# On Windows, Ctrl-Break is all that one program can send to another.
+INTERRUPT = getattr(signal, "SIGBREAK", signal.SIGINT)
+signal.signal(INTERRUPT, count if ENDING == "second interrupt" else signal.SIG_DFL)
 print("ready", flush=True)
+while sys.platform == "win32":
+    # There, no handler runs while a lock is waited for.
+    time.sleep(0.1)
 threading.Event().wait()

@@ -25,6 +25,28 @@ SET_BY_BOOTLOADER = {
 AUTHORITIES_MARK = "_RELEASE_TOOLS_AUTHORITIES"
 
 
+def without_library_folders(path: str) -> str:
+    """A PATH without the bundle's folders that hold no programs, but libraries: hooks put them there on Windows.
+
+    A folder of programs stays: that the app starts those may be the reason for which it brings them.
+    """
+    return os.pathsep.join(
+        folder for folder in path.split(os.pathsep) if not is_in_bundle(folder) or holds_programs(folder)
+    )
+
+
+def is_in_bundle(folder: str) -> bool:
+    inside, bundle = (os.path.join(os.path.normcase(name), "") for name in (folder, BUNDLE))  # noqa: PTH118
+    return bool(BUNDLE) and inside.startswith(bundle)
+
+
+def holds_programs(folder: str) -> bool:
+    try:
+        return any(name.lower().endswith((".exe", ".com", ".bat", ".cmd")) for name in os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return False
+
+
 def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
     """What is left of an environment, or of this program's own, without what is the bundle's."""
     environment = os.environ if given is None else given
@@ -38,6 +60,10 @@ def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
             del cleaned[name]
             if original is not None:
                 cleaned[name] = original
+    if sys.platform == "win32":
+        cleaned = {
+            name: without_library_folders(value) if name.upper() == "PATH" else value for name, value in cleaned.items()
+        }
     authorities = cleaned.pop(AUTHORITIES_MARK, None)
     if authorities is not None and cleaned.get("SSL_CERT_FILE") == authorities:
         del cleaned["SSL_CERT_FILE"]

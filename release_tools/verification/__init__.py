@@ -28,6 +28,7 @@ from release_tools.verification import (
     namespaces,
     native_members,
     parity,
+    path_lengths,
     places,
     running,
     signatures,
@@ -37,9 +38,11 @@ from release_tools.verification import (
     system_data,
     twin,
     unlocked,
+    version_resource,
     workers,
 )
 from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Measurement, Subject
+from release_tools.verification.wine import start_desktop
 
 __all__ = ["CHECKS", "START_UP", "Check", "CheckResult", "Subject", "verify"]
 
@@ -51,6 +54,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="archive members", needs="archive", run=archive.check_members),
     Check(name="archive size", needs="archive", run=archive.check_size),
     Check(name="machine", needs="archive", run=executable.check_machine),
+    Check(name="version resource", needs="archive", run=version_resource.check_version_resource),
     Check(name="machine of members", needs="archive", run=native_members.check_member_machines),
     Check(name="glibc floor", needs="archive", run=floors.check_glibc_floor),
     Check(name="macOS minimum", needs="archive", run=floors.check_macos_minimum),
@@ -58,6 +62,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="executable stacks", needs="archive", run=native_members.check_executable_stacks),
     Check(name="segment alignment", needs="archive", run=native_members.check_segment_alignment),
     Check(name="run paths", needs="archive", run=native_members.check_run_paths),
+    Check(name="path lengths", needs="archive", run=path_lengths.check_path_lengths),
     Check(name="packed members", needs="archive", run=native_members.check_packing),
     Check(name="code signatures", needs="archive", run=signatures.check_signatures),
     Check(name="worker processes", needs="archive", run=workers.check_worker_processes),
@@ -107,6 +112,7 @@ def verify(
 
     Announces each by its name when it starts.
     """
+    start_desktop()
     results: list[CheckResult] = []
     is_over = Event()
 

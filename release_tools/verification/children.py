@@ -16,6 +16,7 @@ from release_tools.verification.findings import listed
 from release_tools.verification.patience import patient
 from release_tools.verification.running import temporary_folder_variables
 from release_tools.verification.twin import ask, probe_environment, source_python_of
+from release_tools.verification.wine import wine_version
 
 WORKER_TIMEOUT_SECONDS: Final = 20.0
 DETACHED_TIMEOUT_SECONDS: Final = 60.0
@@ -134,9 +135,8 @@ def shell_command(arguments: list[str], platform: Platform) -> str:
     """The arguments as one line for the platform's shell."""
     if platform.os != "windows":
         return shlex.join(arguments)
-    # cmd takes one pair of quotes off the whole line.
-    quoted = " ".join(f'"{argument}"' for argument in arguments)
-    return f'"{quoted}"'
+    # The pair of quotes that cmd takes off the whole line is added by `subprocess`.
+    return " ".join(f'"{argument}"' for argument in arguments)
 
 
 def _leaks(subject: Subject, extra: Mapping[str, str], name: str) -> dict[str, str]:
@@ -166,8 +166,9 @@ def _seen(path: Path) -> Mapping[str, str] | None:
 def _difference(given: Mapping[str, str], seen: Mapping[str, str] | None) -> str:
     if seen is None:
         return "the child did not run"
-    # The names of the request and answer files are new with every question.
-    names = {name for name in {*given, *seen} - _CHANGED_BY_OTHERS if not name.startswith("RELEASE_TOOLS_PROBE_")}
+    # The names of the request and answer files are new with every question; Wine tells every process of itself.
+    others = ("RELEASE_TOOLS_PROBE_", "WINE") if wine_version() else ("RELEASE_TOOLS_PROBE_",)
+    names = {name for name in {*given, *seen} - _CHANGED_BY_OTHERS if not name.startswith(others)}
     changes = [
         f"{name}={seen[name]}" if name in seen else f"no {name}"
         for name in sorted(names)

@@ -5,7 +5,7 @@ The checks ask the environment that they run in, which is the one that was froze
 
 from collections.abc import Iterable
 from importlib.metadata import distribution
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from release_tools.distributions import metadata_files, module_name, own_files, own_modules, runtime_distributions
@@ -49,7 +49,7 @@ def check_own_files(subject: Subject) -> str:
     whole = settings.bundled_whole
     modules = without_excluded([name for one in whole for name in own_modules(one)], settings.exclude_modules)
     files = [path for one in whole for path in own_files(one) if _is_wanted(path, settings.exclude_modules)]
-    metadata = [f"{folder}/{PurePosixPath(source).name}" for source, folder in metadata_files(runtime)]
+    metadata = [f"{folder}/{Path(source).name}" for source, folder in metadata_files(runtime)]
     missing = {
         *(f"module {module}" for module in modules if module not in contents.modules),
         *(f"file {path}" for path in (*files, *metadata) if path not in contents.files),

@@ -9,11 +9,12 @@ from typing import Final
 
 from release_tools.errors import ReleaseError
 from release_tools.native import NativeFile, read_native
-from release_tools.payload import BINARY, DATA, UNPACKED, Payload
+from release_tools.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 
 _LIBRARY_NAME: Final = re.compile(r".*\.(so(\.\d+)*|dylib|dll|pyd)", re.IGNORECASE)
+_PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +58,17 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
         native = read_native(payload.read(member))
         # Among the data, a program for another system is what some packages ship; it is copied, and never loaded.
         is_loadable = native is not None and native.format == binary_format and _LIBRARY_NAME.fullmatch(member.name)
-        if member.kind == BINARY or is_loadable:
+        if is_loadable or _is_bundled_as_native(member, binary_format):
             members[member.name] = native
     names = (PurePosixPath(member.name).name for member in payload.members if member.kind in UNPACKED)
     return NativeContents(
         executable=read_native(path.read_bytes()), members=members, file_names=frozenset(name.lower() for name in names)
     )
+
+
+def _is_bundled_as_native(member: PayloadMember, binary_format: BinaryFormat) -> bool:
+    # PyInstaller calls binary whatever the system would execute by its mode, and on Windows that is every file.
+    return member.kind == BINARY and (binary_format != "PE" or _PE_LIBRARY_NAME.fullmatch(member.name) is not None)
 
 
 def contents_of(subject: Subject, binary_format: BinaryFormat) -> NativeContents:

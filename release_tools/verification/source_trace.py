@@ -123,7 +123,7 @@ def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
     folder = _trace_folder(subject)
     shutil.rmtree(folder, ignore_errors=True)
     tracer = folder / "tracer"
-    shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
     for made in ("records", "current"):
         (folder / made).mkdir()
     (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")

@@ -41,6 +41,13 @@ def test_a_part_of_windows_that_code_names_is_missed_on_windows_only() -> None:
     ]
 
 
+@pytest.mark.parametrize(("library", "is_fatal"), [("api-ms-win-crt-utility-l1-1-0.dll", False), ("mfc140u.dll", True)])
+def test_a_library_that_windows_brings_is_no_missing_one(library: str, is_fatal: bool) -> None:
+    message = f"Library not found: could not resolve '{library}', dependency of 'C:\\\\x.pyd'."
+    assert bool(fatal_findings([f"1 WARNING: {message}"], [], find_platform("windows-amd64"))) == is_fatal
+    assert fatal_findings([f"1 WARNING: {message}"], [], LINUX) == [message]
+
+
 def test_an_allowed_message_is_let_through_and_no_other() -> None:
     allowed = [AllowedMessage(message='Hidden import "tiny_app.plugins.late" not found', reason="an optional plugin")]
     other = '1 ERROR: Hidden import "tiny_app.plugins.early" not found!'

@@ -47,6 +47,13 @@ def test_type_stubs_templates_and_shared_libraries_are_no_modules(tmp_path: Path
     assert namespace_modules([install(tmp_path, "odd", *files)]) == ("space.real",)
 
 
+def test_a_folder_that_a_pth_file_puts_on_the_path_is_no_namespace(tmp_path: Path) -> None:
+    pth = "# what follows is on the path\nplatform\nplatform\\lib\n\nimport bootstrap\n"
+    (tmp_path / "platform.pth").write_text(pth, encoding="utf-8")
+    files = ("platform.pth", "platform/api.py", "platform/lib/con.py", "platforms/red.py")
+    assert namespace_modules([install(tmp_path, "platform", *files)]) == ("platforms.red",)
+
+
 def test_excluded_modules_and_packages_stay_out() -> None:
     modules = ("a", "a.b", "a.b.c", "ab")
     assert without_excluded(modules, ["a.b"]) == ("a", "ab")

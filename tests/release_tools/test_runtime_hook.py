@@ -161,3 +161,14 @@ for method in ("spawn", "forkserver", "fork"):
         print(pool.apply(os.getenv, ["_PYI_ARCHIVE_FILE"]))
 """
     assert run_hooked(code).split() == ["/app"] * 3
+
+
+def test_of_the_bundle_only_folders_of_programs_stay_on_the_path_of_windows(tmp_path: Path) -> None:
+    libraries, programs, alike = (tmp_path / name for name in ("_MEI1/libraries", "_MEI1/programs", "_MEI12"))
+    for folder in (libraries, programs, alike):
+        folder.mkdir(parents=True)
+    (libraries / "a.dll").touch()
+    (programs / "A.EXE").touch()
+    folders = [str(folder) for folder in (libraries, tmp_path / "_MEI1", programs, tmp_path / "_MEI1/gone", alike)]
+    code = f"BUNDLE = {str(tmp_path / '_MEI1')!r}; print(without_library_folders(os.pathsep.join({folders!r})))"
+    assert run_hooked(code).strip() == os.pathsep.join([str(programs), str(alike)])

@@ -1,5 +1,6 @@
 """Starting the program that is tested, and waiting for what it does; never for a time to pass."""
 
+import ctypes
 import os
 import queue
 import signal
@@ -24,6 +25,15 @@ def program_command() -> list[str]:
     """Return the command line that starts the program."""
     binary = os.environ.get(BINARY_VARIABLE)
     return [str(Path(binary).absolute())] if binary else [sys.executable, "-m", "agent_runner"]
+
+
+def wine_version() -> str:
+    """Return the version of Wine if that is what runs this, "" on Windows itself and on every other system."""
+    if sys.platform == "win32" and hasattr(ctypes.windll.ntdll, "wine_get_version"):
+        ask = ctypes.windll.ntdll.wine_get_version
+        ask.restype = ctypes.c_char_p
+        return str(ask().decode())
+    return ""
 
 
 def is_frozen() -> bool:

@@ -140,8 +140,16 @@ def _macho_command(kind: int, name: str, versions: bytes) -> bytes:
     return (struct.pack("<3I", kind, size, 12 + len(versions)) + versions + text).ljust(size, b"\0")
 
 
-def make_pe(*, machine: int = PE_AMD64, libraries: Sequence[str] = ("KERNEL32.dll",)) -> bytes:
-    """A 64-bit DLL with one section, which holds the table of what it imports: one function of each library."""
+def make_pe(
+    *,
+    machine: int = PE_AMD64,
+    libraries: Sequence[str] = ("KERNEL32.dll",),
+    version: tuple[tuple[int, ...], Mapping[str, str]] | None = None,
+) -> bytes:
+    """A 64-bit DLL with one section, which holds the table of what it imports: one function of each library.
+
+    `version` is its version resource: four numbers, and texts by name.
+    """
     base, place = 0x1000, 0x400
     tables = base + 20 * (len(libraries) + 1)
     names, descriptors, rest = tables + 32 * len(libraries), b"", b""
@@ -155,6 +163,9 @@ def make_pe(*, machine: int = PE_AMD64, libraries: Sequence[str] = ("KERNEL32.dl
         thunks += struct.pack("<4Q", entry, 0, entry, 0)
         descriptors += struct.pack("<5I", thunk, 0, 0, text, thunk + 16)
     section = descriptors + bytes(20) + thunks + rest
+    resources_at = base + (len(section) + 3) // 4 * 4
+    resources = _version_directory(_version_resource(*version), resources_at) if version else b""
+    section = section.ljust(resources_at - base, b"\0") + resources
     size = (len(section) + 0x1FF) // 0x200 * 0x200
     optional = struct.pack(
         "<HBBIIIIIQIIHHHHHHIIIIHH",
@@ -183,11 +194,39 @@ def make_pe(*, machine: int = PE_AMD64, libraries: Sequence[str] = ("KERNEL32.dl
         0,
     )
     optional += struct.pack("<4QII", 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
-    optional += bytes(8) + struct.pack("<2I", base, 20 * (len(libraries) + 1)) + bytes(8 * 14)
+    optional += bytes(8) + struct.pack("<2I", base, 20 * (len(libraries) + 1))
+    optional += struct.pack("<2I", resources_at if resources else 0, len(resources)) + bytes(8 * 13)
     head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"PE\0\0"
     head += struct.pack("<HHIIIHH", machine, 1, 0, 0, 0, len(optional), 0x2022) + optional
     head += b".rdata\0\0" + struct.pack("<6I2HI", len(section), base, size, place, 0, 0, 0, 0, 0x40000040)
     return (head.ljust(place, b"\0") + section).ljust(place + size, b"\0")
+
+
+def _version_directory(resource: bytes, place: int) -> bytes:
+    """The resource as number 1 of its kind (16) in American English, which takes a folder for each of the three."""
+    folders = b""
+    for depth, name in enumerate((16, 1, 0x409), start=1):
+        below = depth * 24 if depth == 3 else depth * 24 | 1 << 31
+        folders += struct.pack("<IIHHHHII", 0, 0, 0, 0, 0, 1, name, below)
+    return folders + struct.pack("<4I", place + len(folders) + 16, len(resource), 0, 0) + resource
+
+
+def _version_resource(numbers: Sequence[int], texts: Mapping[str, str]) -> bytes:
+    high, low = numbers[0] << 16 | numbers[1], numbers[2] << 16 | numbers[3]
+    fixed = struct.pack("<13I", 0xFEEF04BD, 0x10000, high, low, high, low, 0, 0, 0x40004, 1, 0, 0, 0)
+    strings = b"".join(
+        _version_block(name, len(text) + 1, 1, f"{text}\0".encode("utf-16-le")) for name, text in texts.items()
+    )
+    tables = _version_block("StringFileInfo", 0, 1, _version_block("040904B0", 0, 1, strings))
+    return _version_block("VS_VERSION_INFO", len(fixed), 0, fixed + tables)
+
+
+def _version_block(key: str, value_length: int, kind: int, content: bytes) -> bytes:
+    """Length, length of the value, whether it is text, name, content; everything at multiples of four."""
+    head = f"{key}\0".encode("utf-16-le")
+    head += bytes(-(6 + len(head)) % 4)
+    length = 6 + len(head) + len(content)
+    return struct.pack("<3H", length, value_length, kind) + head + content + bytes(-length % 4)
 
 
 def write_one_file(

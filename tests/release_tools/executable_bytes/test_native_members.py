@@ -53,6 +53,17 @@ def test_members_for_the_machine_pass(settings: ReleaseSettings) -> None:
     assert native_members.check_member_machines(subject) == "1 members, PE for amd64"
 
 
+def test_on_windows_where_pyinstaller_calls_any_file_binary_libraries_are_told_by_their_names(
+    settings: ReleaseSettings,
+) -> None:
+    binaries = {"tiny.dist-info/METADATA": b"Name: tiny", "a.pyd": make_pe()}
+    subject = make_subject(settings, platform="windows-amd64", binaries=binaries)
+    assert native_members.check_member_machines(subject) == "1 members, PE for amd64"
+    subject = make_subject(settings, platform="windows-amd64", binaries={**binaries, "B.DLL": b"no library"})
+    with pytest.raises(CheckFailedError, match=r"B\.DLL is no native file"):
+        native_members.check_member_machines(subject)
+
+
 @pytest.mark.parametrize(
     ("platform", "content", "described"),
     [

@@ -112,4 +112,4 @@ def test_a_program_that_takes_the_firsts_bundle_for_its_own_is_found(settings: R
 def test_arguments_with_spaces_reach_the_platforms_shell() -> None:
     assert {row.name for row in PLATFORMS} > {"linux-amd64", "windows-amd64"}
     assert shell_command(["/a b/app", "-x"], find_platform("linux-amd64")) == "'/a b/app' -x"
-    assert shell_command(["C:\\a b\\app.exe", "-x"], find_platform("windows-amd64")) == '""C:\\a b\\app.exe" "-x""'
+    assert shell_command(["C:\\a b\\app.exe", "-x"], find_platform("windows-amd64")) == '"C:\\a b\\app.exe" "-x"'

@@ -1,12 +1,14 @@
 """How a program ends: every ending that is lost on the way out is found."""
 
+import signal
 import sys
+from typing import Any
 
 import pytest
 
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import life_cycle
-from release_tools.verification.check import CheckFailedError
+from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.life_cycle import check_exit_codes, check_orphans, check_signals
 
 from .subjects import make_twin
@@ -71,3 +73,19 @@ def test_a_program_that_survives_its_bootloader_is_ended_and_found(
     monkeypatch.setattr(life_cycle, "ORPHAN_TIMEOUT_SECONDS", 3.0)
     with pytest.raises(CheckFailedError, match="the program was still running"):
         check_orphans(make_twin(settings, TWO_PROCESSES))
+
+
+class UnreachableProgram:
+    """A program in another console."""
+
+    def send_signal(self, _number: int) -> None:
+        raise OSError(6, "Invalid handle")
+
+
+def test_only_wine_excuses_that_no_signal_can_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    program: Any = UnreachableProgram()
+    with pytest.raises(CheckFailedError, match=r"no signal can be sent to the program: .*Invalid handle"):
+        life_cycle._send(program, signal.SIGINT)
+    monkeypatch.setattr(life_cycle, "wine_version", lambda: "8.0")
+    with pytest.raises(CheckSkippedError, match=r"Wine 8\.0 sends no Ctrl-Break"):
+        life_cycle._send(program, signal.SIGINT)

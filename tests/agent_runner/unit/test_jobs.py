@@ -1,0 +1,72 @@
+"""On Windows a job holds what a child started, whoever of its parents is left."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent_runner.processes import ChildTrackingLoop, has_group, kill_group, own_group_options
+
+pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has jobs")
+
+TIMEOUT_SECONDS = 60
+HOLD_A_CONNECTION = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
+LEAVE_ONE_BEHIND = (
+    f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {HOLD_A_CONNECTION!r}, sys.argv[1]])"
+)
+KILLED = f"""
+import sys
+sys.path[:0] = sys.argv[2:]
+# It makes pywin32's own libraries known, as pywin32.pth does where there is a site-packages.
+import pywin32_bootstrap
+from agent_runner.processes import end_children_with_this_program
+end_children_with_this_program()
+{LEAVE_ONE_BEHIND}
+{HOLD_A_CONNECTION}
+"""
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Tell whether the process at the other end is gone."""
+    connection.settimeout(TIMEOUT_SECONDS)
+    with connection:
+        try:
+            return connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def test_what_a_command_left_in_the_background_is_known_and_killed_with_its_job() -> None:
+    loop = ChildTrackingLoop()
+
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            port = str(server.getsockname()[1])
+            command = [sys.executable, "-c", LEAVE_ONE_BEHIND, port]
+            process = await asyncio.create_subprocess_exec(*command, **own_group_options())
+            left_behind, _ = await loop.sock_accept(server)
+            assert await process.wait() == 0
+            assert has_group(process.pid)
+            kill_group(process.pid)
+            assert await asyncio.to_thread(is_closed, left_behind)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(asyncio.wait_for(run(), TIMEOUT_SECONDS))
+
+
+def test_a_program_that_is_killed_takes_its_children_along() -> None:
+    # The interpreter itself: what a virtual environment calls so on Windows is a program that starts it.
+    python = getattr(sys, "_base_executable", sys.executable)
+    root = Path(__file__).parents[3]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(TIMEOUT_SECONDS)
+        port = str(server.getsockname()[1])
+        with subprocess.Popen([python, "-c", KILLED, port, str(root), *sys.path], env=dict(os.environ)) as program:
+            connections = [server.accept()[0], server.accept()[0]]
+            program.kill()
+            assert all(map(is_closed, connections))
