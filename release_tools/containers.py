@@ -17,14 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.commands import changed_environment, observe, run
-from release_tools.errors import (
-    CommandFailedError,
-    ContainerError,
-    MissingEmulatorError,
-    NoContainerProgramError,
-    ReleaseError,
-    ToldError,
-)
+from release_tools.container_errors import ContainerError, MissingEmulatorError, NoContainerProgramError
+from release_tools.errors import CommandFailedError, ReleaseError, ToldError
 from release_tools.platforms import Platform
 from release_tools.repository import read_git_folders
 from release_tools.settings import ReleaseSettings

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from release_tools.platforms import host_platform
-from release_tools.settings_schema import KEYS
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "adopting.md"
@@ -53,13 +52,6 @@ def test_the_document_asks_for_the_tools_that_this_project_itself_has() -> None:
     line = re.search(r"^test = \[.*\]$", commands(), re.MULTILINE)
     assert line
     assert set(tomllib.loads(line[0])["test"]) <= set(own)
-
-
-def test_the_document_tells_every_key_of_the_settings() -> None:
-    told = set(
-        re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)))
-    )
-    assert set(KEYS) - told == set()
 
 
 @pytest.mark.gates

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from release_tools import sessions
+from release_tools.container_errors import ContainerError, MissingEmulatorError, NoContainerProgramError
 from release_tools.container_settings import ContainerSettings
 from release_tools.containers import (
     Container,
@@ -23,7 +24,7 @@ from release_tools.containers import (
     variables_for,
     with_own_user,
 )
-from release_tools.errors import ContainerError, MissingEmulatorError, NoContainerProgramError, RequestError, ToldError
+from release_tools.errors import RequestError, ToldError
 from release_tools.hosts import is_emulated
 from release_tools.platforms import PLATFORMS, find_platform
 from release_tools.settings import ReleaseSettings
