@@ -7,15 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from release_tools.benchmark import run_benchmark
-from release_tools.commands import end_all_at_signals
-from release_tools.errors import MissingWheelsError, NoCommitError, ReleaseError, refusals_told
+from release_tools.command_line import run_command
+from release_tools.errors import MissingWheelsError, NoCommitError
 from release_tools.lockfile import read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.progress import Progress
-from release_tools.releasing.command_line import add_commands
 from release_tools.releasing.github_requests import Requests
-from release_tools.releasing.publish_commands import add_publish_commands
 from release_tools.releasing.records import read_records
 from release_tools.releasing.remote_builds import RemoteBuild, build_remotely
 from release_tools.releasing.report import records_report, write_report
@@ -23,33 +21,6 @@ from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
 from release_tools.wheels import check_all_wheels, print_wheels
-
-
-def _leave_the_project_folder() -> None:
-    """Take the current folder, from which `python -m` loaded this, off the path.
-
-    Metadata that other tools left there, such as an `.egg-info` folder, would count as installed in the environment.
-    """
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path.cwd()]
-
-
-def main() -> int:
-    """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
-    options = _parser().parse_args()
-    _leave_the_project_folder()
-    end_all_at_signals()
-    # Off a terminal there is no width to ask for, and 80 columns would fold the report.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
-    try:
-        with refusals_told():
-            options.run(options, console)
-    except ReleaseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("error: interrupted\nhint: dist/ is as it was; start again with the same command", file=sys.stderr)
-        return 130
-    return 0
 
 
 def _build(options: argparse.Namespace, console: Console) -> None:
@@ -131,12 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("records", type=Path, nargs="+")
     report.add_argument("--output", type=Path)
     report.set_defaults(run=_report)
-    add_commands(commands)
-    add_publish_commands(commands)
     wheels = commands.add_parser("wheels", help="whether every locked package has a wheel for every platform")
     wheels.set_defaults(run=_wheels)
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(_parser()))

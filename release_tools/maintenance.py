@@ -86,14 +86,14 @@ def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching
     options = [] if tag is True else [f"--tag={tag}"]
     options += ["--dry-run"] if is_dry_run else []
     options += ["--watch"] if is_watching else []
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "release", *options])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "release", *options])
 
 
 def notes(root: Path, tag: str, folder: Path | None) -> None:
     """Print the notes of a release, or as they would be now where it is still to come. Raises `ToldError`."""
     options = [f"--tag={tag}"] if tag else []
     options += [f"--folder={folder.resolve()}"] if folder else []
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "notes", *options])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "notes", *options])
 
 
 def check(root: Path) -> None:
@@ -101,24 +101,24 @@ def check(root: Path) -> None:
     # What was installed together with Invoke comes before what is on the PATH.
     nox = shutil.which("nox", path=str(Path(sys.executable).parent)) or shutil.which("nox")
     options = [f"--uv={find_uv()}", *([f"--nox={nox}"] if nox else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "check", *options])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "check", *options])
 
 
 def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
     """Publish the files in `folder` as the release of `tag`, all or none. Raises `ToldError`."""
     options = [f"--tag={tag}", f"--folder={folder.resolve()}", *(["--dry-run"] if is_dry_run else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "publish", *options])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "publish", *options])
 
 
 def discard(root: Path, tag: str, *, is_sure: bool) -> None:
     """Take the release of `tag` and the tag away again. Raises `ToldError`, as when the answer is no."""
     options = [f"--tag={tag}", *(["--yes-really"] if is_sure else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "discard", *options])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "discard", *options])
 
 
 def status(root: Path) -> None:
     """Show where the releases stand, and what comes next. Raises `ToldError`."""
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools", "status"])
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "status"])
 
 
 def release_environment(root: Path) -> Path:

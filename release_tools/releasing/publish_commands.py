@@ -1,4 +1,4 @@
-"""The subcommands of `python -m release_tools` that act on the releases at GitHub."""
+"""The subcommands of `python -m release_tools.releasing` that act on the releases at GitHub."""
 
 import argparse
 import sys

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,30 +50,53 @@ def test_the_library_holds_no_word_about_the_app() -> None:
 
 
 def outer_modules() -> set[str]:
-    """The library's modules that Nox's and Invoke's own interpreters load, found by following the imports."""
-    waiting, seen = ["noxfile", "tasks"], set()
+    """The library's modules that Nox's and Invoke's own interpreters load."""
+    return reached_from("noxfile", "tasks") - {"noxfile", "tasks"}
+
+
+def file_of(module: str) -> Path | None:
+    path = REPOSITORY / module.replace(".", "/")
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def reached_from(*start: str) -> set[str]:
+    """The modules that these load, themselves among them, found by following the imports."""
+    waiting, seen = list(start), set()
     while waiting:
         name = waiting.pop()
-        path = REPOSITORY / f"{name.replace('.', '/')}.py"
-        if name in seen or not path.is_file():
+        path = file_of(name)
+        if name in seen or path is None:
             continue
         seen.add(name)
         waiting += [module for module in imported_modules(path) if module.startswith("release_tools.")]
-    return seen - {"noxfile", "tasks"}
+    return seen
 
 
 def test_what_nox_loads_needs_the_standard_library_only() -> None:
     assert {"release_tools.environment", "release_tools.maintenance"} <= outer_modules()
     allowed = {*sys.stdlib_module_names, "release_tools", "uv"}
     for name in outer_modules():
-        foreign = {module.partition(".")[0] for module in imported_modules(REPOSITORY / f"{name.replace('.', '/')}.py")}
-        assert foreign <= allowed, name
+        path = file_of(name)
+        assert path is not None
+        assert {module.partition(".")[0] for module in imported_modules(path)} <= allowed, name
+
+
+def test_a_build_loads_nothing_that_only_other_groups_install() -> None:
+    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    installed = {re.split(r"[<>=\[;]", entry)[0].lower() for entry in groups["build"]}
+    allowed = {*sys.stdlib_module_names, "release_tools", "uv"}
+    for name in reached_from("release_tools.__main__"):
+        path = file_of(name)
+        assert path is not None
+        foreign = {module.partition(".")[0].lower() for module in imported_modules(path)} - allowed
+        assert foreign <= installed, name
 
 
 def test_what_nox_loads_is_written_for_python_3_11() -> None:
     for name in outer_modules():
-        source = (REPOSITORY / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
-        ast.parse(source, feature_version=(3, 11))
+        path = file_of(name)
+        assert path is not None
+        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 11))
 
 
 def test_on_the_build_machine_only_one_module_starts_programs() -> None:

@@ -20,7 +20,7 @@ PYTHON = Path("environment") / "python"
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The arguments of what is started inside the environment for releasing, after `python -m release_tools`."""
+    """What is started inside the environment for releasing, after `python -m release_tools.releasing`."""
     commands: list[list[str]] = []
 
     def make(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
@@ -29,7 +29,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return PYTHON
 
     def run(root: Path, args: Sequence[str]) -> None:
-        assert args[:3] == [str(PYTHON), "-m", "release_tools"]
+        assert args[:3] == [str(PYTHON), "-m", "release_tools.releasing"]
         assert root.is_dir()
         commands.append(list(args[3:]))
 

@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_while_it_sends_a_file_is_gone_on_from_by_the_n
         for name, value in (("GH_CONFIG_DIR", str(folder)), ("GH_TOKEN", TOKEN), ("GH_REPO", OWNER_AND_NAME)):
             monkeypatch.setenv(name, value)
         publish_args = ["publish", f"--tag={TAG}", "--folder=dist"]
-        command = [sys.executable, "-m", "release_tools", *publish_args]
+        command = [sys.executable, "-m", "release_tools.releasing", *publish_args]
         changes = {"PYTHONPATH": str(Path(__file__).parents[3]), "GITHUB_RUN_ID": "17"}
         environment = changed_environment(changes)
         with started(command, cwd=tagged.root, environment=environment, timeout_seconds=300) as running:

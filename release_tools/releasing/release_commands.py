@@ -1,4 +1,4 @@
-"""The subcommands of `python -m release_tools` that a maintainer's tasks start."""
+"""The subcommands of `python -m release_tools.releasing` that a maintainer's tasks start."""
 
 import argparse
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from release_tools.releasing.release import release
 from release_tools.settings import ReleaseSettings
 
 
-def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+def add_release_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add `release`, `notes` and `check`; each sets `run`, which is called with the options and a console."""
     parser = commands.add_parser("release", help="tag the checked-out commit and push the tag")
     parser.add_argument("--tag")
