@@ -24,8 +24,9 @@ from agent_runner.frozen import ECHO_COMMAND, bundle_folder, is_frozen, self_com
 from agent_runner.libraries import import_mcp, import_pydantic_ai
 from agent_runner.providers import PROVIDERS, TEST_MODEL, build_model
 
-_RUN_TIMEOUT_SECONDS: Final = 60
-_CHILD_TIMEOUT_SECONDS: Final = 30
+# Only for what is stuck: where an emulator runs the program, its start alone has taken 45 seconds.
+_RUN_TIMEOUT_SECONDS: Final = 600
+_CHILD_TIMEOUT_SECONDS: Final = 300
 
 
 class CheckFailedError(RunnerError):
