@@ -201,9 +201,9 @@ def test_a_tag_that_the_version_does_not_call_for_is_refused_and_no_terminal_obe
     assert workplace.git("tag", "--list") == ""
 
 
-@pytest.mark.parametrize("version", ["1.2.3..4", "1!2.0", "1.0.lock", "-1", "1.0 beta", "latest"])
-def test_a_version_that_no_tag_can_carry_is_refused(workplace: Workplace, version: str) -> None:
-    workplace.set_version(version)
+def test_a_version_that_no_tag_can_carry_is_refused(workplace: Workplace) -> None:
+    # An epoch is well-formed; what is no version at all is refused where the settings are read.
+    workplace.set_version("1!2.0")
     assert "in pyproject.toml cannot be the version of a tag" in refusal(workplace)
 
 
