@@ -34,7 +34,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_python_problems(settings),
         *tool_problems(platform),
         *_lock_difference_problems(settings, lock),
-        *check_wheels(settings, lock, platform).problems,
+        *_wheel_problems(settings, lock, platform),
         *_pyinstaller_problems(),
         *_license_problems(settings),
         *_whole_distribution_problems(settings, lock),
@@ -88,6 +88,10 @@ def _lock_difference_problems(settings: ReleaseSettings, lock: LockFile) -> list
         )
         for difference in sorted(differences)
     ]
+
+
+def _wheel_problems(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> list[Problem]:
+    return [*check_wheels(settings, lock, platform).problems]
 
 
 def _pyinstaller_problems() -> list[Problem]:

@@ -40,6 +40,10 @@ SHOWN_FAILING = {
     "segment alignment": (NATIVE, "test_a_segment_that_strip_moved_is_named"),
     "run paths": (NATIVE, "test_a_run_path_out_of_the_bundle_is_named_on_linux"),
     "packed members": (NATIVE, "test_a_packed_member_and_a_packed_executable_are_named"),
+    "path lengths": ("executable_bytes/test_path_lengths.py", "test_a_path_that_is_too_long_is_named"),
+    "code signatures": ("executable_bytes/test_signatures.py", "test_an_unsigned_member_is_refused_by_name"),
+    "codesign": ("executable_bytes/test_signatures.py", "test_a_signature_that_macos_refuses_fails_with_its_words"),
+    "version resource": ("executable_bytes/test_version_resource.py", "test_a_text_that_does_not_agree_is_found"),
     "worker processes": ("executable_bytes/test_workers.py", "test_a_script_that_does_not_is_named"),
     "leaks": ("executable_bytes/test_leaks.py", "test_the_users_home_is_found"),
     "size by distribution": ("executable_bytes/test_sizes.py", "test_a_file_without_a_payload_is_found"),
@@ -76,8 +80,9 @@ SHOWN_FAILING = {
 # By part of preflight.
 SHOWN_REFUSING = {
     "_python_problems": (PREFLIGHT, "test_another_python_than_the_pinned_one_is_refused"),
-    "_tool_problems": (PREFLIGHT, "test_a_tool_that_pyinstaller_needs_is_named_with_its_package"),
+    "tool_problems": (PREFLIGHT, "test_a_tool_that_pyinstaller_needs_is_named_with_its_package"),
     "_lock_difference_problems": (PREFLIGHT, "test_another_version_than_the_locked_one_is_named"),
+    "_wheel_problems": (PREFLIGHT, "test_a_locked_package_without_a_wheel_for_this_platform_is_named"),
     "_pyinstaller_problems": (PREFLIGHT, "test_an_old_pyinstaller_is_refused"),
     "_license_problems": (PREFLIGHT, "test_a_project_without_a_license_file_is_refused"),
     "_whole_distribution_problems": (
