@@ -128,9 +128,7 @@ def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], t
     has left its process group, as a daemon does.
     """
     started = time.monotonic()
-    with _process_group(
-        _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with _process_group(_located(args, environment), cwd, environment, stderr=subprocess.PIPE) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -178,9 +176,7 @@ def started(
 
     What is left of it and of all that it started is ended when the block is left.
     """
-    with _process_group(
-        _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    with _process_group(_located(args, environment), cwd, environment) as process:
         program = RunningProgram(process, timeout_seconds)
         try:
             yield program
@@ -190,25 +186,25 @@ def started(
 
 
 @contextmanager
-def started_in_background(
-    args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float, log: Path
+def started_with_log(
+    args: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+    log: Path,
+    gives_way: bool,
 ) -> Iterator[RunningProgram]:
-    """A program that runs beside other work and leaves the processors to that. All that it prints goes to `log`.
+    """A program whose whole output goes to `log`. One that gives way leaves the processors to other work.
 
     What is left of it and of all that it started is ended when the block is left.
     """
+    flags = _LOWER_PRIORITY if gives_way else 0
     with (
         log.open("w", encoding="utf-8") as file,
-        _process_group(
-            _located(args, environment),
-            cwd,
-            environment,
-            stdout=file.fileno(),
-            stderr=subprocess.STDOUT,
-            flags=_LOWER_PRIORITY,
-        ) as process,
+        _process_group(_located(args, environment), cwd, environment, stdout=file.fileno(), flags=flags) as process,
     ):
-        if sys.platform != "win32":
+        if gives_way and sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
         program = RunningProgram(process, timeout_seconds)
         try:
@@ -225,9 +221,7 @@ def run_logged(
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
-        _process_group(
-            _located(args, environment), cwd, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process,
+        _process_group(_located(args, environment), cwd, environment) as process,
     ):
         # What it leaves running could hold the pipe open for ever.
         threading.Thread(target=_end_when_ended, args=(process,), daemon=True).start()
@@ -239,7 +233,13 @@ def run_logged(
 
 @contextmanager
 def _process_group(
-    args: Sequence[str], cwd: Path, environment: Mapping[str, str], *, stdout: int, stderr: int, flags: int = 0
+    args: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    *,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.STDOUT,
+    flags: int = 0,
 ) -> Iterator["subprocess.Popen[str]"]:
     """A child in a process group of its own, which is ended with everything in it when this process is interrupted."""
     with (

@@ -131,7 +131,7 @@ def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
     (tracer / "absent.txt").write_text("\n".join(build_only), encoding="utf-8")
     program = write_traced_program(subject, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
-    with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments) as run:
+    with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments, gives_way=True) as run:
         yield run
 
 

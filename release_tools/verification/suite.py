@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.commands import RunningProgram, changed_environment, started_in_background
+from release_tools.commands import RunningProgram, changed_environment, started_with_log
 from release_tools.environment import ISOLATED
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.patience import patient, slowness
@@ -75,8 +75,11 @@ def begun_suite(
     *,
     changes: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
+    gives_way: bool = False,
 ) -> Iterator[BegunSuite]:
     """Start the suite on `program`, with its files in `folder`; what is left of it is ended with the block.
+
+    One that gives way leaves the processors to what else the build does.
 
     Raises `CheckSkippedError` when the project declares no suite.
     """
@@ -87,12 +90,13 @@ def begun_suite(
     told = {settings.test_binary_variable: str(program), SLOWNESS_VARIABLE: f"{slowness():.1f}", "PYTHONUTF8": "1"}
     command = [str(subject.suite_python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments]
     log = folder / "pytest.log"
-    with started_in_background(
+    with started_with_log(
         [*command, f"--basetemp={folder / 'temporary'}", *settings.test_arguments, str(settings.test_suite)],
         cwd=settings.root,
         environment=changed_environment({**ISOLATED, **told, **(changes or {})}),
         timeout_seconds=patient(SUITE_TIMEOUT_SECONDS),
         log=log,
+        gives_way=gives_way,
     ) as running:
         yield BegunSuite(running, log)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.commands import started, started_in_background
+from release_tools.commands import started, started_with_log
 
 pytestmark = [
     pytest.mark.programs,
@@ -64,8 +64,8 @@ def test_a_program_whose_time_is_up_is_ended_with_what_it_started(tmp_path: Path
 def test_a_program_in_the_background_gives_way_and_writes_all_it_prints_to_its_log(tmp_path: Path) -> None:
     code = "import os, sys; print('one'); print(os.getpriority(os.PRIO_PROCESS, 0), file=sys.stderr)"
     log = tmp_path / "log"
-    with started_in_background(
-        python(code), cwd=tmp_path, environment={"PYTHONUNBUFFERED": "1"}, timeout_seconds=60, log=log
+    with started_with_log(
+        python(code), cwd=tmp_path, environment={"PYTHONUNBUFFERED": "1"}, timeout_seconds=60, log=log, gives_way=True
     ) as program:
         assert program.wait() == 0
     first, niceness = log.read_text(encoding="utf-8").split()
@@ -77,7 +77,9 @@ def test_a_program_in_the_background_does_not_outlive_the_block(tmp_path: Path) 
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
     code = f"alive = open({str(pipe)!r}, 'wb')\n{WAIT}"
-    with started_in_background(python(code), cwd=tmp_path, environment={}, timeout_seconds=60, log=tmp_path / "log"):
+    with started_with_log(
+        python(code), cwd=tmp_path, environment={}, timeout_seconds=60, log=tmp_path / "log", gives_way=False
+    ):
         alive = pipe.open("rb")
     with alive:
         assert alive.read() == b""
