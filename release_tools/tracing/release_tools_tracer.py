@@ -51,8 +51,10 @@ class Tracer:
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
         """See one audit event; an exception here would reach the app."""
         if event == "open":
-            path, mode = text_of(arguments[0]), arguments[1]
+            path, mode, flags = text_of(arguments[0]), arguments[1], arguments[2]
+            # Without a mode where the import system writes bytecode, under a name of its own until it is whole.
             is_written = isinstance(mode, str) and any(letter in mode for letter in "wax+")
+            is_written |= isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
             if path.startswith(self.roots) and not path.endswith(CODE_SUFFIXES) and not is_written:
                 self.files.add(path)
         elif event == "ctypes.dlopen":
