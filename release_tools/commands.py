@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from release_tools.errors import CommandFailedError, MissingToolError, ToldError
 from release_tools.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
@@ -47,7 +47,7 @@ class Finished:
 
 
 class RunningProgram:
-    """A program that was started and not waited for. It and all that it started are ended when its time is up."""
+    """A program that was started and not waited for. It and all that it started end with its time or the block."""
 
     def __init__(self, process: "subprocess.Popen[str]", timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
@@ -76,8 +76,12 @@ class RunningProgram:
         """Its exit code, negative for a signal."""
         return self._process.wait()
 
-    def stop_clock(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._clock.cancel()
+        _end_process_group(self._process)
 
     def _end(self) -> None:
         self.is_out_of_time = True
@@ -176,13 +180,11 @@ def started(
 
     What is left of it and of all that it started is ended when the block is left.
     """
-    with _process_group(_located(args, environment), cwd, environment) as process:
-        program = RunningProgram(process, timeout_seconds)
-        try:
-            yield program
-        finally:
-            program.stop_clock()
-            _end_process_group(process)
+    with (
+        _process_group(_located(args, environment), cwd, environment) as process,
+        RunningProgram(process, timeout_seconds) as program,
+    ):
+        yield program
 
 
 @contextmanager
@@ -206,12 +208,8 @@ def started_with_log(
     ):
         if gives_way and sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
-        program = RunningProgram(process, timeout_seconds)
-        try:
+        with RunningProgram(process, timeout_seconds) as program:
             yield program
-        finally:
-            program.stop_clock()
-            _end_process_group(process)
 
 
 def run_logged(
