@@ -17,7 +17,7 @@ from rich.table import Table
 
 from release_tools.archives import unpack_archive
 from release_tools.commands import changed_environment, observe
-from release_tools.environment import ISOLATED
+from release_tools.environment import ISOLATED, environment_python
 from release_tools.errors import CommandFailedError, NothingToMeasureError
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
@@ -47,9 +47,8 @@ def run_benchmark(settings: ReleaseSettings, platform: Platform, console: Consol
     archive = newest_archive(settings, platform)
     folder = settings.build_folder(platform.name)
     name = f"{settings.executable}{platform.executable_suffix}"
-    sources = [folder / "environment" / scripts / name for scripts in ("bin", "Scripts")]
-    source = next((path for path in sources if path.is_file()), None)
-    if source is None:
+    source = environment_python(folder / "environment").with_name(name)
+    if not source.is_file():
         raise NothingToMeasureError(platform.name)
     scratch = folder / "bench"
     shutil.rmtree(scratch, ignore_errors=True)

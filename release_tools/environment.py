@@ -49,7 +49,7 @@ def create_environment(
     """
     requirements = read_lock_file(settings.lock_path).requirements(groups)
     interpreter = find_python(settings, platform)
-    python = _environment_python(folder)
+    python = environment_python(folder)
     if not (is_kept and python.exists() and _is_made_from(folder, interpreter)):
         # Here and not by uv, which clears only what it takes for an environment.
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,7 +134,8 @@ def _python_parts(*, in_environment: bool) -> tuple[str, ...]:
     return ("bin", "python" if in_environment else "python3")
 
 
-def _environment_python(folder: Path) -> Path:
+def environment_python(folder: Path) -> Path:
+    """Where the Python of an environment is; the console scripts lie beside it."""
     return folder.joinpath(*_python_parts(in_environment=True))
 
 
