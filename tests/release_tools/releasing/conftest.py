@@ -8,7 +8,7 @@ import pytest
 from release_tools.releasing.release_files import gather_release_files
 
 from .clones import Workplace, isolate_git, make_workplace
-from .github_server import OWNER_AND_NAME, TOKEN, Repository, serve, stand_in
+from .github_server import Repository, reached_by_gh, stand_in
 from .publishers import Publisher, expected_digests
 from .subjects import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
 
@@ -39,11 +39,7 @@ def publisher(dist: Path, repository: Repository) -> Publisher:
 @pytest.fixture
 def gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
     """The repository, where the real `gh` reaches it."""
-    with serve(repository) as folder:
-        monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
-        monkeypatch.setenv("GH_TOKEN", TOKEN)
-        monkeypatch.setenv("GH_REPO", OWNER_AND_NAME)
-        monkeypatch.delenv("GH_HOST", raising=False)
+    with reached_by_gh(repository, monkeypatch):
         yield repository
 
 

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
+
 from release_tools.commands import Finished
 
 OWNER_AND_NAME = "owner/tiny"
@@ -301,6 +303,17 @@ def without_digests(content: object) -> object:
 def page_of(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
     size, number = int(query.get("per_page", "30")), int(query.get("page", "1"))
     return entries[(number - 1) * size : number * size]
+
+
+@contextlib.contextmanager
+def reached_by_gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every `gh` that is started inside the block, by whomever, talks to this repository."""
+    with serve(repository) as folder:
+        monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
+        monkeypatch.setenv("GH_TOKEN", TOKEN)
+        monkeypatch.setenv("GH_REPO", OWNER_AND_NAME)
+        monkeypatch.delenv("GH_HOST", raising=False)
+        yield
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion, archive_name
 
 from .conftest import needs_gh
-from .github_server import OWNER_AND_NAME, TOKEN, Fault, serve, stand_in
+from .github_server import Fault, reached_by_gh, stand_in
 from .subjects import COMMIT
 from .workflow_server import WORKFLOW, WorkflowRepository, zipped
 
@@ -34,11 +34,7 @@ def github() -> WorkflowRepository:
 @pytest.fixture
 def gh(github: WorkflowRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkflowRepository]:
     """The same, where the real `gh` reaches it."""
-    with serve(github) as folder:
-        monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
-        monkeypatch.setenv("GH_TOKEN", TOKEN)
-        monkeypatch.setenv("GH_REPO", OWNER_AND_NAME)
-        monkeypatch.delenv("GH_HOST", raising=False)
+    with reached_by_gh(github, monkeypatch):
         yield github
 
 

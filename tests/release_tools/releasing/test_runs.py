@@ -10,7 +10,7 @@ from release_tools.releasing.github_requests import Requests
 from release_tools.releasing.runs import find_run, watch_problems, watch_run
 
 from .conftest import needs_gh
-from .github_server import OWNER_AND_NAME, TOKEN, Fault, serve
+from .github_server import OWNER_AND_NAME, Fault, reached_by_gh
 from .subjects import COMMIT, TAG
 from .workflow_server import WorkflowRepository
 
@@ -23,11 +23,7 @@ def gh(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkflowRepository]:
     github = WorkflowRepository("main", COMMIT)
     github.add_run(COMMIT)
     github.add_tag_run(COMMIT, "main")
-    with serve(github) as folder:
-        monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
-        monkeypatch.setenv("GH_TOKEN", TOKEN)
-        monkeypatch.setenv("GH_REPO", OWNER_AND_NAME)
-        monkeypatch.delenv("GH_HOST", raising=False)
+    with reached_by_gh(github, monkeypatch):
         yield github
 
 
