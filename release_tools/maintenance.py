@@ -86,14 +86,14 @@ def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching
     options = [] if tag is True else [f"--tag={tag}"]
     options += ["--dry-run"] if is_dry_run else []
     options += ["--watch"] if is_watching else []
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "release", *options])
+    _run_releasing(root, "release", *options)
 
 
 def notes(root: Path, tag: str, folder: Path | None) -> None:
     """Print the notes of a release, or as they would be now where it is still to come. Raises `ToldError`."""
     options = [f"--tag={tag}"] if tag else []
     options += [f"--folder={folder.resolve()}"] if folder else []
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "notes", *options])
+    _run_releasing(root, "notes", *options)
 
 
 def check(root: Path) -> None:
@@ -101,24 +101,24 @@ def check(root: Path) -> None:
     # What was installed together with Invoke comes before what is on the PATH.
     nox = shutil.which("nox", path=str(Path(sys.executable).parent)) or shutil.which("nox")
     options = [f"--uv={find_uv()}", *([f"--nox={nox}"] if nox else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "check", *options])
+    _run_releasing(root, "check", *options)
 
 
 def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
     """Publish the files in `folder` as the release of `tag`, all or none. Raises `ToldError`."""
     options = [f"--tag={tag}", f"--folder={folder.resolve()}", *(["--dry-run"] if is_dry_run else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "publish", *options])
+    _run_releasing(root, "publish", *options)
 
 
 def discard(root: Path, tag: str, *, is_sure: bool) -> None:
     """Take the release of `tag` and the tag away again. Raises `ToldError`, as when the answer is no."""
     options = [f"--tag={tag}", *(["--yes-really"] if is_sure else [])]
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "discard", *options])
+    _run_releasing(root, "discard", *options)
 
 
 def status(root: Path) -> None:
     """Show where the releases stand, and what comes next. Raises `ToldError`."""
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", "status"])
+    _run_releasing(root, "status")
 
 
 def release_environment(root: Path) -> Path:
@@ -129,6 +129,10 @@ def release_environment(root: Path) -> Path:
     settings = ReleaseSettings.load(root)
     folder = settings.build_folder(host_platform().name) / "release-environment"
     return create_environment(settings, folder, RELEASE_GROUPS, is_kept=True)
+
+
+def _run_releasing(root: Path, command: str, *options: str) -> None:
+    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", command, *options])
 
 
 def _records_at(path: Path) -> list[Path]:
