@@ -1,5 +1,6 @@
 """Building an agent from a file: what is refused only then, and what is passed on."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_an_answer_that_does_not_fit_its_schema_is_sent_back() -> None:
     agent = build_agent(agent_file(output_schema=schema, retries=0), model, [], BuiltInTools())
 
     with pytest.raises(Exception, match="maximum output retries"):
-        agent.run_sync("Go.")
+        asyncio.run(agent.run("Go."))
 
 
 def test_the_model_of_the_command_line_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
