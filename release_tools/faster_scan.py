@@ -1,10 +1,12 @@
-"""Makes PyInstaller's analysis about half as long, with the same result.
+"""Makes PyInstaller's analysis less than half as long, with the same result. Executed by `freeze.spec`.
 
 Half of an analysis goes into `dis.get_instructions`, which describes every instruction of every module, while
 PyInstaller's scanner looks at imports and at names that are stored or deleted, and passes over the rest. This walks the
-bytecode itself and hands over just those. Executed by `freeze.spec`.
+bytecode itself and hands over just those. Its other scanner looks for imports in the syntax tree, and calls a method
+for every constant, name and operator; imports are statements, and statements stand in statements only.
 """
 
+import ast
 import dis
 import sys
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ _NAME_OPERATIONS: Final = {
     dis.opmap[name]: name for name in ("STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL")
 }
 _WANTED: Final = frozenset({_IMPORT_NAME, *_NAME_OPERATIONS})
+
+# The fields of a statement, and of the parts of a statement, that hold statements.
+_BLOCKS: Final = frozenset({"body", "handlers", "orelse", "finalbody", "cases"})
 
 
 class ScannedInstruction(NamedTuple):
@@ -68,12 +73,24 @@ def _wanted_in_block(code: CodeType, instructions: bytes) -> Iterator[ScannedIns
         before_last, last = last, (operation, argument)
 
 
+def visit_blocks(visitor: ast.NodeVisitor, node: ast.AST) -> None:
+    """Visit the statements inside `node`, in their order, and none of its expressions.
+
+    Takes the place of `ast.NodeVisitor.generic_visit` for a visitor that acts on statements alone.
+    """
+    for field in node._fields:
+        if field in _BLOCKS and isinstance(block := getattr(node, field), list):
+            for statement in block:
+                visitor.visit(statement)
+
+
 def install() -> bool:
-    """Replace PyInstaller's way where it is the known one; returns whether it did."""
+    """Replace PyInstaller's ways where it is the known one; returns whether it did."""
     import PyInstaller  # noqa: PLC0415 - there is none where only the scan itself is used
-    from PyInstaller.lib.modulegraph import util  # noqa: PLC0415
+    from PyInstaller.lib.modulegraph import modulegraph, util  # noqa: PLC0415
 
     if sys.version_info[:2] != KNOWN_PYTHON or not PyInstaller.__version__.startswith(KNOWN_PYINSTALLER):
         return False
     util.iterate_instructions = iterate_wanted_instructions
+    modulegraph._Visitor.generic_visit = visit_blocks  # noqa: SLF001 - as is the rest
     return True

@@ -1,3 +1,4 @@
+import ast
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -6,10 +7,10 @@ from types import CodeType
 
 import PyInstaller
 import pytest
-from PyInstaller.lib.modulegraph import util
+from PyInstaller.lib.modulegraph import modulegraph, util
 
 from release_tools import faster_scan
-from release_tools.faster_scan import iterate_wanted_instructions
+from release_tools.faster_scan import iterate_wanted_instructions, visit_blocks
 
 WANTED = {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL"}
 Scan = Callable[[CodeType], Iterator[object]]
@@ -54,15 +55,73 @@ def test_names_beyond_the_two_hundred_and_fifty_sixth_are_read_right() -> None:
     assert ("IMPORT_NAME", "late", 0, ("last",)) in seen
 
 
+def imports_in_tree(tree: ast.AST, visitor_type: type[modulegraph._Visitor]) -> list[tuple[object, ...]]:
+    """What the scanner of syntax trees hands on: each import, and under what conditions it stands."""
+    module = modulegraph.SourceModule("scanned")
+    module._deferred_imports = []
+    visitor_type(None, module).visit(tree)
+    return [
+        (is_star, *what[:1], *what[2:], tuple(data["edge_attr"])) for is_star, what, data in module._deferred_imports
+    ]
+
+
+class VisitorOfBlocks(modulegraph._Visitor):  # type: ignore[misc]  # PyInstaller has no types
+    generic_visit = visit_blocks
+
+
+def test_the_scanner_of_trees_sees_the_same_in_every_module() -> None:
+    found = 0
+    for path in sources():
+        tree = ast.parse(path.read_bytes())
+        expected = imports_in_tree(tree, modulegraph._Visitor)
+        assert imports_in_tree(tree, VisitorOfBlocks) == expected, path
+        found += len(expected)
+    assert found > 2000
+
+
+def test_imports_are_found_in_every_kind_of_block() -> None:
+    tree = ast.parse(
+        """
+if a: import in_if
+elif b: import in_elif
+else: import in_else
+for x in y: import in_for
+else: import in_for_else
+while c: import in_while
+with d: import in_with
+try: import in_try
+except E: import in_except
+else: import in_try_else
+finally: import in_finally
+try: pass
+except* E: import in_except_star
+match e:
+    case 1: import in_case
+class C:
+    import in_class
+    def f(self, default=lambda: 0) -> None:
+        import in_method
+async def g():
+    async with h: import in_async_with
+    async for i in j: import in_async_for
+"""
+    )
+    seen = imports_in_tree(tree, VisitorOfBlocks)
+    assert seen == imports_in_tree(tree, modulegraph._Visitor)
+    assert len(seen) == 17
+
+
 @pytest.fixture
 def _ordinary_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "iterate_instructions", util.iterate_instructions)
+    monkeypatch.setattr(modulegraph._Visitor, "generic_visit", modulegraph._Visitor.generic_visit)
 
 
 @pytest.mark.usefixtures("_ordinary_way")
 def test_it_is_used_with_the_locked_pyinstaller_and_python() -> None:
     assert faster_scan.install()
     assert util.iterate_instructions is iterate_wanted_instructions
+    assert modulegraph._Visitor.generic_visit is visit_blocks
 
 
 @pytest.mark.usefixtures("_ordinary_way")
@@ -72,6 +131,6 @@ def test_any_other_release_gets_the_ordinary_way(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     else:
         monkeypatch.setattr(PyInstaller, "__version__", "6.23.0")
-    before = util.iterate_instructions
+    before = util.iterate_instructions, modulegraph._Visitor.generic_visit
     assert not faster_scan.install()
-    assert util.iterate_instructions is before
+    assert (util.iterate_instructions, modulegraph._Visitor.generic_visit) == before
