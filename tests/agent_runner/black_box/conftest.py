@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from .model_server import ModelServer
-from .program import Lifeline, Program
+from .program import SLOWNESS, Lifeline, Program
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test of this folder as many times longer as the machine is slower."""
+    seconds = float(config.getini("timeout")) * SLOWNESS
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.fixture(scope="session", autouse=True)

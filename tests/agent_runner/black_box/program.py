@@ -16,7 +16,8 @@ from typing import IO, Self
 
 BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
 # The verification of a binary says how slow the machine is; an emulated one is many times slower.
-TIMEOUT_SECONDS = 60 * float(os.environ.get("RELEASE_TOOLS_SLOWNESS", "1"))
+SLOWNESS = float(os.environ.get("RELEASE_TOOLS_SLOWNESS", "1"))
+TIMEOUT_SECONDS = 60 * SLOWNESS
 # What a program needs of its surroundings to start at all; PYTHONPATH only from source.
 _PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 
