@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from threading import Event
@@ -42,6 +43,7 @@ from release_tools.verification import (
     workers,
 )
 from release_tools.verification.check import Check, CheckResult, CheckSkippedError, Measurement, Subject
+from release_tools.verification.memory_folder import temporary_root
 from release_tools.verification.wine import start_desktop
 
 __all__ = ["CHECKS", "START_UP", "Check", "CheckResult", "Subject", "verify"]
@@ -113,6 +115,14 @@ def verify(
     Announces each by its name when it starts.
     """
     start_desktop()
+    with temporary_root(subject.executable, subject.scratch) as root:
+        results = _run_all(replace(subject, temporary_root=root), checks, on_check, keep_going=keep_going)
+    return tuple(results if keep_going else _up_to_first_failure(results))
+
+
+def _run_all(
+    subject: Subject, checks: Sequence[Check], on_check: Callable[[str], None], *, keep_going: bool
+) -> list[CheckResult]:
     results: list[CheckResult] = []
     is_over = Event()
 
@@ -128,7 +138,7 @@ def verify(
     for is_alone, group in groupby(checks, key=lambda check: check.is_alone):
         with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
             results += filter(None, pool.map(run, group))
-    return tuple(results if keep_going else _up_to_first_failure(results))
+    return results
 
 
 def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult]:

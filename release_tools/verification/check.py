@@ -29,6 +29,8 @@ class CheckSkippedError(Exception):
 class Subject:
     """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write.
 
+    What the program leaves lying there for a moment goes below `temporary_root`, which may be quicker.
+
     A build also has its `probe` (the executable's twin, which runs scripts) and `source_python`, the Python of the
     environment that was frozen, and `tracing`, its tests on the source, begun already; a downloaded archive has none.
     """
@@ -44,6 +46,7 @@ class Subject:
     source_python: Path | None = None
     previous_record: Path | None = None
     tracing: "BegunSuite | None" = None
+    temporary_root: Path | None = None
 
     def is_allowed(self, check: str, finding: str) -> bool:
         """Whether the project's settings call this finding of this check harmless."""
@@ -73,8 +76,12 @@ class Subject:
 
     @property
     def temporary_folder(self) -> Path:
-        """The temporary folder of every start that a check makes."""
-        return self.scratch / "tmp"
+        """The temporary folder of every start that a check makes, but for those that get one of their own."""
+        return self.own_temporary_folder("tmp")
+
+    def own_temporary_folder(self, name: str) -> Path:
+        """The place of another temporary folder."""
+        return (self.temporary_root or self.scratch) / name
 
 
 # What a check needs besides the archive: nothing, a machine that can start the executable, or the build at hand.

@@ -139,4 +139,4 @@ def _waiting_twin(subject: Subject, ending: str, timeout_seconds: float) -> Iter
 
 
 def _temporary_folder(subject: Subject, ending: str) -> Path:
-    return subject.scratch / "probes" / f"ending by {ending}"
+    return subject.own_temporary_folder(f"ending by {ending}")

@@ -58,7 +58,8 @@ def check_suite(subject: Subject) -> str:
     That the tests start what the variable names, and not the source, is shown by the source trace: it runs them with
     another program under the same name, and fails when they do not start that.
     """
-    with begun_suite(subject, subject.executable, subject.scratch / "suite") as suite:
+    temporary = subject.own_temporary_folder("tmp of tests")
+    with begun_suite(subject, subject.executable, subject.scratch / "suite", temporary=temporary) as suite:
         ended = suite.finish()
     require_success(subject, ended, subject.executable, "the black-box tests fail on the binary")
     # Pytest is content when all tests were skipped.
@@ -75,11 +76,13 @@ def begun_suite(
     *,
     changes: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
+    temporary: Path | None = None,
     gives_way: bool = False,
 ) -> Iterator[BegunSuite]:
-    """Start the suite on `program`, with its files in `folder`; what is left of it is ended with the block.
+    """Start the suite on `program`, with its log in `folder`; what is left of it is ended with the block.
 
-    One that gives way leaves the processors to what else the build does.
+    The folders that the tests are given are in `temporary`, or else in `folder` as well. A suite that gives way leaves
+    the processors to what else the build does.
 
     Raises `CheckSkippedError` when the project declares no suite.
     """
@@ -91,7 +94,12 @@ def begun_suite(
     command = [str(subject.suite_python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments]
     log = folder / "pytest.log"
     with started_with_log(
-        [*command, f"--basetemp={folder / 'temporary'}", *settings.test_arguments, str(settings.test_suite)],
+        [
+            *command,
+            f"--basetemp={temporary or folder / 'temporary'}",
+            *settings.test_arguments,
+            str(settings.test_suite),
+        ],
         cwd=settings.root,
         environment=changed_environment({**ISOLATED, **told, **(changes or {})}),
         timeout_seconds=patient(SUITE_TIMEOUT_SECONDS),

@@ -144,7 +144,7 @@ def probe_command(subject: Subject, place: Place = "twin") -> list[str]:
 
 def probe_environment(subject: Subject, probe: str) -> dict[str, str]:
     """The bare environment, with a home and a temporary folder that only probes use, since they may leave things."""
-    home, temporary = (subject.scratch / "probes" / name for name in ("home", "tmp"))
+    home, temporary = subject.scratch / "probes" / "home", subject.own_temporary_folder("tmp of probes")
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
     at_home = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if subject.platform.os == "windows" else ("HOME",)
