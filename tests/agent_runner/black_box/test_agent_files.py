@@ -17,20 +17,31 @@ error: agent.yaml: 3 problems:
 @pytest.mark.parametrize(
     ("content", "stderr"),
     [
-        (
+        ("instruction: hi\nmcpServers: {git: {comand: git}, hub: {}}\n", UNKNOWN_KEYS),
+        pytest.param(
             "instruction: hi\n",
             "error: agent.yaml: unknown key 'instruction' (did you mean 'instructions'?)\n",
+            marks=pytest.mark.wording,
         ),
-        ("instruction: hi\nmcpServers: {git: {comand: git}, hub: {}}\n", UNKNOWN_KEYS),
-        ("model: [test\n", "error: agent.yaml, line 2, column 1: not valid YAML: expected ',' or ']'"),
-        (
+        pytest.param(
+            "model: [test\n",
+            "error: agent.yaml, line 2, column 1: not valid YAML: expected ',' or ']'",
+            marks=pytest.mark.wording,
+        ),
+        pytest.param(
             "- model\n",
             "error: agent.yaml: expected keys and values, found a list\nhint: an agent file is a YAML mapping",
+            marks=pytest.mark.wording,
         ),
-        ("name: x\n", "error: agent.yaml: no model\nhint: add 'model: PROVIDER:NAME' to it, or use -m\n"),
-        (
+        pytest.param(
+            "name: x\n",
+            "error: agent.yaml: no model\nhint: add 'model: PROVIDER:NAME' to it, or use -m\n",
+            marks=pytest.mark.wording,
+        ),
+        pytest.param(
             "model: gpt-4o\n",
             "error: agent.yaml: model 'gpt-4o' names no provider\nhint: a model is named PROVIDER:NAME",
+            marks=pytest.mark.wording,
         ),
     ],
 )
@@ -41,6 +52,7 @@ def test_a_bad_agent_file_is_one_error_that_says_where(program: Program, content
     assert finished.stderr.startswith(stderr)
 
 
+@pytest.mark.wording
 def test_an_agent_file_that_cannot_be_read_is_one_error(program: Program) -> None:
     (program.folder / "folder.yaml").mkdir()
     (program.folder / "latin.yaml").write_bytes(b"model: test\nname: \xe4\n")
@@ -96,6 +108,7 @@ mcpServers:
     }
 
 
+@pytest.mark.wording
 @pytest.mark.parametrize(
     ("variables", "error"),
     [
@@ -115,6 +128,7 @@ def test_an_unusable_variable_is_an_error_before_the_run(
     assert finished.errors[0].startswith(f"error: {error}")
 
 
+@pytest.mark.wording
 @pytest.mark.parametrize(
     ("stdin", "error"),
     [("  \n", "the prompt is empty"), (b"\xff\xfe", "the prompt on standard input is not UTF-8")],

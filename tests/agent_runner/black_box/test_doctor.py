@@ -2,6 +2,8 @@
 
 import socket
 
+import pytest
+
 from .program import Program, is_frozen
 
 
@@ -58,6 +60,7 @@ mcpServers:
     assert f"FAIL mcp    cannot reach MCP server 'remote' at {address}: " in finished.stdout
 
 
+@pytest.mark.wording
 def test_doctor_says_what_is_missing_for_an_agent_file(program: Program) -> None:
     agent_file = program.write("agent.yaml", "model: anthropic:some\n")
 

@@ -34,7 +34,10 @@ def test_an_endpoint_that_refuses_the_connection_is_named_with_what_to_do(progra
     ("status", "error", "hint"),
     [
         (401, "{where} refused the key with HTTP status 401: scripted reason", "check OPENAI_API_KEY"),
-        (503, "{where} failed with HTTP status 503: scripted reason", "try again later"),
+        pytest.param(
+            *(503, "{where} failed with HTTP status 503: scripted reason", "try again later"),
+            marks=pytest.mark.wording,
+        ),
     ],
 )
 def test_an_error_of_the_endpoint_is_passed_on_with_what_it_means(
@@ -52,6 +55,7 @@ def test_an_error_of_the_endpoint_is_passed_on_with_what_it_means(
     assert finished.errors[1:] == [] if hint is None else finished.errors[1].startswith(f"hint: {hint}")
 
 
+@pytest.mark.wording
 def test_a_server_that_knows_no_responses_api_is_recognised(program: Program, model_server: ModelServer) -> None:
     agent_file = program.write("agent.yaml", "model: openai:scripted\n")
     model_server.will_answer(Reply(status=404, error="no such path"))

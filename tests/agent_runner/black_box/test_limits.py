@@ -12,7 +12,7 @@ from .program import Lifeline, Program
     ("limit", "error"),
     [
         ("requests: 1", "stopped after 1 model request (limits.requests)"),
-        ("tokens: 20", "stopped after 20 tokens (limits.tokens)"),
+        pytest.param("tokens: 20", "stopped after 20 tokens (limits.tokens)", marks=pytest.mark.wording),
     ],
 )
 def test_a_limit_that_is_reached_is_named(program: Program, model_server: ModelServer, limit: str, error: str) -> None:
