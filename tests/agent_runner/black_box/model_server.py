@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from .mcp_answers import answer_message
 from .mcp_over_http import TOOLS
-
-WAIT_SECONDS = 30
+from .program import TIMEOUT_SECONDS
 
 
 class Hold:
@@ -27,14 +26,14 @@ class Hold:
         self._released = threading.Event()
 
     def wait_until_reached(self) -> None:
-        assert self._reached.wait(WAIT_SECONDS), "the server was not asked"
+        assert self._reached.wait(TIMEOUT_SECONDS), "the server was not asked"
 
     def release(self) -> None:
         self._released.set()
 
     def stop_here(self) -> None:
         self._reached.set()
-        self._released.wait(WAIT_SECONDS)
+        self._released.wait(TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ class ModelServer:
             hold.release()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(WAIT_SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
 
     def will_answer(self, *replies: Reply) -> None:
         """Add replies to the script, one for each request."""
