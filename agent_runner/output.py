@@ -80,7 +80,7 @@ class Reporter:
     def warn(self, text: str) -> None:
         """Show a warning, unless `-q` was given."""
         if self.detail != "quiet":
-            write_stderr(f"warning: {text}")
+            write_stderr(_printable(f"warning: {text}", kept="\n\t"))
 
     def completed(self, output: object) -> None:
         """Report success: the answer's last line, the usage, or with `--json` the one object."""
@@ -104,9 +104,9 @@ class Reporter:
         if self.is_verbose:
             write_stderr(format_traceback(error))
         if error.message:
-            write_stderr(f"error: {error.message}")
+            write_stderr(_printable(f"error: {error.message}", kept="\n\t"))
         if error.hint:
-            write_stderr(f"hint: {error.hint}")
+            write_stderr(_printable(f"hint: {error.hint}", kept="\n\t"))
 
     def interrupted(self, error: RunnerError) -> None:
         """Report, from within a signal handler, that the run was interrupted.
@@ -209,8 +209,9 @@ def _discard(stream: IO[str]) -> None:
         os.close(null)
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
+def _printable(text: str, kept: str = "") -> str:
+    # What a model, a server or a file says is not to move the cursor of a terminal, or to write its title.
+    return "".join(character if character.isprintable() or character in kept else "�" for character in text)
 
 
 def _usage_line(usage: dict[str, Any]) -> str:
