@@ -15,6 +15,8 @@ from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
 from release_tools.own_code import own_code_problems
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import did_you_mean
+from release_tools.verification import CHECKS
 from release_tools.wheels import check_wheels
 
 # Older ones have a security hole in the bootloader (GHSA-9fxf-4qw3-ghmr) or refuse to start from a shell that a frozen
@@ -38,6 +40,7 @@ def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platfor
         *_pyinstaller_problems(),
         *_license_problems(settings),
         *_whole_distribution_problems(settings, lock),
+        *_allowed_finding_problems(settings),
         *_content_problems(settings, lock),
     ]
     if problems:
@@ -121,6 +124,18 @@ def _whole_distribution_problems(settings: ReleaseSettings, lock: LockFile) -> l
         )
         for name in settings.whole_distributions
         if normalized_name(name) not in locked
+    ]
+
+
+def _allowed_finding_problems(settings: ReleaseSettings) -> list[Problem]:
+    names = (CHECK_NAME, *(check.name for check in CHECKS))
+    unknown = sorted({entry.check for entry in settings.allowed_findings} - set(names))
+    return [
+        Problem(
+            what=f"unknown check {name!r} in allowed-findings of [tool.release-tools]{did_you_mean(name, names)}",
+            hint=f"write its name as the table of checks after a build does, or {CHECK_NAME!r}",
+        )
+        for name in unknown
     ]
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from release_tools.container_settings import CONTAINER_TABLE, is_container_table
@@ -91,6 +91,12 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
 }
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the known one that is most like it, if any is."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def table_problems(table: object) -> list[Problem]:
     """Everything that is wrong with the table: that it is none, keys that nobody knows, values that do not fit."""
     if not isinstance(table, Mapping):
@@ -98,11 +104,8 @@ def table_problems(table: object) -> list[Problem]:
     problems = []
     for key, value in table.items():
         if key not in KEYS:
-            close = difflib.get_close_matches(key, KEYS, n=1)
-            guess = f"; did you mean {close[0]!r}?" if close else ""
-            problems.append(
-                Problem(what=f"unknown key {key!r} in {TABLE}{guess}", hint=f"the keys are {', '.join(KEYS)}")
-            )
+            what = f"unknown key {key!r} in {TABLE}{did_you_mean(key, KEYS)}"
+            problems.append(Problem(what=what, hint=f"the keys are {', '.join(KEYS)}"))
         elif not KEYS[key][0](value):
             problems.append(Problem(what=f"{key} in {TABLE} is {value!r}", hint=f"write {KEYS[key][1]}"))
     return problems

@@ -89,6 +89,7 @@ SHOWN_REFUSING = {
         PREFLIGHT,
         "test_a_whole_distribution_that_the_app_does_not_depend_on_is_refused",
     ),
+    "_allowed_finding_problems": (PREFLIGHT, "test_an_allowed_finding_of_a_check_that_there_is_not_is_refused"),
     "_content_problems": (PREFLIGHT, "test_a_project_that_is_not_installed_is_refused"),
     "collision_problems": (PREFLIGHT, "test_two_owners_of_one_name_are_refused"),
     "own_code_problems": (PREFLIGHT, "test_own_code_that_needs_the_site_module_is_refused"),

@@ -131,6 +131,16 @@ def test_a_whole_distribution_that_the_app_does_not_depend_on_is_refused(
     assert "whole-distributions names 'datasets', which poetry.lock does not want" in problems_of(unknown, installed)
 
 
+def test_an_allowed_finding_of_a_check_that_there_is_not_is_refused(
+    settings: ReleaseSettings, installed: dict[str, str]
+) -> None:
+    known = AllowedFinding(check="import audit", finding="module x", reason="why")
+    check_preflight(dataclasses.replace(settings, allowed_findings=(known,)), lock_of(installed), LINUX)
+    unknown = dataclasses.replace(known, check="imports audit")
+    message = problems_of(dataclasses.replace(settings, allowed_findings=(known, unknown)), installed)
+    assert "unknown check 'imports audit' in allowed-findings of [tool.release-tools]; did you mean 'import" in message
+
+
 def test_all_problems_come_in_one_message(settings: ReleaseSettings, installed: dict[str, str]) -> None:
     (settings.root / "LICENSE").unlink()
     message = problems_of(settings, {**installed, "ghost": "1.0"})
