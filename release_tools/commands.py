@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +14,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from release_tools.errors import CommandFailedError, MissingToolError, ToldError
+from release_tools.priorities import BACKGROUND_FLAGS, give_way
 from release_tools.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
-
-_LOWER_PRIORITY: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-# What `nice` adds by default.
-_NICENESS: Final = 10
 
 # For an ended program to be gone, and to close its output.
 _SECONDS_TO_END: Final = 5.0
@@ -201,13 +197,13 @@ def started_with_log(
 
     What is left of it and of all that it started is ended when the block is left.
     """
-    flags = _LOWER_PRIORITY if gives_way else 0
+    flags = BACKGROUND_FLAGS if gives_way else 0
     with (
         log.open("w", encoding="utf-8") as file,
         _process_group(_located(args, environment), cwd, environment, stdout=file.fileno(), flags=flags) as process,
     ):
-        if gives_way and sys.platform != "win32":
-            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
+        if gives_way:
+            give_way(process.pid)
         with RunningProgram(process, timeout_seconds) as program:
             yield program
 

@@ -62,15 +62,24 @@ def test_a_program_whose_time_is_up_is_ended_with_what_it_started(tmp_path: Path
 
 
 def test_a_program_in_the_background_gives_way_and_writes_all_it_prints_to_its_log(tmp_path: Path) -> None:
-    code = "import os, sys; print('one'); print(os.getpriority(os.PRIO_PROCESS, 0), file=sys.stderr)"
+    begin = tmp_path / "begin"
+    os.mkfifo(begin)
+    code = (
+        f"import os, pathlib, sys; open({str(begin)!r}).read(); print('one')\n"
+        "own = pathlib.Path('/proc/self/autogroup')\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0), own.read_text() if own.exists() else '', file=sys.stderr)"
+    )
     log = tmp_path / "log"
     with started_with_log(
         python(code), cwd=tmp_path, environment={"PYTHONUNBUFFERED": "1"}, timeout_seconds=60, log=log, gives_way=True
     ) as program:
+        begin.write_text("")
         assert program.wait() == 0
-    first, niceness = log.read_text(encoding="utf-8").split()
+    first, niceness, *session = log.read_text(encoding="utf-8").split()
     assert first == "one"
     assert int(niceness) > os.getpriority(os.PRIO_PROCESS, 0)
+    # As the kernel writes it: the session's name, "nice", and its niceness.
+    assert not session or session[-1] == niceness
 
 
 def test_a_program_in_the_background_does_not_outlive_the_block(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""Letting a program in the background give way to other work."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+# What to start it with on Windows: BELOW_NORMAL_PRIORITY_CLASS of winbase.h.
+BACKGROUND_FLAGS: Final = 0x4000 if sys.platform == "win32" else 0
+
+# Of 20 steps down from the ordinary; each gives it about a fifth less of a processor that others want.
+_NICENESS: Final = 10
+
+
+def give_way(pid: int) -> None:
+    """Let a program that leads a session, and all that it will start, run when others leave a processor idle."""
+    if sys.platform == "win32":
+        return
+    niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS, 19)
+    os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    # Most kernels of Linux share the processors out among sessions first, and by niceness only within one: sched(7).
+    # Other systems have no such file, and no sessions that count.
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
