@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from release_tools.errors import ReleaseError
@@ -78,7 +77,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="version", needs="host", run=running.check_version),
     Check(name="smoke commands", needs="host", run=running.check_smoke_commands),
     Check(name="unknown option", needs="host", run=running.check_unknown_option),
-    Check(name=START_UP, needs="host", run=running.check_start_up, is_alone=True),
     Check(name="unusual places", needs="host", run=places.check_places),
     Check(name="help texts", needs="build", run=help_texts.check_help_texts),
     # By asking its twin, which runs our scripts inside the same bundle.
@@ -93,9 +91,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="exit codes", needs="build", run=life_cycle.check_exit_codes),
     Check(name="signals", needs="build", run=life_cycle.check_signals),
     Check(name="orphans", needs="build", run=life_cycle.check_orphans),
-    # By the project's own tests, which use all processors themselves; the trace was begun before the freeze.
-    Check(name="source trace", needs="build", run=source_trace.check_source_trace, is_alone=True),
-    Check(name="black-box tests", needs="host", run=suite.check_suite, is_alone=True),
+    # By the project's own tests; the trace was begun before the freeze.
+    Check(name="source trace", needs="build", run=source_trace.check_source_trace),
+    Check(name="black-box tests", needs="host", run=suite.check_suite, is_long=True),
+    # Here, since all those before run side by side, and nothing is to take the processor from this one.
+    Check(name=START_UP, needs="host", run=running.check_start_up, is_alone=True),
     # Last: it looks at what all the starts before it left behind.
     Check(name="temporary files", needs="host", run=running.check_temporary_files, is_alone=True),
 )
@@ -115,30 +115,27 @@ def verify(
     Announces each by its name when it starts.
     """
     start_desktop()
-    with temporary_root(subject.executable, subject.scratch) as root:
-        results = _run_all(replace(subject, temporary_root=root), checks, on_check, keep_going=keep_going)
-    return tuple(results if keep_going else _up_to_first_failure(results))
+    failed: list[int] = []
 
-
-def _run_all(
-    subject: Subject, checks: Sequence[Check], on_check: Callable[[str], None], *, keep_going: bool
-) -> list[CheckResult]:
-    results: list[CheckResult] = []
-    is_over = Event()
-
-    def run(check: Check) -> CheckResult | None:
-        if is_over.is_set():
+    def run(position: int) -> tuple[int, CheckResult] | None:
+        # What comes before a failure is still made: it may be the better explanation.
+        if not keep_going and any(earlier < position for earlier in failed):
             return None
-        on_check(check.name)
-        result = _run(check, subject)
-        if result.is_failed and not keep_going:
-            is_over.set()
-        return result
+        on_check(checks[position].name)
+        result = _run(checks[position], placed)
+        if result.is_failed:
+            failed.append(position)
+        return position, result
 
-    for is_alone, group in groupby(checks, key=lambda check: check.is_alone):
-        with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
-            results += filter(None, pool.map(run, group))
-    return results
+    with temporary_root(subject.executable, subject.scratch) as root:
+        placed = replace(subject, temporary_root=root)
+        made: dict[int, CheckResult] = {}
+        for is_alone, group in groupby(range(len(checks)), key=lambda position: checks[position].is_alone):
+            with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
+                long_first = sorted(group, key=lambda position: not checks[position].is_long)
+                made.update(filter(None, pool.map(run, long_first)))
+    results = [made[position] for position in sorted(made)]
+    return tuple(results if keep_going else _up_to_first_failure(results))
 
 
 def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult]:

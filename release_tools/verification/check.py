@@ -100,13 +100,14 @@ class Measurement:
 class Check:
     """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
-    While one that `is_alone` runs, no other does.
+    While one that `is_alone` runs, no other does. One that `is_long` starts before those that run side by side with it.
     """
 
     name: str
     needs: Need
     run: Callable[[Subject], str | Measurement]
     is_alone: bool = False
+    is_long: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

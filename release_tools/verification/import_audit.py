@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.build_only import build_only_modules
-from release_tools.distributions import own_packages
+from release_tools.distributions import own_packages, recorded_files
 from release_tools.lockfile import read_lock_file
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.findings import listed
@@ -137,8 +137,8 @@ def _missing_module(failure: Failure) -> str:
 
 def _installed_names() -> set[str]:
     """Every part of the paths of all installed files: what is on no such path can nobody import."""
-    paths = {path for found in distributions() for path in found.files or ()}
-    return {part.partition(".")[0] for path in paths for part in path.parts}
+    paths = (file.path for found in distributions() for file in recorded_files(found))
+    return {part.partition(".")[0] for path in paths for part in path.split("/")}
 
 
 def _failures_of_freezing(subject: Subject, failures: Sequence[Failure], wanted: ImportList) -> list[Failure]:

@@ -120,11 +120,11 @@ def _package_of(module: str, bundled: BundledCode) -> str:
 
 
 def _may_use(code: CodeType, package: str, name: str) -> bool:
-    imports_it = any(
+    # Few mention it, and that is quicker to see.
+    return _mentions(code, name) and any(
         (target == package and (not names or "*" in names)) or (not names and target.startswith(f"{package}."))
         for target, names in imported_names(code, "")
     )
-    return imports_it and _mentions(code, name)
 
 
 def _mentions(code: CodeType, name: str) -> bool:

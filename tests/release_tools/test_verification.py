@@ -323,6 +323,21 @@ def test_of_failures_side_by_side_the_first_in_order_is_told(
     assert [result.name for result in results] == ["one"]
 
 
+def test_what_comes_before_a_failure_is_made_and_what_comes_after_is_not(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
+    checks = (
+        Check(name="before", needs="archive", run=lambda _: "made"),
+        Check(name="long", needs="archive", run=fails, is_long=True),
+        Check(name="after", needs="archive", run=lambda _: "made as well"),
+    )
+    announced: list[str] = []
+    results = verify(make_subject(settings), keep_going=False, on_check=announced.append, checks=checks)
+    assert announced == ["long", "before"]
+    assert [result.name for result in results] == ["before", "long"]
+
+
 def breaks(_: Subject) -> str:
     raise ZeroDivisionError("nobody foresaw it")
 
