@@ -24,7 +24,7 @@ from release_tools.errors import ReleaseError
 from release_tools.payload import MODULES, UNPACKED, Payload
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.findings import refuse
-from release_tools.verification.secret_patterns import SECRET_PATTERNS
+from release_tools.verification.secret_patterns import SECRET_PATTERNS, secret_variables
 from release_tools.verification.sizes import OTHER_MODULES, SHARED_LIBRARIES, find_owners
 
 LEAKS: Final = "leaks"
@@ -39,8 +39,6 @@ _COMMON_NAMES: Final = frozenset({
 })
 # fmt: on
 _SHORTEST_NAME: Final = 4
-_SHORTEST_SECRET: Final = 12
-_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|KEY", re.IGNORECASE)
 # Root, a folder, and one in it: less, such as `/app`, stands in many files.
 _TELLING_DEPTH: Final = 3
 # Folders that many machines have, though they look particular.
@@ -153,12 +151,10 @@ def machine_marks(subject: Subject, home: Mark | None) -> list[Mark]:
 
 
 def secret_marks(environment: Mapping[str, str]) -> list[Mark]:
-    """The values of variables that are named like secrets, and what secrets of well-known kinds look like."""
+    """The values of variables that hold secrets, and what secrets of well-known kinds look like."""
     values = [
-        Mark(what=f"the value of the environment variable {name}", texts=(os.fsencode(value),))
-        for name, value in sorted(environment.items())
-        # Unlike that of pathlib, this look is content with a text that is too long for a path, as tokens are.
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET and not os.path.exists(value)  # noqa: PTH110
+        Mark(what=f"the value of the environment variable {name}", texts=(os.fsencode(environment[name]),))
+        for name in secret_variables(environment)
     ]
     return values + [Mark(what=it.what, texts=it.texts, pattern=it.pattern) for it in SECRET_PATTERNS]
 

@@ -1,5 +1,6 @@
 """The project's own black-box tests, run on the executable instead of the source."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from release_tools.commands import RunningProgram, changed_environment, started_
 from release_tools.environment import ISOLATED
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
 from release_tools.verification.patience import patient, slowness
+from release_tools.verification.secret_patterns import secret_variables
 
 SUITE_TIMEOUT_SECONDS: Final = 1800.0
 # Tells the tests by what to multiply their own limits: 1.0 on an ordinary machine.
@@ -84,12 +86,14 @@ def begun_suite(
     The folders that the tests are given are in `temporary`, or else in `folder` as well. A suite that gives way leaves
     the processors to what else the build does.
 
-    Raises `CheckSkippedError` when the project declares no suite.
+    Variables that hold secrets are kept from it. Raises `CheckSkippedError` when the project declares no suite.
     """
     settings = subject.settings
     if settings.test_suite is None or settings.test_binary_variable is None or subject.suite_python is None:
         raise CheckSkippedError("no test-suite is set")
     folder.mkdir(parents=True, exist_ok=True)
+    # What is tested may come from elsewhere, and the tests hand their environment on to it.
+    kept_back = dict.fromkeys(secret_variables(os.environ))
     told = {settings.test_binary_variable: str(program), SLOWNESS_VARIABLE: f"{slowness():.1f}", "PYTHONUTF8": "1"}
     command = [str(subject.suite_python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments]
     log = folder / "pytest.log"
@@ -101,7 +105,7 @@ def begun_suite(
             str(settings.test_suite),
         ],
         cwd=settings.root,
-        environment=changed_environment({**ISOLATED, **told, **(changes or {})}),
+        environment=changed_environment({**kept_back, **ISOLATED, **told, **(changes or {})}),
         timeout_seconds=patient(SUITE_TIMEOUT_SECONDS),
         log=log,
         gives_way=gives_way,

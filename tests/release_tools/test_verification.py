@@ -233,6 +233,15 @@ def test_the_suite_gets_the_unpacked_executable(settings: ReleaseSettings) -> No
     assert suite.check_suite(make_subject(with_suite(settings, test))).startswith("1 passed in ")
 
 
+def test_the_suite_does_not_get_the_secrets_of_the_environment(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", "a-token-of-the-builder")
+    monkeypatch.setenv("HARMLESS", "a-setting-of-the-builder")
+    test = "import os\n\ndef test_it():\n    assert 'GH_TOKEN' not in os.environ and 'HARMLESS' in os.environ\n"
+    assert suite.check_suite(make_subject(with_suite(settings, test))).startswith("1 passed in ")
+
+
 @pytest.mark.parametrize("test", ["def test_it():\n    assert False, 'broken'\n", "import no_such_module\n", "", "x ="])
 def test_a_suite_that_fails_or_runs_no_test_is_found(settings: ReleaseSettings, test: str) -> None:
     with pytest.raises(CheckFailedError, match="the black-box tests fail on the binary"):
