@@ -6,6 +6,7 @@ hundred starts. On the file system of a disk that is half of what a start takes.
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,12 @@ def temporary_root(executable: Path, otherwise: Path, memory: Path = SHARED_MEMO
 
 def _has_room(memory: Path, executable: Path) -> bool:
     """Whether programs can unpack themselves there and run from it; containers often forbid or limit that."""
-    if not executable.is_file() or not memory.is_dir() or not os.access(memory, os.W_OK | os.X_OK):
+    if (
+        sys.platform != "linux"
+        or not executable.is_file()
+        or not memory.is_dir()
+        or not os.access(memory, os.W_OK | os.X_OK)
+    ):
         return False
     system = os.statvfs(memory)
     is_executable = not system.f_flag & os.ST_NOEXEC
