@@ -18,6 +18,7 @@ from release_tools.errors import ReleaseError
 from release_tools.platforms import host_platform
 from release_tools.verification import (
     archive,
+    bundled_version,
     children,
     executable,
     floors,
@@ -55,6 +56,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="archive members", needs="archive", run=archive.check_members),
     Check(name="archive size", needs="archive", run=archive.check_size),
     Check(name="machine", needs="archive", run=executable.check_machine),
+    Check(name="bundled version", needs="archive", run=bundled_version.check_bundled_version),
     Check(name="version resource", needs="archive", run=version_resource.check_version_resource),
     Check(name="machine of members", needs="archive", run=native_members.check_member_machines),
     Check(name="glibc floor", needs="archive", run=floors.check_glibc_floor),

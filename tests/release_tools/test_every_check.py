@@ -26,6 +26,7 @@ SHOWN_FAILING = {
     "archive members": (RUNNING, "test_a_program_that_lost_its_execute_bit_is_found"),
     "archive size": (RUNNING, "test_an_archive_over_the_limit_is_found"),
     "machine": (RUNNING, "test_a_file_that_is_no_executable_is_found"),
+    "bundled version": ("executable_bytes/test_bundled_version.py", "test_any_other_version_is_found"),
     "machine of members": (NATIVE, "test_a_member_for_another_machine_is_named"),
     "glibc floor": (
         "executable_bytes/test_floors.py",
