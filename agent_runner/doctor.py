@@ -14,7 +14,7 @@ from agent_runner.engine import build_agent, choose_model
 from agent_runner.errors import EXIT_ANSWERED, EXIT_FAILED, OutputError, RunnerError
 from agent_runner.libraries import import_pydantic_ai
 from agent_runner.mcpservers import Server, build_servers
-from agent_runner.output import Reporter, format_traceback, write_stderr
+from agent_runner.output import Reporter, format_traceback, printable, write_stderr
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import build_model
 from agent_runner.selfcheck import SELF_CHECKS
@@ -98,5 +98,5 @@ class _Lines:
 
     def _write(self, verdict: str, name: str, detail: str) -> None:
         beginning = f"{verdict:<4} {name:<{self._width}}  "
-        aligned = detail.replace("\n", "\n" + " " * len(beginning))
+        aligned = printable(detail).replace("\n", "\n" + " " * len(beginning))
         self._reporter.answer(f"{beginning}{aligned}\n")

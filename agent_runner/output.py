@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -19,6 +20,12 @@ type Status = Literal["completed", "failed", "interrupted"]
 type Detail = Literal["quiet", "normal", "verbose"]
 
 _LONGEST_NOTE = 200
+
+# Control characters, half surrogates, and what changes the direction of writing: a model, a server or a file is not to
+# move the cursor of a terminal, write its title, or make one text look like another.
+_STEERING = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 
 
 @dataclass(kw_only=True)
@@ -75,12 +82,12 @@ class Reporter:
         if self.detail != "quiet":
             line = " ".join(text.split())
             shortened = line if len(line) <= _LONGEST_NOTE else line[: _LONGEST_NOTE - 1] + "…"
-            write_stderr(_printable(shortened))
+            write_stderr(printable(shortened))
 
     def warn(self, text: str) -> None:
         """Show a warning, unless `-q` was given."""
         if self.detail != "quiet":
-            write_stderr(_printable(f"warning: {text}", kept="\n\t"))
+            write_stderr(printable(f"warning: {text}"))
 
     def completed(self, output: object) -> None:
         """Report success: the answer's last line, the usage, or with `--json` the one object."""
@@ -104,9 +111,9 @@ class Reporter:
         if self.is_verbose:
             write_stderr(format_traceback(error))
         if error.message:
-            write_stderr(_printable(f"error: {error.message}", kept="\n\t"))
+            write_stderr(printable(f"error: {error.message}"))
         if error.hint:
-            write_stderr(_printable(f"hint: {error.hint}", kept="\n\t"))
+            write_stderr(printable(f"hint: {error.hint}"))
 
     def interrupted(self, error: RunnerError) -> None:
         """Report, from within a signal handler, that the run was interrupted.
@@ -116,7 +123,7 @@ class Reporter:
         newline = "\n" if self._is_line_open else ""
         if self.as_json:
             _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
-        _write_unbuffered(2, f"{newline}error: {error.message}\n")
+        _write_unbuffered(2, f"{newline}error: {printable(error.message)}\n")
 
     def _as_json(self, status: Status, *, output: object, error: RunnerError | None) -> str:
         document = {
@@ -169,7 +176,12 @@ def write_stderr(text: str) -> None:
 
 def format_traceback(error: BaseException) -> str:
     """Return what `-v` shows of an exception."""
-    return "".join(traceback.format_exception(error)).rstrip()
+    return printable("".join(traceback.format_exception(error)).rstrip())
+
+
+def printable(text: str) -> str:
+    """Return a text with a mark in place of all that would steer a terminal, but for line ends and tabs."""
+    return _STEERING.sub("�", text.replace("\r\n", "\n"))
 
 
 def _write_stdout(text: str) -> None:
@@ -207,11 +219,6 @@ def _discard(stream: IO[str]) -> None:
         return
     finally:
         os.close(null)
-
-
-def _printable(text: str, kept: str = "") -> str:
-    # What a model, a server or a file says is not to move the cursor of a terminal, or to write its title.
-    return "".join(character if character.isprintable() or character in kept else "�" for character in text)
 
 
 def _usage_line(usage: dict[str, Any]) -> str:
