@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import suppress
+import time
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,10 @@ BACKGROUND_FLAGS: Final = 0x4000 if sys.platform == "win32" else 0
 
 # Of 20 steps down from the ordinary; each gives it about a fifth less of a processor that others want.
 _NICENESS: Final = 10
+
+# The kernel takes one such wish of ordinary users in a tenth of a second.
+_TRIES: Final = 10
+_SECONDS_BETWEEN_TRIES: Final = 0.11
 
 
 def give_way(pid: int) -> None:
@@ -21,5 +25,12 @@ def give_way(pid: int) -> None:
     os.setpriority(os.PRIO_PROCESS, pid, niceness)
     # Most kernels of Linux share the processors out among sessions first, and by niceness only within one: sched(7).
     # Other systems have no such file, and no sessions that count.
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+    for _ in range(_TRIES):
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+        except BlockingIOError:
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        except OSError:
+            return
+        else:
+            return
