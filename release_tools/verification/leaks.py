@@ -39,6 +39,7 @@ _COMMON_NAMES: Final = frozenset({
 })
 # fmt: on
 _SHORTEST_NAME: Final = 4
+_SHORTEST_SECRET: Final = 12
 # Root, a folder, and one in it: less, such as `/app`, stands in many files.
 _TELLING_DEPTH: Final = 3
 # Folders that many machines have, though they look particular.
@@ -153,8 +154,10 @@ def machine_marks(subject: Subject, home: Mark | None) -> list[Mark]:
 def secret_marks(environment: Mapping[str, str]) -> list[Mark]:
     """The values of variables that hold secrets, and what secrets of well-known kinds look like."""
     values = [
-        Mark(what=f"the value of the environment variable {name}", texts=(os.fsencode(environment[name]),))
+        Mark(what=f"the value of the environment variable {name}", texts=(os.fsencode(value),))
         for name in secret_variables(environment)
+        # Unlike that of pathlib, this look is content with a text that is too long for a path, as tokens are.
+        if len(value := environment[name]) >= _SHORTEST_SECRET and not os.path.exists(value)  # noqa: PTH110
     ]
     return values + [Mark(what=it.what, texts=it.texts, pattern=it.pattern) for it in SECRET_PATTERNS]
 

@@ -4,7 +4,6 @@ Code and documents are full of names and examples of them (`sk-…`, `AKIAIOSFOD
 one has its full length.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,15 +46,9 @@ SECRET_PATTERNS: Final = (
     _kind("a token of PyPI", (b"pypi-AgE",), rb"pypi-AgE[A-Za-z0-9_-]{50,}"),
 )
 
-_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|KEY", re.IGNORECASE)
-_SHORTEST_SECRET: Final = 12
+_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIAL|_PAT$", re.IGNORECASE)
 
 
 def secret_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that are named like secrets and hold what can be one, such as no path of a file."""
-    return tuple(
-        name
-        for name, value in sorted(environment.items())
-        # Unlike that of pathlib, this look is content with a text that is too long for a path, as tokens are.
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET and not os.path.exists(value)  # noqa: PTH110
-    )
+    """The variables that are named like secrets, sorted."""
+    return tuple(sorted(filter(_SECRET_NAME.search, environment)))
