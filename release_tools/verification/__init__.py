@@ -132,7 +132,10 @@ def verify(
     with temporary_root(subject.executable, subject.scratch) as root:
         placed = replace(subject, temporary_root=root)
         made: dict[int, CheckResult] = {}
-        for is_alone, group in groupby(range(len(checks)), key=lambda position: checks[position].is_alone):
+        # Nothing is started for long before the bytes are found right.
+        for (_, is_alone), group in groupby(
+            range(len(checks)), key=lambda position: (checks[position].needs == "archive", checks[position].is_alone)
+        ):
             with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
                 long_first = sorted(group, key=lambda position: not checks[position].is_long)
                 made.update(filter(None, pool.map(run, long_first)))

@@ -337,14 +337,25 @@ def test_what_comes_before_a_failure_is_made_and_what_comes_after_is_not(
 ) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     checks = (
-        Check(name="before", needs="archive", run=lambda _: "made"),
-        Check(name="long", needs="archive", run=fails, is_long=True),
-        Check(name="after", needs="archive", run=lambda _: "made as well"),
+        Check(name="bytes", needs="archive", run=lambda _: "right"),
+        Check(name="before", needs="host", run=lambda _: "made"),
+        Check(name="long", needs="host", run=fails, is_long=True),
+        Check(name="after", needs="host", run=lambda _: "made as well"),
     )
     announced: list[str] = []
     results = verify(make_subject(settings), keep_going=False, on_check=announced.append, checks=checks)
-    assert announced == ["long", "before"]
-    assert [result.name for result in results] == ["before", "long"]
+    assert announced == ["bytes", "long", "before"]
+    assert [result.name for result in results] == ["bytes", "before", "long"]
+
+
+def test_no_long_check_begins_while_the_bytes_are_not_found_right(settings: ReleaseSettings) -> None:
+    checks = (
+        Check(name="bytes", needs="archive", run=fails),
+        Check(name="long", needs="host", run=lambda _: "made", is_long=True),
+    )
+    announced: list[str] = []
+    verify(make_subject(settings), keep_going=False, on_check=announced.append, checks=checks)
+    assert announced == ["bytes"]
 
 
 def breaks(_: Subject) -> str:
