@@ -52,7 +52,6 @@ def test_a_bad_agent_file_is_one_error_that_says_where(program: Program, content
     assert finished.stderr.startswith(stderr)
 
 
-@pytest.mark.wording
 def test_an_agent_file_that_cannot_be_read_is_one_error(program: Program) -> None:
     (program.folder / "folder.yaml").mkdir()
     (program.folder / "latin.yaml").write_bytes(b"model: test\nname: \xe4\n")
@@ -128,10 +127,12 @@ def test_an_unusable_variable_is_an_error_before_the_run(
     assert finished.errors[0].startswith(f"error: {error}")
 
 
-@pytest.mark.wording
 @pytest.mark.parametrize(
     ("stdin", "error"),
-    [("  \n", "the prompt is empty"), (b"\xff\xfe", "the prompt on standard input is not UTF-8")],
+    [
+        pytest.param("  \n", "the prompt is empty", marks=pytest.mark.wording),
+        (b"\xff\xfe", "the prompt on standard input is not UTF-8"),
+    ],
 )
 def test_an_unusable_prompt_is_an_error(program: Program, stdin: str | bytes, error: str) -> None:
     finished = program.run("run", program.write("agent.yaml", "model: test\n"), stdin=stdin)

@@ -7,8 +7,6 @@ import pytest
 from .program import Program, is_frozen
 
 
-# Each verification runs `doctor` in such an environment anyway: it is a smoke command.
-@pytest.mark.wording
 def test_doctor_passes_with_hardly_an_environment_and_no_home_folder(program: Program) -> None:
     needed = {"SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "TMPDIR", "TEMP", "TMP", "PYTHONPATH"}
     bare = {name: None for name in program.environment if name not in needed}
