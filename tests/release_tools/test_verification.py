@@ -233,6 +233,18 @@ def test_the_suite_gets_the_unpacked_executable(settings: ReleaseSettings) -> No
     assert suite.check_suite(make_subject(with_suite(settings, test))).startswith("1 passed in ")
 
 
+@pytest.mark.parametrize(("gives_way", "factor"), [(False, "2.5"), (True, "10.0")])
+def test_tests_that_give_way_get_more_time(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, gives_way: bool, factor: str
+) -> None:
+    monkeypatch.setattr(suite, "slowness", lambda: 2.5)
+    test = f"import os\n\ndef test_it():\n    assert os.environ['RELEASE_TOOLS_SLOWNESS'] == '{factor}'\n"
+    subject = make_subject(with_suite(settings, test))
+    folder = subject.scratch / "suite"
+    with suite.begun_suite(subject, subject.executable, folder, gives_way=gives_way) as begun:
+        assert begun.finish().summary.startswith("1 passed")
+
+
 def test_the_suite_does_not_get_the_secrets_of_the_environment(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
