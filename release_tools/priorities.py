@@ -9,8 +9,9 @@ from typing import Final
 # What to start it with on Windows: BELOW_NORMAL_PRIORITY_CLASS of winbase.h.
 BACKGROUND_FLAGS: Final = 0x4000 if sys.platform == "win32" else 0
 
-# Of 20 steps down from the ordinary; each gives it about a fifth less of a processor that others want.
-_NICENESS: Final = 10
+# Of 20 steps down from the ordinary. These make a third of its weight: enough for the other work to be hardly slower,
+# and not so little that the program hardly moves where the machine is busy with more than this build.
+_NICENESS: Final = 5
 
 # The kernel takes one such wish of ordinary users in a tenth of a second.
 _TRIES: Final = 10
