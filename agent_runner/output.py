@@ -23,9 +23,7 @@ _LONGEST_NOTE = 200
 
 # Control characters, half surrogates, and what changes the direction of writing: a model, a server or a file is not to
 # move the cursor of a terminal, write its title, or make one text look like another.
-_STEERING = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
-)
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(kw_only=True)
@@ -82,12 +80,12 @@ class Reporter:
         if self.detail != "quiet":
             line = " ".join(text.split())
             shortened = line if len(line) <= _LONGEST_NOTE else line[: _LONGEST_NOTE - 1] + "…"
-            write_stderr(printable(shortened))
+            write_stderr(shortened)
 
     def warn(self, text: str) -> None:
         """Show a warning, unless `-q` was given."""
         if self.detail != "quiet":
-            write_stderr(printable(f"warning: {text}"))
+            write_stderr(f"warning: {text}")
 
     def completed(self, output: object) -> None:
         """Report success: the answer's last line, the usage, or with `--json` the one object."""
@@ -111,9 +109,9 @@ class Reporter:
         if self.is_verbose:
             write_stderr(format_traceback(error))
         if error.message:
-            write_stderr(printable(f"error: {error.message}"))
+            write_stderr(f"error: {error.message}")
         if error.hint:
-            write_stderr(printable(f"hint: {error.hint}"))
+            write_stderr(f"hint: {error.hint}")
 
     def interrupted(self, error: RunnerError) -> None:
         """Report, from within a signal handler, that the run was interrupted.
@@ -167,16 +165,16 @@ def flush_stdout() -> None:
 
 
 def write_stderr(text: str) -> None:
-    """Write lines to standard error; what cannot be written is lost."""
+    """Write lines to standard error, none of which steers a terminal; what cannot be written is lost."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _discard(sys.stderr)
 
 
 def format_traceback(error: BaseException) -> str:
     """Return what `-v` shows of an exception."""
-    return printable("".join(traceback.format_exception(error)).rstrip())
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def printable(text: str) -> str:
