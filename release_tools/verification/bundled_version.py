@@ -26,21 +26,16 @@ def check_bundled_version(subject: Subject) -> str:
 
 
 def bundled_versions(payload: Payload, project_name: str) -> tuple[str, ...]:
-    """What the bundle's metadata of this distribution says, for each that there is of it; escaped, as from a stranger.
+    """What the bundle's metadata of this distribution says, for each that there is of it.
 
     Raises `PayloadError`.
     """
     wanted = normalized_name(project_name)
     return tuple(
-        _version_in(payload.read(member).decode("utf-8", errors="backslashreplace"))
+        HeaderParser().parsestr(payload.read(member).decode("utf-8", errors="backslashreplace")).get("Version", "")
         for member in payload.members
         # The folder is called <name>-<version>.dist-info, and there is no dash in the name.
         if member.name.endswith(_METADATA)
         and "/" not in (folder := member.name.removesuffix(_METADATA))
         and normalized_name(folder.partition("-")[0]) == wanted
     )
-
-
-def _version_in(metadata: str) -> str:
-    version = HeaderParser().parsestr(metadata).get("Version", "")
-    return version if version.isprintable() else ascii(version)

@@ -29,7 +29,7 @@ def test_the_version_of_the_archives_name_is_found_on_every_platform(settings: R
         (metadata("1.2.3+dev"), r"says 1\.2\.3\+dev"),
         ({**metadata("1.2.3"), **metadata("1.2.2", folder="tiny.app-1.2.2.dist-info")}, "says 1.2.3 and 1.2.2"),
         (metadata("1.2.3", folder="other/tiny_app-1.2.3.dist-info"), "says nothing"),
-        (metadata("\x1b[2J"), r"says '\\x1b\[2J'"),
+        (metadata("\x1b[2J"), r"says \\x1b\[2J"),
         ({}, "says nothing"),
     ],
 )
