@@ -117,30 +117,33 @@ def verify(
     Announces each by its name when it starts.
     """
     start_desktop()
-    failed: list[int] = []
-
-    def run(position: int) -> tuple[int, CheckResult] | None:
-        # What comes before a failure is still made: it may be the better explanation.
-        if not keep_going and any(earlier < position for earlier in failed):
-            return None
-        on_check(checks[position].name)
-        result = _run(checks[position], placed)
-        if result.is_failed:
-            failed.append(position)
-        return position, result
-
     with temporary_root(subject.executable, subject.scratch) as root:
-        placed = replace(subject, temporary_root=root)
-        made: dict[int, CheckResult] = {}
-        # Nothing is started for long before the bytes are found right.
-        for (_, is_alone), group in groupby(
-            range(len(checks)), key=lambda position: (checks[position].needs == "archive", checks[position].is_alone)
-        ):
-            with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
-                long_first = sorted(group, key=lambda position: not checks[position].is_long)
-                made.update(filter(None, pool.map(run, long_first)))
+        made = _make(replace(subject, temporary_root=root), checks, on_check, keep_going=keep_going)
     results = [made[position] for position in sorted(made)]
     return tuple(results if keep_going else _up_to_first_failure(results))
+
+
+def _make(
+    subject: Subject, checks: Sequence[Check], on_check: Callable[[str], None], *, keep_going: bool
+) -> dict[int, CheckResult]:
+    """The results by the positions of their checks."""
+    made: dict[int, CheckResult] = {}
+
+    def make(position: int) -> None:
+        # What comes before a failure is still made: it may be the better explanation.
+        if not keep_going and any(result.is_failed for earlier, result in tuple(made.items()) if earlier < position):
+            return
+        on_check(checks[position].name)
+        made[position] = _run(checks[position], subject)
+
+    # Nothing is started for long before the bytes are found right.
+    for (_, is_alone), group in groupby(
+        range(len(checks)), key=lambda position: (checks[position].needs == "archive", checks[position].is_alone)
+    ):
+        with ThreadPoolExecutor(1 if is_alone else os.process_cpu_count()) as pool:
+            # To its end, so that what breaks in a thread comes up here.
+            tuple(pool.map(make, sorted(group, key=lambda position: not checks[position].is_long)))
+    return made
 
 
 def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult]:
