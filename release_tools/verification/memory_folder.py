@@ -47,12 +47,7 @@ def _new_folder(memory: Path, prefix: str) -> Path | None:
 
 def _has_room(memory: Path, executable: Path) -> bool:
     """Whether programs can unpack themselves there and run from it; containers often forbid or limit that."""
-    if (
-        sys.platform != "linux"
-        or not executable.is_file()
-        or not memory.is_dir()
-        or not os.access(memory, os.W_OK | os.X_OK)
-    ):
+    if sys.platform != "linux" or not executable.is_file() or not os.access(memory, os.W_OK | os.X_OK):
         return False
     system = os.statvfs(memory)
     is_executable = not system.f_flag & os.ST_NOEXEC
