@@ -14,35 +14,21 @@ error: agent.yaml: 3 problems:
 """
 
 
+# The beginnings of what is said about other files.
+WORDS = [
+    ("instruction: hi\n", "error: agent.yaml: unknown key 'instruction' (did you mean 'instructions'?)\n"),
+    ("model: [test\n", "error: agent.yaml, line 2, column 1: not valid YAML: expected ',' or ']'"),
+    ("- model\n", "error: agent.yaml: expected keys and values, found a list\nhint: an agent file is a YAML mapping"),
+    ("name: x\n", "error: agent.yaml: no model\nhint: add 'model: PROVIDER:NAME' to it, or use -m\n"),
+    ("model: gpt-4o\n", "error: agent.yaml: model 'gpt-4o' names no provider\nhint: a model is named PROVIDER:NAME"),
+]
+
+
 @pytest.mark.parametrize(
     ("content", "stderr"),
     [
         ("instruction: hi\nmcpServers: {git: {comand: git}, hub: {}}\n", UNKNOWN_KEYS),
-        pytest.param(
-            "instruction: hi\n",
-            "error: agent.yaml: unknown key 'instruction' (did you mean 'instructions'?)\n",
-            marks=pytest.mark.wording,
-        ),
-        pytest.param(
-            "model: [test\n",
-            "error: agent.yaml, line 2, column 1: not valid YAML: expected ',' or ']'",
-            marks=pytest.mark.wording,
-        ),
-        pytest.param(
-            "- model\n",
-            "error: agent.yaml: expected keys and values, found a list\nhint: an agent file is a YAML mapping",
-            marks=pytest.mark.wording,
-        ),
-        pytest.param(
-            "name: x\n",
-            "error: agent.yaml: no model\nhint: add 'model: PROVIDER:NAME' to it, or use -m\n",
-            marks=pytest.mark.wording,
-        ),
-        pytest.param(
-            "model: gpt-4o\n",
-            "error: agent.yaml: model 'gpt-4o' names no provider\nhint: a model is named PROVIDER:NAME",
-            marks=pytest.mark.wording,
-        ),
+        *(pytest.param(*row, marks=pytest.mark.wording) for row in WORDS),
     ],
 )
 def test_a_bad_agent_file_is_one_error_that_says_where(program: Program, content: str, stderr: str) -> None:
