@@ -28,6 +28,9 @@ UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
 _NAMESPACE_PACKAGE: Final = 3
 # So many bytes of the payload are found nowhere else in an executable.
 _RECOGNIZABLE: Final = 4096
+# Python's code becomes two to three times as large. More than these is a bomb: a small file that fills the memory.
+_LARGEST_RATIO: Final = 10
+_SMALL: Final = 64 * 1024 * 1024
 _READ_ERRORS: Final = (ArchiveReadError, OSError, struct.error, zlib.error, EOFError, KeyError, TypeError, ValueError)
 
 
@@ -51,7 +54,7 @@ class PayloadMember:
 
 
 class Payload:
-    """A one-file executable, opened for reading.
+    """A one-file executable, opened for reading. All that it inflates is in proportion to the file's size.
 
     Raises `PayloadError`, here and in every method, when it cannot be read.
     """
@@ -64,6 +67,10 @@ class Payload:
                 PayloadMember(name=name.replace("\\", "/"), kind=kind, size=size): name
                 for name, (_offset, size, _full_size, _is_compressed, kind) in self._archive.toc.items()
             }
+            file_size = executable.stat().st_size
+            if sum(member.size for member in self._entries) > file_size:
+                raise ArchiveReadError("its members are larger than itself")
+            self._may_inflate = max(_SMALL, _LARGEST_RATIO * file_size)
 
     @property
     def members(self) -> tuple[PayloadMember, ...]:
@@ -72,22 +79,23 @@ class Payload:
 
     def read(self, member: PayloadMember) -> bytes:
         with self._reading():
-            content: bytes = self._archive.extract(self._entries[member])
-            return content
+            offset, size, _full_size, is_compressed, _kind = self._archive.toc[self._entries[member]]
+            content = self._content[offset : offset + size]
+            return self._inflate(content) if is_compressed else content
 
     @cached_property
     def module_sizes(self) -> dict[str, int]:
         """The bundled modules by their dotted names, with the bytes that each takes in the executable."""
         with self._reading():
-            return {name: size for modules in self._modules for name, (_kind, _offset, size) in modules.toc.items()}
+            return {name: size for _start, toc in self._modules for name, (_kind, _offset, size) in toc.items()}
 
     def read_modules(self) -> Iterator[tuple[str, bytes]]:
         """Every bundled module's name and its code, as `marshal` writes it."""
-        for modules in self._modules:
-            for name, (kind, _offset, _size) in modules.toc.items():
+        for start, toc in self._modules:
+            for name, (kind, offset, size) in toc.items():
                 if kind != _NAMESPACE_PACKAGE:
                     with self._reading():
-                        content: bytes = modules.extract(name, raw=True)
+                        content = self._inflate(self._content[start + offset : start + offset + size])
                     yield name, content
 
     @property
@@ -110,15 +118,30 @@ class Payload:
         """The executable without its payload."""
         with self._reading():
             content = self._executable.read_bytes()
-            payload = self._archive.raw_pkg_data()
-            start = content.index(payload[:_RECOGNIZABLE])
-            return content[:start] + content[start + len(payload) :]
+            start = content.index(self._content[:_RECOGNIZABLE])
+            return content[:start] + content[start + len(self._content) :]
 
     @cached_property
-    def _modules(self) -> list[CArchiveReader]:
+    def _content(self) -> bytes:
+        """The payload itself, in which the members lie at their offsets."""
+        content: bytes = self._archive.raw_pkg_data()
+        return content
+
+    @cached_property
+    def _modules(self) -> list[tuple[int, dict[str, tuple[int, int, int]]]]:
+        """For each archive of modules, its offset, and the kind, further offset and size of each module by its name."""
         names = [name for member, name in self._entries.items() if member.kind == MODULES]
         with self._reading():
-            return [self._archive.open_embedded_archive(name) for name in names]
+            return [(self._archive.toc[name][0], self._archive.open_embedded_archive(name).toc) for name in names]
+
+    def _inflate(self, content: bytes) -> bytes:
+        inflater = zlib.decompressobj()
+        # For zlib, 0 is no limit.
+        inflated = inflater.decompress(content, max(1, self._may_inflate))
+        if not inflater.eof:
+            raise ArchiveReadError("a member is cut off, or inflates out of all proportion to the file's size")
+        self._may_inflate -= len(inflated)
+        return inflated
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -1,14 +1,18 @@
 """The payload of an executable of any platform is read without starting it."""
 
 import marshal
+import struct
 from pathlib import Path
 from types import CodeType
+from typing import Final
 
 import pytest
 
-from release_tools.payload import BINARY, DATA, Payload, PayloadError
+from release_tools.payload import BINARY, DATA, Payload, PayloadError, PayloadMember
 
 from .samples import make_elf, make_macho, make_pe, write_one_file
+
+MIB: Final = 1024 * 1024
 
 
 @pytest.fixture(params=[make_elf(), make_macho(), make_pe()], ids=["ELF", "Mach-O", "PE"])
@@ -95,3 +99,40 @@ def test_a_damaged_module_is_refused(executable: Path) -> None:
     executable.write_bytes(content[:start] + b"\0" * 20 + content[start + 20 :])
     with pytest.raises(PayloadError):
         list(Payload(executable).read_modules())
+
+
+def write_bombs(path: Path, *sizes: int) -> list[PayloadMember]:
+    """An executable with a compressed member of zeros of each size in bytes; returns these members."""
+    # Every second member is stored as it is.
+    data = {
+        f"{kind}-{number}": bytes(size)
+        for number, size in enumerate(sizes)
+        for kind, size in (("stored", 0), ("zeros", size))
+    }
+    write_one_file(path, bootloader=make_elf(), data=data)
+    assert path.stat().st_size < MIB
+    return [member for member in Payload(path).members if member.name.startswith("zeros")]
+
+
+def test_a_member_that_inflates_out_of_all_proportion_is_refused(tmp_path: Path) -> None:
+    (bomb,) = write_bombs(tmp_path / "app", 65 * MIB)
+    with pytest.raises(PayloadError, match=r"app is no one-file executable of PyInstaller: .*out of all proportion"):
+        Payload(tmp_path / "app").read(bomb)
+
+
+def test_members_that_inflate_out_of_all_proportion_together_are_refused(tmp_path: Path) -> None:
+    first, second = write_bombs(tmp_path / "app", 40 * MIB, 40 * MIB)
+    payload = Payload(tmp_path / "app")
+    assert len(payload.read(first)) == 40 * MIB
+    with pytest.raises(PayloadError, match="out of all proportion"):
+        payload.read(second)
+
+
+def test_members_that_share_their_bytes_are_refused(executable: Path) -> None:
+    content = executable.read_bytes()
+    entry = content.index(b"app/words.txt") - 18
+    # In the table of contents: the entry's own length, the offset, then the length.
+    claimed = struct.pack("!I", len(content))
+    executable.write_bytes(content[: entry + 8] + claimed + content[entry + 12 :])
+    with pytest.raises(PayloadError, match="its members are larger than itself"):
+        Payload(executable)
