@@ -1,8 +1,8 @@
 """The only user of `subprocess`: programs are started here, by argument lists, never through a shell."""
 
 import contextlib
+import functools
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from release_tools.errors import CommandFailedError, MissingToolError, ToldError
+from release_tools.errors import CommandFailedError, ToldError
 from release_tools.priorities import BACKGROUND_FLAGS, give_way
 from release_tools.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
+from release_tools.program_paths import with_program_path
+from release_tools.signals import REQUESTS_TO_END, handle_signals, handled_signals
 
 # For an ended program to be gone, and to close its output.
 _SECONDS_TO_END: Final = 5.0
@@ -97,17 +99,28 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
     """
     environment = changed_environment(env)
     end_children_with_this_process()
-    with subprocess.Popen(_located(args, environment), cwd=cwd, env=environment) as process:
+    with (
+        subprocess.Popen(with_program_path(args, environment), cwd=cwd, env=environment) as process,
+        handled_signals(REQUESTS_TO_END, functools.partial(_pass_on, process)),
+    ):
         try:
             code = process.wait()
         except KeyboardInterrupt:
-            # The terminal has interrupted it as well; let it end what it started, which would outlive it otherwise.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_SECONDS_TO_END)
-            process.kill()
+            # It gets the time to end what it started, which would outlive it otherwise.
+            for end in (process.terminate, process.kill):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_SECONDS_TO_END)
+                    break
+                end()
             raise
     if code != 0:
         raise ToldError(args, code)
+
+
+def _pass_on(process: "subprocess.Popen[bytes]", number: int, _frame: object) -> None:
+    """Unlike an interrupt from the terminal, a request to end may have reached this process alone."""
+    process.send_signal(number)
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, hint: str = "") -> str:
@@ -128,7 +141,7 @@ def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], t
     has left its process group, as a daemon does.
     """
     started = time.monotonic()
-    with _process_group(_located(args, environment), cwd, environment, stderr=subprocess.PIPE) as process:
+    with _process_group(with_program_path(args, environment), cwd, environment, stderr=subprocess.PIPE) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -147,12 +160,12 @@ def end_all_at_signals() -> None:
     The programs are in process groups of their own, so that no terminal reaches them, and a thread that waits for one
     does not notice an interrupt.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _end_all)
+    handle_signals((signal.SIGINT, *REQUESTS_TO_END), _end_all)
 
 
 def _end_all(number: int, _frame: object) -> None:
+    if number in REQUESTS_TO_END and _is_ending.is_set():
+        return  # The same request once more, passed on by whoever started this.
     _is_ending.set()
     for process in tuple(_running):
         _end_process_group(process)
@@ -177,7 +190,7 @@ def started(
     What is left of it and of all that it started is ended when the block is left.
     """
     with (
-        _process_group(_located(args, environment), cwd, environment) as process,
+        _process_group(with_program_path(args, environment), cwd, environment) as process,
         RunningProgram(process, timeout_seconds) as program,
     ):
         yield program
@@ -200,7 +213,9 @@ def started_with_log(
     flags = BACKGROUND_FLAGS if gives_way else 0
     with (
         log.open("w", encoding="utf-8") as file,
-        _process_group(_located(args, environment), cwd, environment, stdout=file.fileno(), flags=flags) as process,
+        _process_group(
+            with_program_path(args, environment), cwd, environment, stdout=file.fileno(), flags=flags
+        ) as process,
     ):
         if gives_way:
             give_way(process.pid)
@@ -215,7 +230,7 @@ def run_logged(
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
-        _process_group(_located(args, environment), cwd, environment) as process,
+        _process_group(with_program_path(args, environment), cwd, environment) as process,
     ):
         # What it leaves running could hold the pipe open for ever.
         threading.Thread(target=_end_when_ended, args=(process,), daemon=True).start()
@@ -279,15 +294,3 @@ def _end_process_group(process: "subprocess.Popen[str]") -> None:
 def _end_when_ended(process: "subprocess.Popen[str]") -> None:
     process.wait()
     _end_process_group(process)
-
-
-def _located(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    # Absolute, because the program runs in another folder, and a PATH may have relative entries.
-    path = Path(args[0])
-    if len(path.parts) > 1 and path.is_file():
-        # One that may not be executed is an error of the system's, which says so.
-        return [str(path.absolute()), *args[1:]]
-    program = shutil.which(args[0], path=environment.get("PATH"))
-    if program is None:
-        raise MissingToolError(args[0], "install it, or put its folder on the PATH, then run the same command again")
-    return [str(Path(program).absolute()), *args[1:]]

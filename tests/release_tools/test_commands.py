@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,10 +129,11 @@ def test_a_file_that_may_not_be_executed_is_not_called_missing(tmp_path: Path) -
 
 # Two threads wait for programs that never end, and each of these for a child of its own.
 IN_THREADS = """
-import os, sys
+import os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from release_tools.commands import end_all_at_signals, observe
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 end_all_at_signals()
 waiting = [sys.executable, "-c", "import sys, threading; pipe = open(sys.argv[1], 'w'); threading.Event().wait()"]
 nested = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *waiting]
@@ -164,6 +167,32 @@ def test_an_interrupt_ends_what_threads_wait_for(tmp_path: Path, name: str) -> N
     assert (program.returncode, errors) == (1, f"ended by {name}\n")
 
 
+RUN = """
+import signal, sys
+from pathlib import Path
+from release_tools.commands import run
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+run(sys.argv[2:], cwd=Path())
+"""
+
+
+@contextmanager
+def running_for_the_terminal(folder: Path, code: str, hang_up: str = "SIG_DFL") -> Iterator["subprocess.Popen[str]"]:
+    """A process in a session of its own that `run`s Python code, once the code has printed "ready"."""
+    with subprocess.Popen(
+        [*python(RUN), hang_up, *python(code)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        yield program
+
+
 @POSIX_ONLY
 def test_a_program_that_talks_to_the_terminal_may_end_its_own_work_when_interrupted(tmp_path: Path) -> None:
     # It takes longer to end than the time after which `subprocess.run` kills what it runs.
@@ -177,18 +206,45 @@ signal.signal(signal.SIGINT, end)
 print('ready', flush=True)
 threading.Event().wait()
 """
-    code = "import sys; from pathlib import Path; from release_tools.commands import run; run(sys.argv[1:], cwd=Path())"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *python(slow)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "ready\n"
+    with running_for_the_terminal(tmp_path, slow) as program:
         os.killpg(program.pid, signal.SIGINT)
         program.communicate(timeout=60)
     assert (tmp_path / "ended").is_file()
+
+
+WAITING = """
+import pathlib, signal, threading
+def end(number, _):
+    pathlib.Path('ended').write_text(signal.Signals(number).name)
+    raise SystemExit
+for name in WANTED.split():
+    signal.signal(getattr(signal, name), end)
+print('ready', flush=True)
+threading.Event().wait()
+"""
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_goes_on_to_the_program_that_talks_to_the_terminal(tmp_path: Path, name: str) -> None:
+    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", repr(name))) as program:
+        program.send_signal(getattr(signal, name))
+        program.communicate(timeout=60)
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == name
+
+
+@POSIX_ONLY
+def test_a_program_that_an_interrupt_did_not_reach_is_asked_to_end(tmp_path: Path) -> None:
+    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'")) as program:
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == "SIGTERM"
+
+
+@POSIX_ONLY
+def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
+    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'"), "SIG_IGN") as program:
+        program.send_signal(signal.SIGHUP)
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=60)
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == "SIGTERM"
