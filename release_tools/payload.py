@@ -3,7 +3,6 @@
 Reads executables of every platform on any host. The checks of the verification use it; nothing is written or started.
 """
 
-import importlib.util
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Final
 from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
 
 from release_tools.errors import ReleaseError
+from release_tools.module_table import ModuleTable, read_module_table
 
 # The kinds of members, as PyInstaller's PyInstaller/archive/readers.py calls them.
 BINARY: Final = "b"
@@ -99,14 +99,6 @@ class Payload:
                     yield name, content
 
     @property
-    def is_of_running_python(self) -> bool:
-        """Whether this interpreter can understand the bundled code."""
-        magic = importlib.util.MAGIC_NUMBER
-        archives = [self.read(member) for member in self.members if member.kind == MODULES]
-        # The module archive is `PYZ\0`, then the magic number of the Python that made it.
-        return bool(archives) and all(content[4 : 4 + len(magic)] == magic for content in archives)
-
-    @property
     def main_script(self) -> PayloadMember:
         """The script that is the app; those before it are hooks."""
         scripts = [member for member in self.members if member.kind == SCRIPT]
@@ -128,11 +120,14 @@ class Payload:
         return content
 
     @cached_property
-    def _modules(self) -> list[tuple[int, dict[str, tuple[int, int, int]]]]:
-        """For each archive of modules, its offset, and the kind, further offset and size of each module by its name."""
-        names = [name for member, name in self._entries.items() if member.kind == MODULES]
+    def _modules(self) -> list[tuple[int, ModuleTable]]:
+        """The offset and the table of each archive of modules."""
+        archives = [name for member, name in self._entries.items() if member.kind == MODULES]
+        found = []
         with self._reading():
-            return [(self._archive.toc[name][0], self._archive.open_embedded_archive(name).toc) for name in names]
+            for offset, size, *_ in map(self._archive.toc.get, archives):
+                found.append((offset, read_module_table(self._content[offset : offset + size])))
+        return found
 
     def _inflate(self, content: bytes) -> bytes:
         inflater = zlib.decompressobj()

@@ -11,7 +11,6 @@ import re
 import socket
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -46,6 +45,8 @@ _TELLING_DEPTH: Final = 3
 _COMMON_FOLDERS: Final = frozenset({PurePath("/usr/local"), PurePath("/usr/src"), PurePath("/opt/python")})
 _SHOWN_NAMES: Final = 3
 _ZIP_MAGIC: Final = b"PK\x03\x04"
+# More than these in the zip files of one executable is a bomb: a small file that fills the memory.
+_MOST_UNZIPPED_BYTES: Final = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,7 @@ def secret_marks(environment: Mapping[str, str]) -> list[Mark]:
 def parts_of(subject: Subject) -> Iterator[Part]:
     """Everything in the executable, unpacked: its own code, the members, what is in their zip files, the modules."""
     payload = Payload(subject.executable)
+    unzipped = 0
     # Only the build knows which distributions are in it.
     owners = find_owners(distributions()) if subject.source_python else None
     own = {canonicalize_name(subject.settings.project_name), SHARED_LIBRARIES, OTHER_MODULES}
@@ -180,7 +182,16 @@ def parts_of(subject: Subject) -> Iterator[Part]:
                 content=payload.read(member),
                 is_locked=owners is None or is_locked(owners.of_file(member.name)),
             )
-            yield from (part, *_unzipped(part))
+            yield part
+            for inner in _unzipped(part):
+                unzipped += len(inner.content)
+                if unzipped > _MOST_UNZIPPED_BYTES:
+                    raise CheckFailedError(
+                        f"the zip files in the executable hold more than {_MOST_UNZIPPED_BYTES >> 20} MiB; the first "
+                        f"that cannot be searched is {part.name}",
+                        "do not use it where it comes from elsewhere; else bundle the file in another form",
+                    )
+                yield inner
         elif member.kind != MODULES:
             yield Part(name=member.name, content=payload.read(member), is_locked=owners is None)
     for name, content in payload.read_modules():
@@ -192,14 +203,19 @@ def parts_of(subject: Subject) -> Iterator[Part]:
 
 
 def _unzipped(part: Part) -> Iterator[Part]:
+    """The files of a part that is a zip file, each up to a byte more than all of them may have."""
     if not part.content.startswith(_ZIP_MAGIC):
         return
     try:
         with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
-            for name in archive.namelist():
-                yield dataclasses.replace(part, name=f"{part.name}/{name}", content=archive.read(name))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
-        # No zip file after all, or one with a password: the bytes themselves were searched.
+            for entry in archive.infolist():
+                # The other methods inflate a whole file at once, however large it becomes.
+                if entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                    with archive.open(entry) as file:
+                        content = file.read(_MOST_UNZIPPED_BYTES + 1)
+                    yield dataclasses.replace(part, name=f"{part.name}/{entry.filename}", content=content)
+    except Exception:  # noqa: BLE001 - the reader raises nearly every kind there is for what is no zip file after all
+        # The bytes themselves were searched.
         return
 
 

@@ -72,13 +72,11 @@ def test_an_executable_that_tells_nothing_passes(settings: ReleaseSettings) -> N
 
 def test_the_projects_folder_is_found_in_files_modules_scripts_and_zip_files(settings: ReleaseSettings) -> None:
     folder = str(settings.root)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("inner.pyc", b"\0" * 999 + folder.encode())
+    packed = zip_file(zipfile.ZIP_DEFLATED, **{"inner.pyc": b"\0" * 999 + folder.encode()})
     subject = make_subject(
         settings,
         binaries={"lib/a.so": b"\0" + folder.encode() + b"/src\0"},
-        data={"base_library.zip": packed.getvalue(), "wide.txt": folder.encode("utf-16-le")},
+        data={"base_library.zip": packed, "wide.txt": folder.encode("utf-16-le")},
         modules={"app.cli": f"ROOT = {folder!r}"},
         script=f"ROOT = {folder + '/app'!r}",
     )
@@ -90,6 +88,31 @@ def test_the_projects_folder_is_found_in_files_modules_scripts_and_zip_files(set
         "  - module app.cli",
         "  - wide.txt",
     ]
+
+
+def zip_file(method: int, **files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_zip_files_that_would_fill_the_memory_are_found(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("release_tools.verification.leaks._MOST_UNZIPPED_BYTES", 3 * 2**20)
+    zeros = zip_file(zipfile.ZIP_DEFLATED, zeros=bytes(2 * 2**20))
+    assert check_leaks(make_subject(settings, data={"one.zip": zeros}))
+    both = make_subject(settings, data={"one.zip": zeros, "two.zip": zeros})
+    assert found(both).endswith("hold more than 3 MiB; the first that cannot be searched is two.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_files_that_inflate_at_once_are_searched_as_they_are(settings: ReleaseSettings, method: int) -> None:
+    subject = make_subject(settings, data={"packed.zip": zip_file(method, zeros=bytes(2**20))})
+    # The bootloader, the script and the zip file, and nothing in it.
+    assert check_leaks(subject) == "none in 3 files and modules"
 
 
 def test_the_bootloader_is_searched_too(settings: ReleaseSettings) -> None:

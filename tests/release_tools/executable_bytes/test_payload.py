@@ -52,7 +52,6 @@ def test_modules_are_read_as_code(executable: Path) -> None:
     codes = {name: marshal.loads(content) for name, content in payload.read_modules()}  # noqa: S302
     assert isinstance(codes["app.cli"], CodeType)
     assert "NAME" in codes["app.cli"].co_names
-    assert payload.is_of_running_python
 
 
 def test_the_main_script_is_the_last_one(executable: Path) -> None:
@@ -64,13 +63,6 @@ def test_the_bootloader_is_what_stands_around_the_payload(executable: Path, boot
     with executable.open("ab") as file:
         file.write(b"a signature")
     assert Payload(executable).bootloader() == bootloader + b"a signature"
-
-
-def test_code_of_another_python_is_told(executable: Path) -> None:
-    content = executable.read_bytes()
-    start = content.index(b"PYZ\0") + 4
-    executable.write_bytes(content[:start] + b"\x99\x99" + content[start + 2 :])
-    assert not Payload(executable).is_of_running_python
 
 
 def test_a_program_without_a_payload_is_refused_with_its_name(tmp_path: Path, bootloader: bytes) -> None:
