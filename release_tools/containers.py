@@ -12,39 +12,36 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from release_tools.commands import changed_environment, observe, run
+from release_tools.commands import Finished, changed_environment, observe, run
 from release_tools.container_errors import ContainerError, MissingEmulatorError, NoContainerProgramError
+from release_tools.environment import environment_python
 from release_tools.errors import CommandFailedError, ReleaseError, ToldError
+from release_tools.github_jobs import nox_folder
 from release_tools.platforms import Platform
-from release_tools.repository import read_git_folders
+from release_tools.repository import read_git_folders, read_ignore_file
 from release_tools.settings import ReleaseSettings
 
 PROGRAMS: Final = ("docker", "podman")
 QUESTION_TIMEOUT_SECONDS: Final = 300.0
 
 # By name only, so that a password in an address stands in no argument list.
-_FORWARDED_VARIABLES: Final = (
-    "SOURCE_DATE_EPOCH",
-    "CI",
-    "GITHUB_ACTIONS",
-    "NO_COLOR",
-    *(name for word in ("HTTP", "HTTPS", "NO") for name in (f"{word}_PROXY", f"{word.lower()}_proxy")),
-    *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON", "UV_HTTP_TIMEOUT"),
+_FORWARDED_VARIABLES: Final = re.compile(
+    # uv's, but for those that name folders and files of this machine.
+    r"UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX\w*|HTTP_TIMEOUT|MANAGED_PYTHON|PYTHON_INSTALL_MIRROR|PYTHON_PREFERENCE)"
+    r"|SOURCE_DATE_EPOCH|CI|GITHUB_ACTIONS|NO_COLOR|(ALL|HTTPS?|NO)_PROXY|(all|https?|no)_proxy"
 )
 # These name files, which have to be mounted.
 _SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 _CERTIFICATES: Final = "SSL_CERT_FILE"
 _CERTIFICATES_INSIDE: Final = "/run/certificates.pem"
+_IGNORE_FILE_INSIDE: Final = "/run/gitignore"
 
-# Arguments: the caller's version of Nox, then those for Nox.
+# As a job on GitHub begins. Arguments: the Python that the first step makes, then those for it.
 _START_NOX: Final = """
-wanted=$1; shift
-if command -v nox >/dev/null; then exec nox "$@"; fi
-exec uv tool run --quiet --from "nox[uv]==$wanted" nox "$@"
+uv run --quiet --no-project -m release_tools.github_jobs nox && exec "$@"
 """
 # Argument: a file to make. Prints the machine and what the image lacks.
 _PROBE: Final = """
@@ -116,23 +113,25 @@ def build_in_container(settings: ReleaseSettings, platform: Platform, image: str
     _fetch_image(settings.root, program, image, platform)
     home = settings.build_folder(platform.name) / "container-home"
     home.mkdir(parents=True, exist_ok=True)
+    ignore_file = read_ignore_file(settings.root, os.environ)
     container = with_own_user(
         Container(
             program=program,
             image=image,
             platform=platform,
             folder=settings.root,
-            mounts=mounts_for(settings.root, read_git_folders(settings.root), os.environ),
-            variables=variables_for(home, os.environ),
+            mounts=mounts_for(settings.root, read_git_folders(settings.root), ignore_file, os.environ),
+            variables=variables_for(home, ignore_file, os.environ),
             options=settings.container.options,
         ),
         home,
     )
     container = replace(container, name=f"build-{platform.name}-{secrets.token_hex(4)}", has_terminal=_has_terminal())
     print(f"building {platform.name} in a container of {image} ({program}, under QEMU)", flush=True)
+    nox = (str(environment_python(nox_folder(settings, platform))), "-m", "nox")
     session = ("--session", f"build-{platform.name}", "--", *build_args)
     try:
-        run(container.arguments(_START_NOX, version("nox"), *session), cwd=settings.root)
+        run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
     except BaseException:
         # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
         # would give it ten seconds to end by itself.
@@ -148,10 +147,11 @@ def find_program(root: Path) -> str:
     """
     words = []
     for program in PROGRAMS:
-        code, output = _try_to_run(root, program, "version")
-        if code == 0:
+        answer = _try_to_run(root, program, "version")
+        if answer.code == 0:
             return program
-        words.append(f"{program}: {output.splitlines()[-1] if output else f'exit code {code}'}")
+        *_, last_line = f"exit code {answer.code}", *answer.output.splitlines()
+        words.append(f"{program}: {last_line}")
     raise NoContainerProgramError(words)
 
 
@@ -167,8 +167,7 @@ def with_own_user(container: Container, folder: Path) -> Container:
     for user in dict.fromkeys(("0:0", f"{os.getuid()}:{os.getgid()}")):
         made.unlink(missing_ok=True)
         candidate = replace(container, user=user)
-        code, output = _try_to_run(container.folder, *candidate.arguments(_PROBE, str(made)))
-        require_answer(container, code, output)
+        require_answer(container, _try_to_run(container.folder, *candidate.arguments(_PROBE, str(made))))
         is_own = made.exists() and made.stat().st_uid == os.getuid()
         made.unlink(missing_ok=True)
         if is_own:
@@ -179,15 +178,17 @@ def with_own_user(container: Container, folder: Path) -> Container:
     )
 
 
-def require_answer(container: Container, code: int, output: str) -> None:
+def require_answer(container: Container, answer: Finished) -> None:
     """Raises `MissingEmulatorError` or `ContainerError` where the probe did not end well or lacks something."""
     wanted = _MACHINES[container.platform.arch]
-    machine, *missing = output.splitlines() or [""]
-    if wanted not in output.splitlines() and _NO_EMULATOR.search(output):
-        raise MissingEmulatorError(container.platform.name, container.program, output)
+    # What it says there; docker and podman add warnings of their own to the other stream.
+    machine, *missing = answer.stdout.splitlines() or [""]
+    if machine != wanted and _NO_EMULATOR.search(answer.output):
+        raise MissingEmulatorError(container.platform.name, container.program, answer.output)
     if machine != wanted:
         raise ContainerError(
-            f"a container of {container.image} ended with exit code {code}, and was to say {wanted}:\n{output}",
+            f"a container of {container.image} ended with exit code {answer.code}, and was to say {wanted}:\n"
+            f"{answer.output.strip()}",
             f"use an image for {container.platform.os}/{container.platform.arch} that has a shell",
         )
     if missing:
@@ -198,8 +199,10 @@ def require_answer(container: Container, code: int, output: str) -> None:
         )
 
 
-def mounts_for(root: Path, git_folders: Sequence[Path], environment: Mapping[str, str]) -> tuple[Mount, ...]:
-    """The checkout, what git needs of it elsewhere, and files that variables of the caller name."""
+def mounts_for(
+    root: Path, git_folders: Sequence[Path], ignore_file: Path | None, environment: Mapping[str, str]
+) -> tuple[Mount, ...]:
+    """The checkout, what git needs of it elsewhere, and files that the caller's settings and variables name."""
     # What lies inside another of them is there already; only the checkout itself is written to.
     folders = {root, *(folder for folder in git_folders if not _is_inside(folder, [root, *git_folders]))}
     mounts = [
@@ -210,23 +213,23 @@ def mounts_for(root: Path, git_folders: Sequence[Path], environment: Mapping[str
     summary, certificates = (_named_file(name, environment) for name in (_SUMMARY, _CERTIFICATES))
     if summary:
         mounts.append(Mount(source=summary, target=str(summary), is_writable=True))
+    if ignore_file:
+        mounts.append(Mount(source=ignore_file.resolve(), target=_IGNORE_FILE_INSIDE))
     if certificates:
         mounts.append(Mount(source=certificates.resolve(), target=_CERTIFICATES_INSIDE))
     return tuple(mounts)
 
 
-def variables_for(home: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+def variables_for(home: Path, ignore_file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The variables of the container; `home`, below the build folder, keeps uv's downloads for the next build."""
-    own = {
-        "HOME": str(home),
-        # Inside, the checkout may seem to be another user's.
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-    }
+    # Inside, the checkout may seem to be another user's; and it is to be as clean as it is here.
+    git_settings = {"safe.directory": "*"} | ({"core.excludesFile": _IGNORE_FILE_INSIDE} if ignore_file else {})
+    own = {"HOME": str(home), "GIT_CONFIG_COUNT": str(len(git_settings))}
+    for number, (key, value) in enumerate(git_settings.items()):
+        own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     if _named_file(_CERTIFICATES, environment):
         own[_CERTIFICATES] = _CERTIFICATES_INSIDE
-    passed_on = [name for name in _FORWARDED_VARIABLES if name in environment]
+    passed_on = [name for name in environment if _FORWARDED_VARIABLES.fullmatch(name)]
     if _named_file(_SUMMARY, environment):
         passed_on.append(_SUMMARY)
     return (*(f"{name}={value}" for name, value in own.items()), *passed_on)
@@ -243,8 +246,8 @@ def _is_inside(folder: Path, others: Sequence[Path]) -> bool:
 
 def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> None:
     """Get the image before it is needed, so that the download shows its progress."""
-    code, arch = _try_to_run(root, program, "image", "inspect", "--format", "{{.Architecture}}", image)
-    if code == 0 and arch == platform.arch:
+    answer = _try_to_run(root, program, "image", "inspect", "--format", "{{.Architecture}}", image)
+    if answer.code == 0 and answer.stdout.strip() == platform.arch:
         return
     try:
         run([program, "pull", "--platform", f"{platform.os}/{platform.arch}", image], cwd=root)
@@ -256,17 +259,15 @@ def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> No
         ) from None
 
 
-def _try_to_run(root: Path, *args: str) -> tuple[int, str]:
-    """Exit code and output of a program that may fail or not be there."""
+def _try_to_run(root: Path, *args: str) -> Finished:
+    """How a program ended that may fail or not be there; its exit code is -1 where it did not end by itself."""
     try:
-        finished = observe(
-            args, cwd=root, environment=changed_environment(None), timeout_seconds=QUESTION_TIMEOUT_SECONDS
-        )
+        return observe(args, cwd=root, environment=changed_environment(None), timeout_seconds=QUESTION_TIMEOUT_SECONDS)
     except CommandFailedError as error:
-        return -1, error.what
+        why = error.what
     except ReleaseError:
-        return -1, "not installed"
-    return finished.code, finished.output.strip()
+        why = "not installed"
+    return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
 
 
 def _has_terminal() -> bool:

@@ -1,6 +1,7 @@
 """What a job on GitHub does before its Nox session, with only Python there: `python -m release_tools.github_jobs WHAT`.
 
-`nox` makes an environment with Nox and Invoke, as locked, and puts it on the PATH of the steps that follow. `version`
+`nox` makes an environment with Nox and Invoke, as locked, and puts it on the PATH of the steps that follow; a build in
+a container begins with it too. `version`
 works out the one version that all jobs of a run build, and hands it on as the step's output `version`.
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 from release_tools.environment import create_environment
 from release_tools.errors import Problem, ReleaseError, RequestError
-from release_tools.platforms import host_platform
+from release_tools.platforms import Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import DEV, find_version_problem, release_tag, version_of_tag
@@ -61,6 +62,11 @@ def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str
     return label
 
 
+def nox_folder(settings: ReleaseSettings, platform: Platform) -> Path:
+    """Where a machine of this platform has the environment with Nox and Invoke."""
+    return settings.build_folder(platform.name) / "nox"
+
+
 def _tag_problem(settings: ReleaseSettings) -> Problem:
     return Problem(
         what=f"the version of pyproject.toml is {settings.project_version} at this commit",
@@ -70,8 +76,7 @@ def _tag_problem(settings: ReleaseSettings) -> Problem:
 
 
 def _install_nox(settings: ReleaseSettings) -> None:
-    folder = settings.build_folder(host_platform().name) / "nox"
-    python = create_environment(settings, folder, NOX_GROUPS, is_kept=True)
+    python = create_environment(settings, nox_folder(settings, host_platform()), NOX_GROUPS, is_kept=True)
     _append_line("GITHUB_PATH", str(python.parent))
 
 

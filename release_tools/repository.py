@@ -1,6 +1,7 @@
 """What git knows about the folder that is built."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,6 +77,17 @@ def read_git_folders(root: Path) -> tuple[Path, ...]:
     asked = ("--show-toplevel", "--git-common-dir")
     answer = git(root, "rev-parse", "--path-format=absolute", *asked)
     return tuple(Path(line) for line in answer.splitlines())
+
+
+def read_ignore_file(root: Path, environment: Mapping[str, str]) -> Path | None:
+    """The person's own list of what git ignores in every repository (gitignore(5)); None where there is none."""
+    if not is_checkout(root):
+        return None
+    configured = git(root, "config", "--type=path", "--default", "", "--get", "core.excludesFile").rstrip("\n")
+    home = Path(environment.get("HOME", ""))
+    usual = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "ignore"
+    path = Path(configured) if configured else usual
+    return path.absolute() if path.is_file() else None
 
 
 def is_checkout(root: Path) -> bool:

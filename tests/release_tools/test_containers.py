@@ -7,7 +7,6 @@ import platform
 import shutil
 import sys
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,12 +44,14 @@ behaviour = json.loads((here / f"{{name}}.json").read_text())
 if args[0] != "run" or "run" in behaviour:
     code, text = behaviour.get(args[0], [0, ""])
     print(text)
+    print(behaviour.get("warning", ""), file=sys.stderr, end="")
     sys.exit(code)
 if "--name" in args and behaviour.get("interrupt"):
     os.kill(os.getppid(), signal.SIGINT)
     sys.exit(130)
 inner = args[args.index("--entrypoint") + 3:]
 may_write = behaviour.get("user") in (None, args[args.index("--user") + 1])
+print(behaviour.get("warning", ""), file=sys.stderr, end="")
 variables = dict(PATH=str(here / "inside")) | ({{}} if may_write else dict(READ_ONLY="1"))
 sys.exit(subprocess.run(["/bin/sh", *inner], env=variables).returncode)
 """
@@ -66,8 +67,7 @@ class Fakes:
         self.put_inside("uname", "echo aarch64")
         self.put_inside("touch", f'[ -n "$READ_ONLY" ] || {shutil.which("touch")} "$1"')
         self.put_inside("git", "")
-        self.put_inside("uv", "")
-        self.put_inside("nox", 'echo "nox is told: $*"')
+        self.put_inside("uv", 'echo "uv is told: $*"')
 
     def put_inside(self, name: str, script: str) -> None:
         """Put a program into what stands for the image."""
@@ -94,6 +94,14 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     fakes = Fakes(tmp_path / "path")
     monkeypatch.setenv("PATH", str(fakes.folder))
     return fakes
+
+
+def put_nox(root: Path, script: str = 'echo "Python is told: $*"') -> None:
+    """Put what stands for the Python that has Nox to where uv makes it inside."""
+    python = root / "build" / "linux-arm64" / "nox" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
 
 
 def start_build(settings: ReleaseSettings, *build_args: str) -> None:
@@ -141,12 +149,14 @@ def test_a_path_with_a_comma_stays_one_path() -> None:
 
 def test_of_a_plain_checkout_only_the_folder_is_mounted() -> None:
     root = Path("/home/me/app")
-    assert mounts_for(root, (root, root / ".git"), {}) == (Mount(source=root, target=str(root), is_writable=True),)
+    assert mounts_for(root, (root, root / ".git"), None, {}) == (
+        Mount(source=root, target=str(root), is_writable=True),
+    )
 
 
 def test_a_linked_worktree_sees_its_repository_but_cannot_write_to_it() -> None:
     root, repository = Path("/tmp/tree"), Path("/home/me/app/.git")  # noqa: S108 - nothing is written there
-    assert mounts_for(root, (root, repository), {}) == (
+    assert mounts_for(root, (root, repository), None, {}) == (
         Mount(source=root, target=str(root), is_writable=True),
         Mount(source=repository, target=str(repository)),
     )
@@ -154,7 +164,7 @@ def test_a_linked_worktree_sees_its_repository_but_cannot_write_to_it() -> None:
 
 def test_a_project_inside_a_larger_checkout_is_mounted_over_the_whole() -> None:
     top = Path("/home/me/all")
-    mounts = mounts_for(top / "app", (top, top / ".git"), {})
+    mounts = mounts_for(top / "app", (top, top / ".git"), None, {})
     assert [(str(mount.source), mount.is_writable) for mount in mounts] == [(str(top), False), (f"{top}/app", True)]
 
 
@@ -162,29 +172,44 @@ def test_files_that_variables_name_are_mounted_and_named(tmp_path: Path) -> None
     summary, certificates = tmp_path / "summary", tmp_path / "certificates"
     environment = {"GITHUB_STEP_SUMMARY": str(summary), "SSL_CERT_FILE": str(certificates)}
     root = Path("/home/me/app")
-    assert len(mounts_for(root, (), environment)) == 1
-    assert not any(name in " ".join(variables_for(root, environment)) for name in environment)
+    assert len(mounts_for(root, (), None, environment)) == 1
+    assert not any(name in " ".join(variables_for(root, None, environment)) for name in environment)
     summary.touch()
     certificates.touch()
-    assert mounts_for(root, (), environment)[1:] == (
+    assert mounts_for(root, (), None, environment)[1:] == (
         Mount(source=summary, target=str(summary), is_writable=True),
         Mount(source=certificates, target="/run/certificates.pem"),
     )
-    variables = variables_for(root, environment)
+    variables = variables_for(root, None, environment)
     assert "GITHUB_STEP_SUMMARY" in variables
     assert "SSL_CERT_FILE=/run/certificates.pem" in variables
 
 
 def test_what_the_caller_set_is_passed_on_by_name_alone() -> None:
-    environment = {"HTTPS_PROXY": "http://me:secret@proxy", "SOURCE_DATE_EPOCH": "1", "GITHUB_TOKEN": "secret"}
-    variables = variables_for(Path("/home/me"), environment)
-    assert {"HTTPS_PROXY", "SOURCE_DATE_EPOCH"} <= set(variables)
+    passed_on = (
+        "HTTPS_PROXY",
+        "SOURCE_DATE_EPOCH",
+        "UV_INDEX",
+        "UV_EXTRA_INDEX_URL",
+        "UV_INDEX_OURS_PASSWORD",
+        "no_proxy",
+    )
+    kept_back = ("GITHUB_TOKEN", "UV_CACHE_DIR", "MY_UV_INDEX", "PATH")
+    variables = variables_for(Path("/home/me"), None, dict.fromkeys((*passed_on, *kept_back), "secret"))
+    assert [variable for variable in variables if "=" not in variable] == list(passed_on)
     assert "secret" not in " ".join(variables)
-    assert not any(variable.startswith("GITHUB_TOKEN") for variable in variables)
 
 
 def test_git_trusts_the_checkout_whoever_owns_it_inside() -> None:
-    assert {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory"} <= set(variables_for(Path("/home/me"), {}))
+    assert {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory"} <= set(variables_for(Path("/home/me"), None, {}))
+
+
+def test_git_ignores_inside_what_it_ignores_here() -> None:
+    root, ignore_file = Path("/home/me/app"), Path("/home/me/.config/git/ignore")
+    assert Mount(source=ignore_file, target="/run/gitignore") in mounts_for(root, (), ignore_file, {})
+    assert {"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_1=core.excludesFile", "GIT_CONFIG_VALUE_1=/run/gitignore"} <= set(
+        variables_for(root, ignore_file, {})
+    )
 
 
 @pytest.mark.programs
@@ -238,6 +263,7 @@ def test_an_image_that_cannot_be_fetched_is_an_error_that_names_the_way_out(
 
 @pytest.mark.programs
 def test_an_image_of_another_machine_is_fetched_anew(settings: ReleaseSettings, fakes: Fakes) -> None:
+    put_nox(settings.root)
     fakes.install("podman", image=[0, "amd64"])
     start_build(settings)
     assert ["podman", "pull", "--platform", "linux/arm64", IMAGE] in fakes.calls
@@ -261,12 +287,21 @@ def test_an_image_that_runs_as_another_machine_is_refused(settings: ReleaseSetti
 
 
 @pytest.mark.programs
+def test_warnings_of_the_container_program_are_no_answers_of_the_image(settings: ReleaseSettings, fakes: Fakes) -> None:
+    put_nox(settings.root)
+    fakes.install("docker", warning="Emulate Docker CLI using podman.\nno swap limit\n")
+    start_build(settings)
+    assert not any(call[1] == "pull" for call in fakes.calls)
+
+
+@pytest.mark.programs
 def test_the_inner_build_gets_the_arguments_and_its_output_is_seen(
     settings: ReleaseSettings, fakes: Fakes, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    put_nox(settings.root)
     fakes.install("docker")
     start_build(replace(settings, container=ContainerSettings(options=("--memory", "4g"))), "--version", "v1.2.3")
-    assert "nox is told: --session build-linux-arm64 -- --version v1.2.3\n" in capfd.readouterr().out
+    assert "Python is told: -m nox --session build-linux-arm64 -- --version v1.2.3\n" in capfd.readouterr().out
     build = fakes.calls[-1]
     assert build[: build.index("--platform")][:3] == ["docker", "run", "--rm"]
     assert f"type=bind,source={settings.root},target={settings.root}" in build
@@ -275,21 +310,30 @@ def test_the_inner_build_gets_the_arguments_and_its_output_is_seen(
 
 
 @pytest.mark.programs
-def test_an_image_without_nox_gets_the_callers_by_uv(
+def test_the_inner_build_begins_as_a_job_on_github_does(
     settings: ReleaseSettings, fakes: Fakes, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    put_nox(settings.root)
     fakes.install("docker")
-    (fakes.inside / "nox").unlink()
-    fakes.put_inside("uv", 'echo "uv is told: $*"')
     start_build(settings)
-    started = f"uv is told: tool run --quiet --from nox[uv]=={version('nox')} nox --session build-linux-arm64 --"
-    assert started in capfd.readouterr().out
+    *_, uv, python = capfd.readouterr().out.splitlines()
+    assert uv == "uv is told: run --quiet --no-project -m release_tools.github_jobs nox"
+    assert python.startswith("Python is told: ")
+
+
+@pytest.mark.programs
+def test_without_nox_nothing_is_built(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("docker")
+    fakes.put_inside("uv", "exit 2")
+    with pytest.raises(ToldError) as caught:
+        start_build(settings)
+    assert caught.value.code == 2
 
 
 @pytest.mark.programs
 def test_the_exit_code_of_the_inner_build_is_passed_on(settings: ReleaseSettings, fakes: Fakes) -> None:
     fakes.install("podman")
-    fakes.put_inside("nox", "exit 7")
+    put_nox(settings.root, "exit 7")
     with pytest.raises(ToldError) as caught:
         start_build(settings)
     assert caught.value.code == 7
@@ -316,6 +360,7 @@ def _on_linux_amd64(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_session_builds_in_a_container_of_the_image_that_is_asked_for(
     locked_project: Path, fakes: Fakes, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    put_nox(locked_project)
     fakes.install("podman")
     with (locked_project / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(
@@ -324,7 +369,7 @@ def test_the_session_builds_in_a_container_of_the_image_that_is_asked_for(
     sessions.build(locked_project, "linux-arm64", ["--keep-going"])
     told = capfd.readouterr().out
     assert "building linux-arm64 in a container of set (podman, under QEMU)" in told
-    assert "nox is told: --session build-linux-arm64 -- --version dev --keep-going" in told
+    assert "Python is told: -m nox --session build-linux-arm64 -- --version dev --keep-going" in told
     assert fakes.calls[-1][fakes.calls[-1].index("--memory") :][:2] == ["--memory", "4g"]
     sessions.build(locked_project, "linux-arm64", ["--image", "given"])
     assert "in a container of given" in capfd.readouterr().out

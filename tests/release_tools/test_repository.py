@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.repository import git, read_commit, read_git_folders
+from release_tools.repository import git, read_commit, read_git_folders, read_ignore_file
 
 pytestmark = pytest.mark.programs
 
@@ -48,6 +48,26 @@ def test_the_settings_of_a_person_change_nothing(checkout: Path) -> None:
     commit = read_commit(checkout)
     assert commit is not None
     assert commit.is_dirty
+
+
+def test_the_persons_own_ignore_file_is_found_where_git_finds_it(checkout: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    environment = {"HOME": str(home), "XDG_CONFIG_HOME": ""}
+    assert read_ignore_file(checkout, environment) is None
+    for folder in (home / ".config", tmp_path / "settings"):
+        (folder / "git").mkdir(parents=True)
+        (folder / "git" / "ignore").touch()
+    assert read_ignore_file(checkout, environment) == home / ".config" / "git" / "ignore"
+    environment["XDG_CONFIG_HOME"] = str(tmp_path / "settings")
+    assert read_ignore_file(checkout, environment) == tmp_path / "settings" / "git" / "ignore"
+    named = tmp_path / "named"
+    named.touch()
+    subprocess.run(["git", "config", "core.excludesFile", str(named)], cwd=checkout, check=True)
+    assert read_ignore_file(checkout, environment) == named
+
+
+def test_a_folder_that_is_no_checkout_has_no_ignore_file(tmp_path: Path) -> None:
+    assert read_ignore_file(tmp_path, {"HOME": str(tmp_path)}) is None
 
 
 def test_git_acts_on_the_folder_it_is_given_inside_a_hook_of_another_repository(
