@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from release_tools.setting_values import is_text, is_text_list
+
 # The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
 CONTAINER_TABLE: Final = "linux-arm64"
 
@@ -26,13 +28,5 @@ NO_CONTAINER: Final = ContainerSettings()
 
 def is_container_table(value: object) -> bool:
     """Whether the keys and values of the table are known ones."""
-    checks = {"container-image": _is_text, "container-options": _is_text_list}
+    checks = {"container-image": is_text, "container-options": is_text_list}
     return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_text_list(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))

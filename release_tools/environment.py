@@ -30,8 +30,6 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
-# The releases of glibc that uv can choose wheels for (`uv pip sync --help`).
-_GLIBC_OF_UV: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
 _MACHINES_OF_UV: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -42,7 +40,8 @@ def create_environment(
 
     An environment that `is_kept` is brought up to date when it exists, any other is made anew. Where a `platform` is
     named, of several wheels of a package one is taken that runs on the oldest system declared for that platform, as
-    its binary has to; otherwise the one that suits this machine best.
+    its binary has to; otherwise the one that suits this machine best. Nothing is compiled: what a source archive wants
+    for that is covered by no hash.
 
     Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `CommandFailedError` when a package cannot be
     installed or is not what its hash says.
@@ -57,7 +56,7 @@ def create_environment(
     requirements_path = folder / "requirements.txt"
     requirements_path.write_text(requirements, encoding="utf-8")
     options, env = wheel_choice(settings, platform) if platform else ((), {})
-    args = ["--require-hashes", *options, "--python", str(python), str(requirements_path)]
+    args = ["--require-hashes", "--only-binary", ":all:", *options, "--python", str(python), str(requirements_path)]
     _uv(settings.root, "pip", "sync", *args, env=env)
     return python
 
@@ -69,19 +68,12 @@ def wheel_choice(settings: ReleaseSettings, platform: Platform) -> tuple[tuple[s
     would start on new machines only.
     """
     if platform.os == "linux" and settings.glibc_floor:
-        floor = _numbers(settings.glibc_floor)
-        known = [version for version in _GLIBC_OF_UV if _numbers(version) <= floor]
-        if known:
-            name = f"{_MACHINES_OF_UV[platform.arch]}-manylinux_{known[-1].replace('.', '_')}"
-            return ("--python-platform", name), {}
+        name = f"{_MACHINES_OF_UV[platform.arch]}-manylinux_{settings.glibc_floor.replace('.', '_')}"
+        return ("--python-platform", name), {}
     if platform.os == "darwin" and settings.macos_minimum:
         name = f"{_MACHINES_OF_UV[platform.arch]}-apple-darwin"
         return ("--python-platform", name), {"MACOSX_DEPLOYMENT_TARGET": settings.macos_minimum}
     return (), {}
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
 
 
 def install_project(settings: ReleaseSettings, python: Path, version: BuildVersion, wheel_folder: Path) -> None:

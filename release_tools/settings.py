@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from release_tools.container_settings import CONTAINER_TABLE, NO_CONTAINER, ContainerSettings
 from release_tools.errors import Problem, SettingsError
+from release_tools.setting_values import is_text
 from release_tools.settings_schema import (
     EXECUTABLE_NAME,
     TABLE,
     TAKEN_NAMES,
     is_executable_name,
-    is_text,
     table_problems,
 )
 

@@ -7,24 +7,19 @@ from typing import Final
 
 from release_tools.container_settings import CONTAINER_TABLE, is_container_table
 from release_tools.errors import Problem
+from release_tools.setting_values import is_text, is_text_list
 
 TABLE: Final = "[tool.release-tools]"
 
 # The other files of every archive.
 TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
 
-
-def is_text(value: object) -> bool:
-    """Whether it is text that says something; no argument, variable or file name can hold a zero byte."""
-    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
-
-
-def _is_text_list(value: object) -> bool:
-    return isinstance(value, list) and all(is_text(item) for item in value)
+# The releases of glibc that uv can choose wheels for (`uv pip sync --help`, --python-platform).
+GLIBC_FLOORS: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
 
 
 def _is_command_list(value: object) -> bool:
-    return isinstance(value, list) and all(_is_text_list(command) and command for command in value)
+    return isinstance(value, list) and all(is_text_list(command) and command for command in value)
 
 
 def _is_positive_number(value: object) -> bool:
@@ -72,14 +67,17 @@ EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and unde
 KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "executable": (is_executable_name, EXECUTABLE_NAME),
     "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
-    "exclude-modules": (_is_text_list, "a list of module names"),
-    "whole-distributions": (_is_text_list, "a list of distributions that the project depends on"),
+    "exclude-modules": (is_text_list, "a list of module names"),
+    "whole-distributions": (is_text_list, "a list of distributions that the project depends on"),
     "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
     "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
     "test-suite": (is_text, "a folder of pytest tests"),
     "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
-    "test-arguments": (_is_text_list, "a list of arguments for pytest"),
-    "glibc-floor": (_is_version, 'a version of glibc, like "2.28"'),
+    "test-arguments": (is_text_list, "a list of arguments for pytest"),
+    "glibc-floor": (
+        lambda value: value in GLIBC_FLOORS,
+        f"a version of glibc that uv can choose wheels for, as a text: {', '.join(GLIBC_FLOORS)}",
+    ),
     "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
     "parity": (_is_function_list, 'a list of functions without arguments, like ["package.module:function"]'),
     "allowed-messages": (_is_list_of_tables("message", "reason"), 'a list of tables {message = "…", reason = "…"}'),

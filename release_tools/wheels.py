@@ -27,6 +27,9 @@ from release_tools.settings_schema import TABLE
 _ANY_GLIBC: Final = "2.99"
 _ANY_MACOS: Final = "99.0"
 
+# Higher than any that there was or will be.
+_LAST_PATCH: Final = 99
+
 # The names of before PEP 600, and the oldest glibc that each architecture has wheels for.
 _LEGACY_MANYLINUX: Final = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
 _OLDEST_GLIBC: Final[dict[Architecture, int]] = {"amd64": 5, "arm64": 17}
@@ -90,21 +93,31 @@ def _oldest_system(settings: ReleaseSettings, platform: Platform) -> str:
 
 def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[LockedPackage, ...]:
     """What the lock wants in the environment of a build on this platform."""
-    environment = marker_environment(settings, platform)
+    environments = marker_environments(settings, platform)
     return tuple(
-        package for package in lock.packages_of(BUILD_GROUPS) if _applies(package.marker_for(BUILD_GROUPS), environment)
+        package
+        for package in lock.packages_of(BUILD_GROUPS)
+        if any(_applies(package.marker_for(BUILD_GROUPS), environment) for environment in environments)
     )
 
 
-def marker_environment(settings: ReleaseSettings, platform: Platform) -> dict[str, str]:
-    """What environment markers are compared with on this platform (PEP 508)."""
+def marker_environments(settings: ReleaseSettings, platform: Platform) -> tuple[dict[str, str], ...]:
+    """What environment markers are compared with on this platform (PEP 508).
+
+    One environment for the pinned Python, or two where its patch is left open: the first and the last there may be.
+    """
+    pinned = settings.python_version
+    patches = (pinned,) if pinned.count(".") > 1 else (f"{pinned}.0", f"{pinned}.{_LAST_PATCH}")
+    return tuple(_marker_environment(settings, platform, full) for full in patches)
+
+
+def _marker_environment(settings: ReleaseSettings, platform: Platform, full: str) -> dict[str, str]:
     major, minor = _python_version(settings)
     system, sys_platform, os_name, machine = {
         "darwin": ("Darwin", "darwin", "posix", _MACOS_MACHINES[platform.arch]),
         "linux": ("Linux", "linux", "posix", _LINUX_MACHINES[platform.arch]),
         "windows": ("Windows", "win32", "nt", _WINDOWS_MACHINES[platform.arch]),
     }[platform.os]
-    full = ".".join([*settings.python_version.split("."), "0"][:3])
     return {
         "extra": "",
         "implementation_name": "cpython",

@@ -1,14 +1,17 @@
 import dataclasses
+import io
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from release_tools import environment
+from release_tools.archives import sha256_of
 from release_tools.commands import changed_environment
 from release_tools.environment import create_environment, find_python, isolation, wheel_choice
-from release_tools.errors import CommandFailedError
+from release_tools.errors import CommandFailedError, ToldError
 from release_tools.lockfile import content_hash
 from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
@@ -41,6 +44,37 @@ def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: P
     assert (folder / "pyvenv.cfg").is_file()
 
 
+@pytest.mark.programs
+def test_a_package_with_source_only_is_refused_and_not_compiled(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, mark = tmp_path / "thing-1.0.tar.gz", tmp_path / "compiled"
+    files = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": f"def build_wheel(*_):\n    open({str(mark)!r}, 'w')\n",
+    }
+    with tarfile.open(source, "w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"thing-1.0/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    (project / ".python-version").write_text(".".join(map(str, sys.version_info[:2])), encoding="utf-8")
+    settings = ReleaseSettings.load(project)
+    settings.lock_path.write_text(
+        '[[package]]\nname = "thing"\nversion = "1.0"\noptional = false\npython-versions = "*"\ngroups = ["main"]\n'
+        f'files = [{{file = "{source.name}", hash = "sha256:{sha256_of(source)}"}}]\n'
+        f'[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(settings.pyproject)}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(ToldError):
+        create_environment(settings, settings.build_folder("here") / "main", ["main"], is_kept=False)
+    assert "thing" in capfd.readouterr().err
+    assert not mark.exists()
+
+
 def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
     return dataclasses.replace(settings, glibc_floor=glibc_floor, macos_minimum="11.0")
 
@@ -50,9 +84,7 @@ def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
     [
         ("2.28", "linux-amd64", "x86_64-manylinux_2_28"),
         ("2.28", "linux-arm64", "aarch64-manylinux_2_28"),
-        # uv knows no release between 2.28 and 2.31.
-        ("2.30", "linux-amd64", "x86_64-manylinux_2_28"),
-        ("2.99", "linux-amd64", "x86_64-manylinux_2_40"),
+        ("2.17", "linux-amd64", "x86_64-manylinux_2_17"),
     ],
 )
 def test_linux_wheels_are_chosen_by_the_floor_and_not_by_the_build_machine(

@@ -104,6 +104,14 @@ def test_a_package_that_another_system_needs_is_not_missing_here(limited: Releas
     assert platforms_without(limited, windows_only, marker=intel_only) == ["darwin-amd64"]
 
 
+@pytest.mark.parametrize("marker", ['python_full_version >= "3.13.4"', 'python_full_version < "3.13.4"'])
+def test_where_the_patch_of_python_is_open_what_any_needs_is_looked_at(limited: ReleaseSettings, marker: str) -> None:
+    everywhere = [platform.name for platform in PLATFORMS]
+    for version, missing in (("3.13", everywhere), ("3.13.4", everywhere if ">=" in marker else [])):
+        pinned = dataclasses.replace(limited, python_version=version)
+        assert platforms_without(pinned, "thing-2.0.tar.gz", marker=marker) == missing
+
+
 def test_only_what_a_build_installs_is_looked_at(limited: ReleaseSettings) -> None:
     lock = lock_of(package("thing-2.0.tar.gz", group="lint"), package("thing-2.0-py3-none-any.whl", group="build"))
     for platform in PLATFORMS:
