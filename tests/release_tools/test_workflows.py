@@ -71,8 +71,8 @@ def test_a_row_that_only_the_table_has_is_found(checkout: Path, monkeypatch: pyt
     monkeypatch.setattr("release_tools.workflows.PLATFORMS", (*PLATFORMS, row))
     found = problems_of(checkout)
     assert "there is no job build-windows-arm64" in found
-    assert any(line.startswith("the input `platform` offers all, darwin-arm64") for line in found)
-    assert any(line.startswith("the job create-release needs build-darwin-amd64") for line in found)
+    assert any(line.startswith('the list of the input `platform` is ["all", "darwin-arm64"') for line in found)
+    assert any(line.startswith('the job create-release: needs is ["version", "build-darwin-arm64"') for line in found)
 
 
 def test_a_row_that_only_the_workflow_has_is_found(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_row_that_only_the_workflow_has_is_found(checkout: Path, monkeypatch: 
 def test_another_runner_in_the_workflow_is_found(checkout: Path, name: str, runner: str) -> None:
     lines = f"inputs.platform == '{name}'\n    runs-on: "
     change(checkout, f"{lines}{runner}\n", f"{lines}other-1\n")
-    assert problems_of(checkout) == [f"the job build-{name} runs on other-1, and the table says {runner}"]
+    assert problems_of(checkout) == [f'the job build-{name}: runs-on is "other-1", not "{runner}"']
 
 
 @pytest.mark.parametrize("runner", ["'ubuntu-24.04'", "'ubuntu-24.04-arm'"])
@@ -107,33 +107,64 @@ def test_another_runner_of_the_platform_that_may_be_emulated_is_found(checkout: 
 def test_another_runner_in_the_table_is_found(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = Platform(os="darwin", arch="arm64", runner="macos-26")
     monkeypatch.setattr("release_tools.workflows.PLATFORMS", (row, *PLATFORMS[1:]))
-    assert problems_of(checkout) == ["the job build-darwin-arm64 runs on macos-15, and the table says macos-26"]
+    assert problems_of(checkout) == ['the job build-darwin-arm64: runs-on is "macos-15", not "macos-26"']
+
+
+PUSH = "github.event_name == 'push'"
+TAGS_ONLY = "${{ github.event_name == 'workflow_dispatch' }}"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "finding"),
+    ("before", "after", "place"),
     [
+        # A tag must build all platforms, or there is no release.
+        (f"{PUSH} || inputs", "inputs", "the job build-linux-amd64: if"),
+        ("inputs.platform == 'all' || ", "", "the job build-linux-amd64: if"),
+        ("inputs.platform == 'windows-amd64'", "inputs.platform == 'windows'", "the job build-windows-amd64: if"),
+        ("          - darwin-arm64\n", "", "the list of the input `platform`"),
+        ('tags: ["agent-runner-v*"]', 'tags: ["v*"]', "on: push: tags"),
+        # All jobs build the version that one job has worked out.
+        ("default: dev", "default: v1", "the default of the input `version`"),
+        ("    needs: version\n", "", "the job build-linux-amd64: needs"),
         (
-            "nox -s build-linux-amd64 --",
-            "nox -s build-linux-arm64 --",
-            "build-linux-amd64 does not run exactly its own",
+            "VERSION: ${{ needs.version.outputs.version }}",
+            "VERSION: ${{ inputs.version }}",
+            "build-linux-amd64: its build",
         ),
-        ('build-linux-amd64 -- --version "$VERSION"', "build-linux-amd64", "does not run exactly its own session"),
-        (
-            "name: agent-runner-darwin-arm64",
-            "name: agent-runner-darwin",
-            "build-darwin-arm64 uploads agent-runner-darwin (",
-        ),
-        ("path: build/linux-arm64/record.json", "path: record.json", "build-linux-arm64 uploads"),
-        ("inputs.platform == 'windows-amd64'", "inputs.platform == 'windows'", "is not chosen by its platform's name"),
-        ("needs: [version, build-darwin-arm64, ", "needs: [version, ", "the job create-release needs"),
-        ("          - darwin-arm64\n", "", "the input `platform` offers all, darwin-amd64"),
+        ("      version: ${{ steps", "      label: ${{ steps", "the job version: outputs"),
+        ("VERSION_INPUT: ${{", "INPUT: ${{", "the job version: env"),
+        ("github_jobs version", "github_jobs nox", "the job version: its step"),
+        # Each job builds its own platform, as a laptop does, and hands over what it made.
+        ("nox -s build-linux-amd64 --", "nox -s build-linux-arm64 --", "the job build-linux-amd64: its build"),
+        ('build-linux-amd64 -- --version "$VERSION"', "build-linux-amd64", "the job build-linux-amd64: its build"),
+        ("name: agent-runner-darwin-arm64", "name: agent-runner-darwin", "the job build-darwin-arm64: uploads"),
+        ("path: build/linux-arm64/record.json", "path: record.json", "the job build-linux-arm64: uploads"),
+        # No cache for a release, and an old system.
+        (f"enable-cache: {TAGS_ONLY}", "enable-cache: true", "the job build-linux-amd64: enable-cache"),
+        (f"enable-cache: {TAGS_ONLY}", "enable-cache: false", "the job build-linux-amd64: enable-cache"),
+        ("enable-cache: false", "enable-cache: true", "the job version: enable-cache"),
+        ("enable-cache: false", "enable-cache: true", "the job create-release: enable-cache"),
+        ("only-managed", "only-system", "env: UV_PYTHON_PREFERENCE"),
         ('version: "0.', 'version: "99.', "sets up uv 99."),
+        # The other runner for linux-arm64 is chosen by the input, or for a whole repository.
+        (
+            "&& 'ubuntu-24.04' || 'ubuntu-24.04-arm'",
+            "&& 'ubuntu-24.04-arm' || 'ubuntu-24.04'",
+            "build-linux-arm64: runs-on",
+        ),
+        (" || vars.EMULATE_LINUX_ARM64 == 'true'", "", "the job build-linux-arm64: runs-on"),
+        # A release is made of a tag, and of all that the jobs have made.
+        ("needs: [version, build-darwin-arm64, ", "needs: [version, ", "the job create-release: needs"),
+        (f"    if: {PUSH} && github.ref_type == 'tag'\n", "", "the job create-release: if"),
+        (f"if: {PUSH} && github", f"if: always() && {PUSH} && github", "the job create-release: if"),
+        ("pattern: agent-runner-*", "pattern: agent-runner-linux-*", "the job create-release: downloads"),
+        ("path: dist/records", "path: records", "the job create-release: downloads"),
+        ('publish --tag "$TAG"', 'publish --tag "$TAG" --dry-run', "the job create-release: its commands"),
     ],
 )
-def test_a_change_of_one_side_is_found(checkout: Path, before: str, after: str, finding: str) -> None:
+def test_a_change_of_one_side_is_found(checkout: Path, before: str, after: str, place: str) -> None:
     change(checkout, before, after)
-    assert any(finding in line for line in problems_of(checkout))
+    assert any(place in line for line in problems_of(checkout))
 
 
 def test_a_session_that_nox_does_not_have_is_found(checkout: Path) -> None:
