@@ -12,7 +12,7 @@ from release_tools.errors import CommandFailedError, MissingToolError
 from release_tools.platforms import OperatingSystem
 from release_tools.verification.check import CheckSkippedError, Subject
 from release_tools.verification.mounts import copied_read_only, mounted, require_mounts
-from release_tools.verification.running import bare_environment, temporary_folder_variables
+from release_tools.verification.running import bare_environment, start_program, temporary_folder_variables
 
 UNUSUAL_NAME: Final = "Größe und 中文"
 NON_ASCII_TEXT: Final = "é ✓ 中"
@@ -28,6 +28,18 @@ PYTHON_NONSENSE: Final[Mapping[str, str]] = {
     "PYTHONMALLOC": "nonsense",
     "PYTHONUTF8": "nonsense",
 }
+
+_NO_CODE_PAGE: Final = 125
+# By its full name, as nothing is on the PATH. The console is the build's own too, so the code page is given back.
+_WITH_CODE_PAGE: Final = f"""\
+@echo off
+for /f "tokens=2 delims=:." %%p in ('%SystemRoot%\\System32\\chcp.com') do set before=%%p
+%SystemRoot%\\System32\\chcp.com 437 >nul || exit /b {_NO_CODE_PAGE}
+%*
+set code=%errorlevel%
+if defined before %SystemRoot%\\System32\\chcp.com %before% >nul
+exit /b %code%
+""".replace("\n", "\r\n")
 
 POSIX: Final[tuple[OperatingSystem, ...]] = ("linux", "darwin")
 EVERYWHERE: Final[tuple[OperatingSystem, ...]] = (*POSIX, "windows")
@@ -136,7 +148,10 @@ def latin_1_locale(subject: Subject, folder: Path) -> Place:
 def other_code_page(subject: Subject, folder: Path) -> Place:
     """The code page of consoles in the United States, which has no Chinese."""
     batch = folder / "start.cmd"
-    batch.write_text("@chcp 437 >nul\r\n@%*\r\n@exit /b %errorlevel%\r\n", encoding="ascii", newline="")
+    batch.write_text(_WITH_CODE_PAGE, encoding="ascii", newline="")
+    finished = start_program(subject, [str(batch), "rem"], bare_environment(subject))
+    if finished.code == _NO_CODE_PAGE:
+        raise CheckSkippedError(f"chcp refuses it in this console: {finished.output.strip()}")
     return replace(_place(subject), through=(str(batch),), probe_script=_probe_script(folder))
 
 

@@ -3,12 +3,14 @@
 import dataclasses
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from release_tools.commands import Finished
 from release_tools.settings import AllowedFinding
-from release_tools.verification import Subject
+from release_tools.verification import Subject, place_table
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.mounts import require_mounts
 from release_tools.verification.place_table import ROWS, ZONE_FOLDERS, Place, Row
@@ -184,3 +186,21 @@ def test_a_machine_that_permits_no_mounts_is_told_in_its_own_words(
     rows = tuple(row for row in ROWS if row.name == "temporary folder full" and subject.platform.os in row.systems)
     expected = "0 places; not tried: temporary folder full (private mounts are not permitted here: "
     assert not rows or check_places(subject, rows) == f"{expected}Operation not permitted)"
+
+
+def test_a_console_that_takes_no_code_page_is_named(
+    make_subject: MakeSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The border is Windows, whose command processor runs the batch file."""
+    subject = make_subject(PRINTS_VERSION)
+    answers = [125, 0]
+
+    def answer(_: Subject, args: list[str], __: Mapping[str, str]) -> Finished:
+        return Finished(args=tuple(args), code=answers.pop(0), stdout="", stderr="Invalid code page\n", seconds=0)
+
+    monkeypatch.setattr(place_table, "start_program", answer)
+    with pytest.raises(CheckSkippedError, match=r"chcp refuses it in this console: Invalid code page$"):
+        place_table.other_code_page(subject, tmp_path)
+    assert place_table.other_code_page(subject, tmp_path).through == (str(tmp_path / "start.cmd"),)
+    lines = (tmp_path / "start.cmd").read_bytes().split(b"\r\n")
+    assert rb"%SystemRoot%\System32\chcp.com 437 >nul || exit /b 125" in lines
