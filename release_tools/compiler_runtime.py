@@ -12,21 +12,21 @@ from release_tools.elf_paths import Entry
 from release_tools.native import NativeFile, read_native
 from release_tools.symbol_versions import Version, as_version, newest_versions
 
-CPP_RUNTIME: Final = "libstdc++.so.6"
-RUNTIME_LIBRARIES: Final = frozenset({CPP_RUNTIME, "libgcc_s.so.1"})
+# With what their symbol versions are called.
+RUNTIME_LIBRARIES: Final = {"libstdc++.so.6": ("GLIBCXX", "CXXABI"), "libgcc_s.so.1": ("GCC",)}
 
 # From which glibc on a system's runtime has these symbol versions: what auditwheel lets a wheel ask for, the lower
 # one of amd64 and arm64 (its policy/manylinux-policy.json).
 _RUNTIME_OF_GLIBC: Final[tuple[tuple[Version, dict[str, Version]], ...]] = (
-    ((2, 5), {"GLIBCXX": (3, 4, 8), "CXXABI": (1, 3, 1)}),
-    ((2, 12), {"GLIBCXX": (3, 4, 13), "CXXABI": (1, 3, 3)}),
-    ((2, 17), {"GLIBCXX": (3, 4, 19), "CXXABI": (1, 3, 7)}),
-    ((2, 24), {"GLIBCXX": (3, 4, 22), "CXXABI": (1, 3, 10)}),
-    ((2, 27), {"GLIBCXX": (3, 4, 24), "CXXABI": (1, 3, 11)}),
-    ((2, 31), {"GLIBCXX": (3, 4, 28), "CXXABI": (1, 3, 12)}),
-    ((2, 34), {"GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13)}),
-    ((2, 35), {"GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13)}),
-    ((2, 39), {"GLIBCXX": (3, 4, 33), "CXXABI": (1, 3, 15)}),
+    ((2, 5), {"GLIBCXX": (3, 4, 8), "CXXABI": (1, 3, 1), "GCC": (4, 2)}),
+    ((2, 12), {"GLIBCXX": (3, 4, 13), "CXXABI": (1, 3, 3), "GCC": (4, 3)}),
+    ((2, 17), {"GLIBCXX": (3, 4, 19), "CXXABI": (1, 3, 7), "GCC": (4, 7)}),
+    ((2, 24), {"GLIBCXX": (3, 4, 22), "CXXABI": (1, 3, 10), "GCC": (4, 7)}),
+    ((2, 27), {"GLIBCXX": (3, 4, 24), "CXXABI": (1, 3, 11), "GCC": (7,)}),
+    ((2, 31), {"GLIBCXX": (3, 4, 28), "CXXABI": (1, 3, 12), "GCC": (7,)}),
+    ((2, 34), {"GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13), "GCC": (7,)}),
+    ((2, 35), {"GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13), "GCC": (11,)}),
+    ((2, 39), {"GLIBCXX": (3, 4, 33), "CXXABI": (1, 3, 15), "GCC": (14,)}),
 )
 
 
@@ -42,9 +42,9 @@ def without_newer_runtime(binaries: Iterable[Entry], glibc_floor: str | None) ->
 
 
 def runtime_versions(glibc_floor: str) -> dict[str, Version]:
-    """The newest `GLIBCXX` and `CXXABI` that every system with this glibc has."""
+    """The newest `GLIBCXX`, `CXXABI` and `GCC` that every system with this glibc has."""
     fitting = [versions for glibc, versions in _RUNTIME_OF_GLIBC if glibc <= as_version(glibc_floor)]
-    return fitting[-1] if fitting else {"GLIBCXX": (), "CXXABI": ()}
+    return fitting[-1] if fitting else dict.fromkeys(("GLIBCXX", "CXXABI", "GCC"), ())
 
 
 def _is_newer(native: NativeFile | None, floor: Version) -> bool:

@@ -12,7 +12,7 @@ Version = tuple[int, ...]
 
 # A file with packed relative relocations asks for this symbol, which glibc has since 2.36 (its NEWS file).
 _IMPLIED_VERSIONS: Final = {"GLIBC_ABI_DT_RELR": "GLIBC_2.36"}
-_VERSION: Final = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d+(?:\.\d+)*)")
+_VERSION: Final = re.compile(r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class NewestVersion:
 
 
 def newest_versions(files: Iterable[tuple[str, NativeFile]]) -> dict[str, NewestVersion]:
-    """For `GLIBC`, `GLIBCXX` and `CXXABI`, as far as any of the named files asks for it."""
+    """For `GLIBC`, `GLIBCXX`, `CXXABI` and `GCC`, as far as any of the named files asks for it."""
     newest: dict[str, NewestVersion] = {}
     for file, native in files:
         for symbol in native.symbol_versions:

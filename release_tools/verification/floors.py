@@ -6,7 +6,7 @@ the project's settings are the limit, a dev build only states the figure.
 
 from pathlib import PurePosixPath
 
-from release_tools.compiler_runtime import CPP_RUNTIME, runtime_versions
+from release_tools.compiler_runtime import RUNTIME_LIBRARIES, runtime_versions
 from release_tools.symbol_versions import NewestVersion, Version, as_version, comparable, newest_versions
 from release_tools.verification.check import CheckFailedError, Subject
 from release_tools.verification.native_contents import contents_of, native_files
@@ -19,22 +19,26 @@ def check_glibc_floor(subject: Subject) -> str:
     limit = subject.settings.glibc_floor
     figures = [
         f"{library} {_dotted(newest[library].version)} ({PurePosixPath(newest[library].file).name})"
-        for library in ("GLIBC", "GLIBCXX", "CXXABI")
+        for library in ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
         if library in newest
     ]
     if limit is not None and "GLIBC" in newest:
         _keep_limit(subject, "glibc-floor", limit, newest["GLIBC"].version, newest["GLIBC"].file)
-    if limit is not None and CPP_RUNTIME not in contents.file_names:
-        _keep_runtime(subject, limit, newest)
+    if limit is not None:
+        left = [
+            name for library, names in RUNTIME_LIBRARIES.items() if library not in contents.file_names for name in names
+        ]
+        _keep_runtime(subject, limit, {name: newest[name] for name in left if name in newest})
     return f"{', '.join(figures) or 'no versioned symbols'}; {_stated('glibc-floor', limit)}"
 
 
-def _keep_runtime(subject: Subject, floor: str, newest: dict[str, NewestVersion]) -> None:
+def _keep_runtime(subject: Subject, floor: str, left_to_the_system: dict[str, NewestVersion]) -> None:
     """What is left to the system has to be there on the oldest one."""
-    for library, oldest in runtime_versions(floor).items():
-        if library in newest and newest[library].version > oldest and not subject.version.is_dev:
+    for name, newest in left_to_the_system.items():
+        oldest = runtime_versions(floor)[name]
+        if newest.version > oldest and not subject.version.is_dev:
             raise CheckFailedError(
-                f"{newest[library].file} needs {library}_{_dotted(newest[library].version)} of the system, and systems "
+                f"{newest.file} needs {name}_{_dotted(newest.version)} of the system, and systems "
                 f"with glibc {floor} have up to {_dotted(oldest)}",
                 "take an older wheel of it, or raise glibc-floor in [tool.release-tools]",
             )

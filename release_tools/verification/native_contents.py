@@ -1,6 +1,7 @@
 """Which native files an executable holds: what the checks of its members look at."""
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,11 +42,16 @@ def native_contents(subject: Subject) -> NativeContents:
     path = subject.executable
     try:
         status = path.stat()
-        return _read_contents(path, subject.platform.binary_format, status.st_mtime_ns, status.st_size)
+        with _reading:
+            return _read_contents(path, subject.platform.binary_format, status.st_mtime_ns, status.st_size)
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
     except OSError as error:
         raise CheckFailedError(f"the executable cannot be read: {error}", "unpack the archive again") from None
+
+
+# Checks ask side by side, and a cache does not wait for what is being worked out.
+_reading: Final = threading.Lock()
 
 
 @lru_cache(maxsize=1)

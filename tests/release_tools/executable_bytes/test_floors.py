@@ -1,9 +1,13 @@
 """The floor is worked out over all members, is a limit for a version of the app, and a figure for a dev build."""
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from release_tools.payload import Payload
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.floors import check_glibc_floor, check_macos_minimum
@@ -59,22 +63,50 @@ def test_the_executable_itself_counts(settings: ReleaseSettings) -> None:
         check_glibc_floor(subject)
 
 
+@pytest.mark.parametrize(
+    ("runtime", "symbol", "oldest", "floor"),
+    [("libstdc++.so.6", "GLIBCXX_3.4.29", "3.4.24", "2.34"), ("libgcc_s.so.1", "GCC_14.0.0", "7", "2.39")],
+)
 def test_a_runtime_that_is_left_to_the_system_may_be_asked_only_for_what_the_oldest_system_has(
-    settings: ReleaseSettings,
+    settings: ReleaseSettings, runtime: str, symbol: str, oldest: str, floor: str
 ) -> None:
     """A runtime in the bundle is asked in the place of the system's."""
-    newer = {"new.so": make_elf(versions={"libc.so.6": ["GLIBC_2.28"], "libstdc++.so.6": ["GLIBCXX_3.4.29"]})}
+    newer = {"new.so": make_elf(versions={"libc.so.6": ["GLIBC_2.28"], runtime: [symbol]})}
     limited = with_floors(settings, "2.28", "11")
     subject = make_subject(limited, binaries=newer)
-    with pytest.raises(
-        CheckFailedError, match=r"new\.so needs GLIBCXX_3\.4\.29 of the system, .* glibc 2\.28 have up to 3\.4\.24"
-    ):
+    with pytest.raises(CheckFailedError) as failure:
         check_glibc_floor(subject)
+    wanted = symbol.removesuffix(".0.0")
+    assert failure.value.what == (
+        f"new.so needs {wanted} of the system, and systems with glibc 2.28 have up to {oldest}"
+    )
     assert check_glibc_floor(as_dev_build(subject))
-    bundled = {**newer, "libstdc++.so.6": make_elf(versions={"libc.so.6": ["GLIBC_2.28"]})}
+    bundled = {**newer, runtime: make_elf(versions={"libc.so.6": ["GLIBC_2.28"]})}
     assert check_glibc_floor(make_subject(limited, binaries=bundled))
-    assert check_glibc_floor(make_subject(with_floors(settings, "2.34", "11"), binaries=newer))
+    assert check_glibc_floor(make_subject(with_floors(settings, floor, "11"), binaries=newer))
     assert check_glibc_floor(make_subject(limited, binaries=LINUX))
+
+
+def test_checks_that_run_side_by_side_read_the_executable_once(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = make_subject(settings, binaries=LINUX)
+    read: list[Path] = []
+    begun = threading.Barrier(4)
+
+    def counted(path: Path) -> Payload:
+        read.append(path)
+        return Payload(path)
+
+    def check(_: int) -> str:
+        begun.wait()
+        return check_glibc_floor(subject)
+
+    monkeypatch.setattr("release_tools.verification.native_contents.Payload", counted)
+    with ThreadPoolExecutor(4) as pool:
+        figures = set(pool.map(check, range(4)))
+    assert len(figures) == 1
+    assert read == [subject.executable]
 
 
 def test_packed_relocations_need_the_glibc_that_brought_them(settings: ReleaseSettings) -> None:
