@@ -119,6 +119,8 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
 
 def _pass_on(process: "subprocess.Popen[bytes]", number: int, _frame: object) -> None:
     """Unlike an interrupt from the terminal, a request to end may have reached this process alone."""
+    # A second one would cut short the time that the program is given to end.
+    handle_signals(REQUESTS_TO_END, signal.SIG_IGN)
     process.send_signal(number)
     raise KeyboardInterrupt(signal.Signals(number).name)
 

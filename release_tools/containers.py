@@ -29,8 +29,9 @@ QUESTION_TIMEOUT_SECONDS: Final = 300.0
 
 # By name only, so that a password in an address stands in no argument list.
 _FORWARDED_VARIABLES: Final = re.compile(
-    # uv's, but for those that name folders and files of this machine.
-    r"UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX\w*|HTTP_TIMEOUT|MANAGED_PYTHON|PYTHON_INSTALL_MIRROR|PYTHON_PREFERENCE)"
+    # Where uv fetches from, and how.
+    r"UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX\w*|INSECURE_HOST|HTTP_TIMEOUT|NATIVE_TLS|MANAGED_PYTHON"
+    r"|PYTHON_INSTALL_MIRROR|PYTHON_PREFERENCE|PYTHON_DOWNLOADS)"
     r"|SOURCE_DATE_EPOCH|CI|GITHUB_ACTIONS|NO_COLOR|(ALL|HTTPS?|NO)_PROXY|(all|https?|no)_proxy"
 )
 # These name files, which have to be mounted.

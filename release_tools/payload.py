@@ -31,16 +31,18 @@ _RECOGNIZABLE: Final = 4096
 # Python's code becomes two to three times as large. More than these is a bomb: a small file that fills the memory.
 _LARGEST_RATIO: Final = 10
 _SMALL: Final = 64 * 1024 * 1024
+_LARGE: Final = 1024 * 1024 * 1024
 _READ_ERRORS: Final = (ArchiveReadError, OSError, struct.error, zlib.error, EOFError, KeyError, TypeError, ValueError)
 
 
 class PayloadError(ReleaseError):
     """A file that is no executable made by PyInstaller, or a damaged one."""
 
-    def __init__(self, executable: Path, reason: str) -> None:
+    def __init__(self, executable: Path, reason: str, hint: str = "") -> None:
         super().__init__(
             f"{executable.name} is no one-file executable of PyInstaller: {reason}",
-            "build it again, or download it again and compare its checksum; nothing may be changed in it afterwards",
+            hint
+            or "build it again, or download it again and compare its checksum; nothing may be changed in it afterwards",
         )
 
 
@@ -54,7 +56,7 @@ class PayloadMember:
 
 
 class Payload:
-    """A one-file executable, opened for reading. All that it inflates is in proportion to the file's size.
+    """A one-file executable, opened for reading. All that it inflates is in proportion to the file, and 1 GiB at most.
 
     Raises `PayloadError`, here and in every method, when it cannot be read.
     """
@@ -70,7 +72,7 @@ class Payload:
             file_size = executable.stat().st_size
             if sum(member.size for member in self._entries) > file_size:
                 raise ArchiveReadError("its members are larger than itself")
-            self._may_inflate = max(_SMALL, _LARGEST_RATIO * file_size)
+            self._may_inflate = min(_LARGE, max(_SMALL, _LARGEST_RATIO * file_size))
 
     @property
     def members(self) -> tuple[PayloadMember, ...]:
@@ -134,7 +136,12 @@ class Payload:
         # For zlib, 0 is no limit.
         inflated = inflater.decompress(content, max(1, self._may_inflate))
         if not inflater.eof:
-            raise ArchiveReadError("a member is cut off, or inflates out of all proportion to the file's size")
+            raise PayloadError(
+                self._executable,
+                "a member is cut off, or inflates out of all proportion to the file's size",
+                "do not start it where it comes from elsewhere; a build stores what it bundles, and compresses nothing "
+                "but the code of modules",
+            )
         self._may_inflate -= len(inflated)
         return inflated
 

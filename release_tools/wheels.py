@@ -27,8 +27,8 @@ from release_tools.settings_schema import TABLE
 _ANY_GLIBC: Final = "2.99"
 _ANY_MACOS: Final = "99.0"
 
-# Higher than any that there was or will be.
-_LAST_PATCH: Final = 99
+# A release of Python gets about fifteen.
+_PATCHES: Final = range(31)
 
 # The names of before PEP 600, and the oldest glibc that each architecture has wheels for.
 _LEGACY_MANYLINUX: Final = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
@@ -104,11 +104,11 @@ def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) 
 def marker_environments(settings: ReleaseSettings, platform: Platform) -> tuple[dict[str, str], ...]:
     """What environment markers are compared with on this platform (PEP 508).
 
-    One environment for the pinned Python, or two where its patch is left open: the first and the last there may be.
+    One environment for the pinned Python, or one for each that there may be where its patch is left open.
     """
     pinned = settings.python_version
-    patches = (pinned,) if pinned.count(".") > 1 else (f"{pinned}.0", f"{pinned}.{_LAST_PATCH}")
-    return tuple(_marker_environment(settings, platform, full) for full in patches)
+    versions = (pinned,) if pinned.count(".") > 1 else (f"{pinned}.{patch}" for patch in _PATCHES)
+    return tuple(_marker_environment(settings, platform, full) for full in versions)
 
 
 def _marker_environment(settings: ReleaseSettings, platform: Platform, full: str) -> dict[str, str]:

@@ -30,7 +30,9 @@ _SETUP_UV: Final = "astral-sh/setup-uv@"
 _UPLOAD: Final = "actions/upload-artifact@"
 _DOWNLOAD: Final = "actions/download-artifact@"
 _NO_CACHE_FOR_TAGS: Final = "${{ github.event_name == 'workflow_dispatch' }}"
-_PLATFORM_HINT: Final = "release_tools/platforms.py and the workflow have to say the same: change the one that is wrong"
+_WORKFLOW_HINT: Final = (
+    "write that into the workflow; platforms and runners are changed in release_tools/platforms.py too"
+)
 _SESSION_HINT: Final = "`nox --list` shows the sessions there are: change the name, or add the session"
 _UV_HINT: Final = "write the locked version into the workflow"
 
@@ -52,7 +54,7 @@ def workflow_problems(settings: ReleaseSettings, lock: LockFile, sessions: Colle
     workflow = _read(path)
     jobs = _jobs(workflow)
     found = [*_job_names(jobs), *_differences(_facts(settings, workflow))]
-    problems = [Problem(what=f"{path.name}: {line}", hint=_PLATFORM_HINT) for line in found]
+    problems = [Problem(what=f"{path.name}: {line}", hint=_WORKFLOW_HINT) for line in found]
     for other in sorted(path.parent.glob("*.yml")):
         content = _read(other)
         problems += [

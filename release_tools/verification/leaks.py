@@ -70,10 +70,13 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A piece of the executable. `is_locked` when it is a file of another distribution, as its wheel has it."""
+    """A piece of the executable. `is_locked` when it is a file of another distribution, as its wheel has it.
+
+    `content` is None where it cannot be had, as with a password; the bytes that hold it are a part of their own.
+    """
 
     name: str
-    content: bytes
+    content: bytes | None
     is_locked: bool
 
 
@@ -87,11 +90,14 @@ def check_leaks(subject: Subject) -> str:
     python = Mark(what=f"the folder of the build's Python, {prefix}", texts=_spellings(prefix))
     marks = [*machine_marks(subject, home), *secret_marks(os.environ)]
     is_personal = home is not None and any(text in os.fsencode(prefix) for text in home.texts)
-    named, found, count = [], [], 0
+    named, found, packed, count = [], [], [], 0
     try:
         for part in parts_of(subject):
-            count += 1
             content = part.content
+            if content is None:
+                packed.append(part.name)
+                continue
+            count += 1
             if _is_telling(prefix) and python.is_in(content):
                 named.append(part.name)
                 for text in python.texts:
@@ -114,6 +120,7 @@ def check_leaks(subject: Subject) -> str:
         "harmless goes into allowed-findings with a reason",
     )
     stated = f"; {python.what}, stands in {_few(named)}" if named else ""
+    stated += f"; searched as they are packed: {_few(packed)}" if packed else ""
     return f"none in {count} files and modules{stated}"
 
 
@@ -177,21 +184,22 @@ def parts_of(subject: Subject) -> Iterator[Part]:
     yield Part(name=subject.executable.name, content=payload.bootloader(), is_locked=True)
     for member in payload.members:
         if member.kind in UNPACKED:
+            content = payload.read(member)
             part = Part(
                 name=member.name,
-                content=payload.read(member),
+                content=content,
                 is_locked=owners is None or is_locked(owners.of_file(member.name)),
             )
             yield part
-            for inner in _unzipped(part):
-                unzipped += len(inner.content)
+            for name, inner in _unzipped(content, is_trusted=owners is not None):
+                unzipped += len(inner or b"")
                 if unzipped > _MOST_UNZIPPED_BYTES:
                     raise CheckFailedError(
                         f"the zip files in the executable hold more than {_MOST_UNZIPPED_BYTES >> 20} MiB; the first "
                         f"that cannot be searched is {part.name}",
                         "do not use it where it comes from elsewhere; else bundle the file in another form",
                     )
-                yield inner
+                yield dataclasses.replace(part, name=f"{part.name}/{name}", content=inner)
         elif member.kind != MODULES:
             yield Part(name=member.name, content=payload.read(member), is_locked=owners is None)
     for name, content in payload.read_modules():
@@ -202,21 +210,30 @@ def parts_of(subject: Subject) -> Iterator[Part]:
         )
 
 
-def _unzipped(part: Part) -> Iterator[Part]:
-    """The files of a part that is a zip file, each up to a byte more than all of them may have."""
-    if not part.content.startswith(_ZIP_MAGIC):
+def _unzipped(content: bytes, *, is_trusted: bool) -> Iterator[tuple[str, bytes | None]]:
+    """The names and contents of the files in a zip file; nothing for what is none."""
+    if not content.startswith(_ZIP_MAGIC):
         return
     try:
-        with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
-            for entry in archive.infolist():
-                # The other methods inflate a whole file at once, however large it becomes.
-                if entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                    with archive.open(entry) as file:
-                        content = file.read(_MOST_UNZIPPED_BYTES + 1)
-                    yield dataclasses.replace(part, name=f"{part.name}/{entry.filename}", content=content)
+        archive = zipfile.ZipFile(io.BytesIO(content))
     except Exception:  # noqa: BLE001 - the reader raises nearly every kind there is for what is no zip file after all
-        # The bytes themselves were searched.
         return
+    with archive:
+        for entry in archive.infolist():
+            # The other methods inflate a whole file at once, however large it becomes.
+            is_bounded = entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+            yield entry.filename, _read_entry(archive, entry) if is_trusted or is_bounded else None
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | None:
+    """Its content, up to a byte more than all of them may have; None for one with a password or a damaged one."""
+    try:
+        with archive.open(entry) as file:
+            return file.read(_MOST_UNZIPPED_BYTES + 1)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return None
 
 
 def _user() -> str:

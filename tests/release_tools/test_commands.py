@@ -134,6 +134,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from release_tools.commands import end_all_at_signals, observe
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 end_all_at_signals()
 waiting = [sys.executable, "-c", "import sys, threading; pipe = open(sys.argv[1], 'w'); threading.Event().wait()"]
 nested = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *waiting]
@@ -172,6 +173,7 @@ import signal, sys
 from pathlib import Path
 from release_tools.commands import run
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+signal.signal(signal.SIGINT, signal.default_int_handler)
 run(sys.argv[2:], cwd=Path())
 """
 
@@ -215,7 +217,8 @@ threading.Event().wait()
 WAITING = """
 import pathlib, signal, threading
 def end(number, _):
-    pathlib.Path('ended').write_text(signal.Signals(number).name)
+    if not pathlib.Path('ended').exists():
+        pathlib.Path('ended').write_text(signal.Signals(number).name)
     raise SystemExit
 for name in WANTED.split():
     signal.signal(getattr(signal, name), end)
@@ -234,6 +237,28 @@ def test_a_request_to_end_goes_on_to_the_program_that_talks_to_the_terminal(tmp_
 
 
 @POSIX_ONLY
+def test_a_request_that_comes_twice_leaves_the_program_its_time_to_end(tmp_path: Path) -> None:
+    slow = """
+import pathlib, signal, threading
+def end(*_):
+    print('ending', flush=True)
+    threading.Event().wait(1)
+    pathlib.Path('ended').touch()
+    raise SystemExit
+signal.signal(signal.SIGTERM, end)
+print('ready', flush=True)
+threading.Event().wait()
+"""
+    with running_for_the_terminal(tmp_path, slow) as program:
+        assert program.stdout is not None
+        program.send_signal(signal.SIGTERM)
+        assert program.stdout.readline() == "ending\n"
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(timeout=60)
+        assert (tmp_path / "ended").is_file()
+
+
+@POSIX_ONLY
 def test_a_program_that_an_interrupt_did_not_reach_is_asked_to_end(tmp_path: Path) -> None:
     with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'")) as program:
         program.send_signal(signal.SIGINT)
@@ -243,7 +268,7 @@ def test_a_program_that_an_interrupt_did_not_reach_is_asked_to_end(tmp_path: Pat
 
 @POSIX_ONLY
 def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
-    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'"), "SIG_IGN") as program:
+    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM SIGHUP'"), "SIG_IGN") as program:
         program.send_signal(signal.SIGHUP)
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)

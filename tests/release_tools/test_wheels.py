@@ -104,10 +104,13 @@ def test_a_package_that_another_system_needs_is_not_missing_here(limited: Releas
     assert platforms_without(limited, windows_only, marker=intel_only) == ["darwin-amd64"]
 
 
-@pytest.mark.parametrize("marker", ['python_full_version >= "3.13.4"', 'python_full_version < "3.13.4"'])
-def test_where_the_patch_of_python_is_open_what_any_needs_is_looked_at(limited: ReleaseSettings, marker: str) -> None:
+@pytest.mark.parametrize("comparison", [">=", "==", "<"])
+def test_where_the_patch_of_python_is_open_what_any_needs_is_looked_at(
+    limited: ReleaseSettings, comparison: str
+) -> None:
+    marker = f'python_full_version {comparison} "3.13.4"'
     everywhere = [platform.name for platform in PLATFORMS]
-    for version, missing in (("3.13", everywhere), ("3.13.4", everywhere if ">=" in marker else [])):
+    for version, missing in (("3.13", everywhere), ("3.13.4", everywhere if "=" in comparison else [])):
         pinned = dataclasses.replace(limited, python_version=version)
         assert platforms_without(pinned, "thing-2.0.tar.gz", marker=marker) == missing
 

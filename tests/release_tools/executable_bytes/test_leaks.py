@@ -112,7 +112,15 @@ def test_zip_files_that_would_fill_the_memory_are_found(
 def test_zip_files_that_inflate_at_once_are_searched_as_they_are(settings: ReleaseSettings, method: int) -> None:
     subject = make_subject(settings, data={"packed.zip": zip_file(method, zeros=bytes(2**20))})
     # The bootloader, the script and the zip file, and nothing in it.
-    assert check_leaks(subject) == "none in 3 files and modules"
+    assert check_leaks(subject) == "none in 3 files and modules; searched as they are packed: packed.zip/zeros"
+    # What the build itself has made is no bomb.
+    assert check_leaks(at_the_build(subject)).startswith("none in 4 files and modules")
+
+
+def test_a_damaged_file_in_a_zip_file_hides_no_other(settings: ReleaseSettings) -> None:
+    content = zip_file(zipfile.ZIP_STORED, first=b"to be damaged", second=f"cache = {settings.root}".encode())
+    subject = make_subject(settings, data={"a.zip": content.replace(b"to be damaged", b"has been done")})
+    assert "a.zip/second holds the project's folder" in found(subject)
 
 
 def test_the_bootloader_is_searched_too(settings: ReleaseSettings) -> None:
