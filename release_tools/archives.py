@@ -211,6 +211,9 @@ def _unpack_tar(archive: Path, folder: Path) -> tuple[str, ...]:
             content = opened.extractfile(entry)
             if content is not None:
                 _write_member(folder / entry.name, content, entry.mode)
+        # To its end, since tar refuses what has more behind the archive than zeros.
+        while stream.read(_LONGEST_READ):
+            pass
     return tuple(entry.name for entry in entries)
 
 

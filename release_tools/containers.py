@@ -268,6 +268,9 @@ def _try_to_run(root: Path, *args: str) -> Finished:
         why = error.what
     except ReleaseError:
         why = "not installed"
+    except OSError as error:
+        # A script without an interpreter, or a program for another machine.
+        why = str(error)
     return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
 
 

@@ -111,6 +111,9 @@ def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, 
 def check_checksum(archive: Path) -> CheckResult:
     """Whether `<archive>.sha256` beside the archive holds one line, as sha256sum writes it, that fits."""
     path = checksum_path(archive)
+    # A pipe could keep whoever reads it waiting for ever.
+    if not path.is_file():
+        return _failed_checksum(f"{path.name} is missing or no file", "download it from the same place")
     actual = sha256_of(archive)
     wanted = f"{actual}  {archive.name}\n".encode()
     try:
@@ -118,7 +121,7 @@ def check_checksum(archive: Path) -> CheckResult:
         with path.open("rb") as file:
             stated = file.read(len(wanted) + 1)
     except OSError:
-        return _failed_checksum(f"{path.name} is missing or unreadable", "download it from the same place")
+        return _failed_checksum(f"{path.name} cannot be read", "download it from the same place")
     if stated != wanted:
         return _failed_checksum(
             f"{path.name} says {stated.decode('utf-8', 'backslashreplace')!r}, and not {wanted.decode()!r}",

@@ -159,6 +159,15 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: bytes, suffi
         unpack_archive(archive, tmp_path / "out")
 
 
+def test_what_tar_refuses_for_its_end_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "app.tar.gz"
+    write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
+    archive.write_bytes(archive.read_bytes() + b"junk" * 1000)
+    with pytest.raises(UnsafeArchiveError, match="cannot be read: Not a gzipped file"):
+        unpack_archive(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_cut_off_download_is_refused(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)

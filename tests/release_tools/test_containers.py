@@ -231,6 +231,14 @@ def test_a_docker_without_its_daemon_leaves_the_work_to_podman(tmp_path: Path, f
 
 
 @pytest.mark.programs
+def test_a_docker_that_cannot_be_executed_leaves_the_work_to_podman(tmp_path: Path, fakes: Fakes) -> None:
+    fakes.install("docker")
+    (fakes.folder / "docker").write_text("#!/no/such/interpreter\n", encoding="utf-8")
+    fakes.install("podman")
+    assert find_program(tmp_path) == "podman"
+
+
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("program", "words"),
     [

@@ -120,7 +120,7 @@ def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings
 def test_a_missing_checksum_fails(settings: ReleaseSettings) -> None:
     archive = make_archive(settings, OTHER)
     checksum_path(archive).unlink()
-    assert "is missing or unreadable" in verify(settings, archive)["checksum"].figure
+    assert "is missing or no file" in verify(settings, archive)["checksum"].figure
 
 
 def test_an_archive_that_cannot_be_unpacked_safely_fails(settings: ReleaseSettings) -> None:
