@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.reports import VERDICT_STYLES, BuildRecord, print_checks, print_report, write_record
+from release_tools.reports import BuildRecord, print_checks, print_report, write_record
 from release_tools.verification import CheckResult
 
 RECORD = BuildRecord(
@@ -47,14 +47,13 @@ def test_the_table_names_every_check_with_its_figure_and_the_sizes() -> None:
 
 def test_nothing_in_a_report_steers_the_terminal() -> None:
     hostile = "lib\x1b]0;title\x07.so"
-    checks = [
-        CheckResult(name="glibc floor", verdict=verdict, figure=hostile, hint=hostile) for verdict in VERDICT_STYLES
-    ]
+    passed = CheckResult(name="glibc floor", verdict="passed", figure=hostile)
+    failed = CheckResult(name="leaks", verdict="failed", figure=hostile, hint=hostile)
     output = io.StringIO()
-    print_checks(hostile, checks, Console(file=output, width=120))
+    print_checks(hostile, [passed, failed], Console(file=output, width=120))
     assert "\x1b" not in output.getvalue()
     assert "\x07" not in output.getvalue()
-    assert output.getvalue().count(r"lib\x1b]0;title\x07.so") == 6
+    assert output.getvalue().count(r"lib\x1b]0;title\x07.so") == 5
 
 
 def test_square_brackets_in_a_figure_are_text() -> None:

@@ -17,7 +17,8 @@ from typing import IO, Self
 BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
 # The verification of a binary says how slow the machine is; an emulated one is many times slower.
 SLOWNESS = float(os.environ.get("RELEASE_TOOLS_SLOWNESS", "1"))
-TIMEOUT_SECONDS = 60 * SLOWNESS
+# Only for what is stuck: `doctor` starts the whole program twice.
+TIMEOUT_SECONDS = 120 * SLOWNESS
 # What a program needs of its surroundings to start at all; PYTHONPATH only from source.
 _PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 
