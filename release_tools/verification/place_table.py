@@ -13,6 +13,7 @@ from release_tools.platforms import OperatingSystem
 from release_tools.verification.check import CheckSkippedError, Subject
 from release_tools.verification.mounts import copied_read_only, mounted, require_mounts
 from release_tools.verification.running import bare_environment, start_program, temporary_folder_variables
+from release_tools.verification.wine import wine_version
 
 UNUSUAL_NAME: Final = "Größe und 中文"
 NON_ASCII_TEXT: Final = "é ✓ 中"
@@ -151,7 +152,8 @@ def other_code_page(subject: Subject, folder: Path) -> Place:
     batch.write_text(_WITH_CODE_PAGE, encoding="ascii", newline="")
     finished = start_program(subject, [str(batch), "rem"], bare_environment(subject))
     if finished.code == _NO_CODE_PAGE:
-        raise CheckSkippedError(f"chcp refuses it in this console: {finished.output.strip()}")
+        wine = wine_version()
+        raise CheckSkippedError(f"chcp refuses it in {f'the console of Wine {wine}' if wine else 'this console'}")
     return replace(_place(subject), through=(str(batch),), probe_script=_probe_script(folder))
 
 

@@ -196,10 +196,10 @@ def test_a_console_that_takes_no_code_page_is_named(
     answers = [125, 0]
 
     def answer(_: Subject, args: list[str], __: Mapping[str, str]) -> Finished:
-        return Finished(args=tuple(args), code=answers.pop(0), stdout="", stderr="Invalid code page\n", seconds=0)
+        return Finished(args=tuple(args), code=answers.pop(0), stdout="", stderr="", seconds=0)
 
     monkeypatch.setattr(place_table, "start_program", answer)
-    with pytest.raises(CheckSkippedError, match=r"chcp refuses it in this console: Invalid code page$"):
+    with pytest.raises(CheckSkippedError, match="chcp refuses it in this console"):
         place_table.other_code_page(subject, tmp_path)
     assert place_table.other_code_page(subject, tmp_path).through == (str(tmp_path / "start.cmd"),)
     lines = (tmp_path / "start.cmd").read_bytes().split(b"\r\n")
