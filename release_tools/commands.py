@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from release_tools.errors import CommandFailedError, ToldError
+from release_tools.errors import CommandFailedError, KilledError, ToldError
 from release_tools.priorities import BACKGROUND_FLAGS, give_way
 from release_tools.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
 from release_tools.program_paths import with_program_path
@@ -92,15 +92,15 @@ def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None) -> None:
-    """Run a program that talks to the terminal itself.
+def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, pass_fds: Sequence[int] = ()) -> None:
+    """Run a program that talks to the terminal itself, and inherits the file descriptors `pass_fds`.
 
-    Raises `MissingToolError`, or `ToldError` for any exit code but 0.
+    Raises `MissingToolError`, `ToldError` for any exit code but 0, or `KilledError` when a signal ended it.
     """
     environment = changed_environment(env)
     end_children_with_this_process()
     with (
-        subprocess.Popen(with_program_path(args, environment), cwd=cwd, env=environment) as process,
+        subprocess.Popen(with_program_path(args, environment), cwd=cwd, env=environment, pass_fds=pass_fds) as process,
         handled_signals(REQUESTS_TO_END, functools.partial(_pass_on, process)),
     ):
         try:
@@ -113,6 +113,8 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
                     break
                 end()
             raise
+    if code < 0:
+        raise KilledError(args, -code)
     if code != 0:
         raise ToldError(args, code)
 
@@ -283,7 +285,7 @@ def _process_group(
 
 
 def _refuse_when_ending() -> None:
-    """In another thread than the one that was interrupted: the program came too late to be ended with the others."""
+    # In another thread than the one that was interrupted: the program came too late to be ended with the others.
     if _is_ending.is_set():
         raise KeyboardInterrupt
 

@@ -6,6 +6,7 @@ They are caught at the two edges only (the Nox session and `python -m release_to
 
 import errno
 import shlex
+import signal
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -159,6 +160,20 @@ class ToldError(ReleaseError):
     def __init__(self, args: Sequence[str], code: int) -> None:
         super().__init__(f"{shlex.join(args)} ended with exit code {code}", "read what it printed above")
         self.code = code
+
+
+# What the kernel sends, too, when memory runs out; `signal` has no name for it on Windows.
+_SIGKILL: Final = 9
+
+
+class KilledError(ReleaseError):
+    """A program was ended by a signal from elsewhere, and could say nothing any more."""
+
+    def __init__(self, args: Sequence[str], number: int) -> None:
+        hint = "run the same command again"
+        if number == _SIGKILL:
+            hint += "; if nobody ended it, the memory was too little: close other programs, or take a larger machine"
+        super().__init__(f"{shlex.join(args)} was ended by signal {number} ({signal.strsignal(number)})", hint)
 
 
 class SystemRefusalError(ReleaseError):

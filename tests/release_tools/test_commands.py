@@ -10,9 +10,11 @@ import pytest
 
 from release_tools import commands
 from release_tools.commands import capture, changed_environment, observe, run, run_logged
-from release_tools.errors import CommandFailedError, MissingToolError, ToldError
+from release_tools.errors import CommandFailedError, KilledError, MissingToolError, ToldError
 
 pytestmark = pytest.mark.programs
+
+POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sessions, modes and signals")
 
 
 def python(code: str) -> list[str]:
@@ -36,6 +38,16 @@ def test_a_failing_program_that_talks_to_the_terminal_is_not_told_twice(tmp_path
     with pytest.raises(ToldError) as caught:
         run(python("raise SystemExit(4)"), cwd=tmp_path)
     assert caught.value.is_told
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize(("number", "words"), [("SIGKILL", "9 (Killed"), ("SIGTERM", "15 (Terminated")])
+def test_a_program_that_talks_to_the_terminal_and_is_killed_is_told(tmp_path: Path, number: str, words: str) -> None:
+    with pytest.raises(KilledError) as caught:
+        run(python(f"import os, signal; os.kill(os.getpid(), signal.{number})"), cwd=tmp_path)
+    assert f"was ended by signal {words}" in str(caught.value)
+    assert ("the memory was too little" in caught.value.hint) == (number == "SIGKILL")
+    assert not caught.value.is_told
 
 
 def test_a_program_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -84,7 +96,6 @@ def test_a_logged_program_leaves_both_streams_in_the_log(tmp_path: Path) -> None
     assert seen == ["out", "err"] == log.read_text(encoding="utf-8").splitlines()
 
 
-POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sessions, modes and signals")
 REPOSITORY = Path(__file__).parents[2]
 
 
