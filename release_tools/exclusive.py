@@ -1,6 +1,6 @@
 """One build or verification at a time in one folder: two would take files away from each other.
 
-The system itself gives the lock back when its holder ends, however it ends.
+The system itself gives the lock back when its holders end, however they end.
 """
 
 import sys
@@ -13,8 +13,11 @@ from release_tools.errors import BusyError
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
+def sole_use(folder: Path) -> Iterator[tuple[int, ...]]:
     """Nobody else has the sole use of `folder` while the block runs; it is made where it does not exist.
+
+    Gives the file descriptors by which a child that inherits them holds the use too, and keeps it where this process
+    is killed and the child goes on. On Windows there are none: children end with this process.
 
     Raises `BusyError` at once when somebody has it.
     """
@@ -22,7 +25,7 @@ def sole_use(folder: Path) -> Iterator[None]:
     with (folder / "in-use.lock").open("ab") as file:
         if not _lock(file):
             raise BusyError(folder)
-        yield
+        yield () if sys.platform == "win32" else (file.fileno(),)
 
 
 if sys.platform == "win32":

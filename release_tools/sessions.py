@@ -51,7 +51,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         return
 
     folder = settings.build_folder(platform.name)
-    with sole_use(folder):
+    with sole_use(folder) as descriptors:
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
         version = resolve_version(options.version, settings.project_version, read_commit(root))
@@ -63,7 +63,8 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
 
         wish = ["--platform", platform.name, "--version", options.version]
         command = [str(python), "-m", "release_tools", "build", *wish]
-        run_inside(root, [*command, "--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going])
+        command += ["--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going]
+        run_inside(root, command, pass_fds=descriptors)
 
 
 def reproduce(root: Path) -> None:
@@ -108,10 +109,10 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     if problems:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
-    with sole_use(folder):
+    with sole_use(folder) as descriptors:
         python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
         command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
-        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
+        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)], pass_fds=descriptors)
 
 
 def _archives_at(path: Path) -> list[Path]:
@@ -145,9 +146,11 @@ def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_proje
     return python
 
 
-def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None = None) -> None:
+def run_inside(
+    root: Path, args: Sequence[str], env: EnvironmentChanges | None = None, *, pass_fds: Sequence[int] = ()
+) -> None:
     """Run a program of one of our environments, cut off from the caller's Python settings."""
-    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1", **(env or {})})
+    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1", **(env or {})}, pass_fds=pass_fds)
 
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:

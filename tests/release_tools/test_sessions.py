@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from release_tools.exclusive import sole_use
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.settings import ReleaseSettings
 
+REPOSITORY = Path(__file__).parents[2]
 OTHER = next(platform for platform in PLATFORMS if platform != host_platform())
 
 
@@ -124,6 +127,38 @@ def test_a_folder_may_be_used_again_after_its_use(tmp_path: Path) -> None:
     for _ in range(2):
         with sole_use(tmp_path / "folder"):
             assert (tmp_path / "folder").is_dir()
+
+
+# Arguments: the folder, then the program that is run while it is in use.
+USING = """
+import sys
+from pathlib import Path
+from release_tools.commands import run
+from release_tools.exclusive import sole_use
+with sole_use(Path(sys.argv[1])) as descriptors:
+    run(sys.argv[2:], cwd=Path(), pass_fds=descriptors)
+"""
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows children end with the process that started them")
+def test_a_build_that_goes_on_after_nox_was_killed_keeps_its_folder(tmp_path: Path) -> None:
+    build = [sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read()"]
+    with subprocess.Popen(
+        [sys.executable, "-c", USING, str(tmp_path / "folder"), *build],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as nox:
+        assert nox.stdin is not None
+        assert nox.stdout is not None
+        assert nox.stdout.readline() == b"ready\n"
+        nox.kill()
+        nox.wait(timeout=60)
+        with pytest.raises(BusyError), sole_use(tmp_path / "folder"):
+            pass
+        nox.stdin.close()
+        assert nox.stdout.read() == b"", "the build ends"
 
 
 def test_what_the_system_refuses_is_told_and_a_mistake_of_ours_is_not_hidden() -> None:
