@@ -1,10 +1,11 @@
 """What a project says about the container that stands in for a machine of another platform."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from release_tools.setting_values import is_text, is_text_list
+from release_tools.setting_values import is_text_list
 
 # The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
 CONTAINER_TABLE: Final = "linux-arm64"
@@ -26,7 +27,12 @@ class ContainerSettings:
 NO_CONTAINER: Final = ContainerSettings()
 
 
+def is_image_name(value: object) -> bool:
+    """Whether it can be the name of an image; one that begins with a dash would be taken for an option."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w./:@-]*", value, re.ASCII) is not None
+
+
 def is_container_table(value: object) -> bool:
     """Whether the keys and values of the table are known ones."""
-    checks = {"container-image": is_text, "container-options": is_text_list}
+    checks = {"container-image": is_image_name, "container-options": is_text_list}
     return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())

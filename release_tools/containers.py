@@ -23,6 +23,7 @@ from release_tools.github_jobs import nox_folder
 from release_tools.platforms import Platform
 from release_tools.repository import read_git_folders, read_ignore_file
 from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import TABLE
 
 PROGRAMS: Final = ("docker", "podman")
 QUESTION_TIMEOUT_SECONDS: Final = 300.0
@@ -104,11 +105,13 @@ class Container:
         ]
 
 
-def build_in_container(settings: ReleaseSettings, platform: Platform, image: str, build_args: Sequence[str]) -> None:
+def build_in_container(
+    settings: ReleaseSettings, platform: Platform, image: str, archive: Path, build_args: Sequence[str]
+) -> None:
     """Run `nox -s build-<platform>` with these arguments in a container, and show all that it prints.
 
-    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built, and
-    `ToldError` with the exit code of the inner build.
+    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built, `ToldError`
+    with the exit code of the inner build, and `ContainerError` where that ended well and left no new `archive`.
     """
     program = find_program(settings.root)
     _fetch_image(settings.root, program, image, platform)
@@ -131,6 +134,7 @@ def build_in_container(settings: ReleaseSettings, platform: Platform, image: str
     print(f"building {platform.name} in a container of {image} ({program}, under QEMU)", flush=True)
     nox = (str(environment_python(nox_folder(settings, platform))), "-m", "nox")
     session = ("--session", f"build-{platform.name}", "--", *build_args)
+    before = _state_of(archive)
     try:
         run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
     except BaseException:
@@ -139,6 +143,12 @@ def build_in_container(settings: ReleaseSettings, platform: Platform, image: str
         for action in (["kill"], ["rm", "--force"]):
             _try_to_run(settings.root, program, *action, container.name)
         raise
+    if _state_of(archive) in (None, before):
+        raise ContainerError(
+            f"the container ended with exit code 0 and left no new {archive.relative_to(settings.root)}",
+            f"it has to run in the foreground until the build has ended: look at the container-options in {TABLE}, "
+            "such as --detach",
+        )
 
 
 def find_program(root: Path) -> str:
@@ -272,6 +282,14 @@ def _try_to_run(root: Path, *args: str) -> Finished:
         # A script without an interpreter, or a program for another machine.
         why = str(error)
     return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is replaced or written to; None where there is none."""
+    if not path.exists():
+        return None
+    state = path.stat()
+    return state.st_ino, state.st_mtime_ns
 
 
 def _has_terminal() -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, run
-from release_tools.container_settings import CONTAINER_TABLE
+from release_tools.container_settings import CONTAINER_TABLE, is_image_name
 from release_tools.containers import build_in_container
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
@@ -24,7 +24,7 @@ from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.shadowing import shadowing_problems
 from release_tools.stages import done_line, stage_line
-from release_tools.versions import DEV, find_version_problem, resolve_version
+from release_tools.versions import DEV, archive_name, find_version_problem, resolve_version
 
 SUITE_GROUPS: Final = ("main", "test")
 
@@ -41,20 +41,21 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     options = _build_options(platform_name, arguments)
     settings = ReleaseSettings.load(root)
     platform = find_platform(platform_name)
-    image = options.image or settings.container.image
+    image = settings.container.image if options.image is None else options.image
     problems = request_problems(settings, platform, options.version) + _image_problems(platform, image, options.image)
     if problems:
         raise RequestError(f"build {platform.name}", problems)
+    version = resolve_version(options.version, settings.project_version, read_commit(root))
     keep_going = ["--keep-going"] if options.keep_going else []
     if image and is_emulated(host_platform(), platform):
-        build_in_container(settings, platform, image, ["--version", options.version, *keep_going])
+        archive = settings.dist_folder / archive_name(settings.executable, version, platform)
+        build_in_container(settings, platform, image, archive, ["--version", options.version, *keep_going])
         return
 
     folder = settings.build_folder(platform.name)
     with sole_use(folder) as descriptors:
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
-        version = resolve_version(options.version, settings.project_version, read_commit(root))
         python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False, platform=platform)
         install_project(settings, python, version, folder / "wheel")
         suite_args = suite_arguments(settings, folder)
@@ -177,6 +178,9 @@ def _image_problems(platform: Platform, image: str | None, given_image: str | No
                 "or give one: -- --image NAME",
             )
         ]
+    if needs_container and not is_image_name(image):
+        hint = "give the name of one, such as ghcr.io/astral-sh/uv:bookworm: -- --image NAME"
+        return [Problem(what=f"--image {given_image!r} is no name of an image", hint=hint)]
     if given_image is not None and not needs_container:
         return [
             Problem(

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has nei
 
 ARM64 = find_platform("linux-arm64")
 IMAGE = "registry.example/arm64"
+ARCHIVE = "dist/tiny-dev-linux-arm64.tar.gz"
 
 FAKE = """\
 #!{python}
@@ -96,8 +97,9 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return fakes
 
 
-def put_nox(root: Path, script: str = 'echo "Python is told: $*"') -> None:
-    """Put what stands for the Python that has Nox to where uv makes it inside."""
+def put_nox(root: Path, script: str = f'echo "Python is told: $*"; echo built > {ARCHIVE}') -> None:
+    """Put what stands for the Python that has Nox to where uv makes it inside. It leaves an archive."""
+    (root / "dist").mkdir(exist_ok=True)
     python = root / "build" / "linux-arm64" / "nox" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
@@ -105,7 +107,7 @@ def put_nox(root: Path, script: str = 'echo "Python is told: $*"') -> None:
 
 
 def start_build(settings: ReleaseSettings, *build_args: str) -> None:
-    build_in_container(settings, ARM64, IMAGE, build_args)
+    build_in_container(settings, ARM64, IMAGE, settings.root / ARCHIVE, build_args)
 
 
 def example() -> Container:
@@ -348,6 +350,20 @@ def test_the_exit_code_of_the_inner_build_is_passed_on(settings: ReleaseSettings
 
 
 @pytest.mark.programs
+@pytest.mark.parametrize("is_left_from_before", [False, True])
+def test_a_container_that_ends_well_and_leaves_no_archive_is_an_error(
+    settings: ReleaseSettings, fakes: Fakes, *, is_left_from_before: bool
+) -> None:
+    fakes.install("docker")
+    put_nox(settings.root, "exit 0")
+    if is_left_from_before:
+        (settings.root / ARCHIVE).touch()
+    with pytest.raises(ContainerError, match=rf"exit code 0 and left no new {ARCHIVE}") as caught:
+        start_build(settings)
+    assert "container-options in [tool.release-tools]" in caught.value.hint
+
+
+@pytest.mark.programs
 def test_an_interrupted_build_leaves_no_container(settings: ReleaseSettings, fakes: Fakes) -> None:
     fakes.install("podman", interrupt=True)
     with pytest.raises(KeyboardInterrupt):
@@ -389,6 +405,13 @@ def test_a_container_without_an_image_is_refused_before_anything_starts(locked_p
         sessions.build(locked_project, "linux-arm64", [])
     assert "container-image" in str(caught.value)
     assert "-- --image NAME" in str(caught.value)
+
+
+@pytest.mark.usefixtures("_on_linux_amd64")
+@pytest.mark.parametrize("name", ["", " ", "--privileged", "two words"])
+def test_what_cannot_be_the_name_of_an_image_is_refused_before_anything_starts(locked_project: Path, name: str) -> None:
+    with pytest.raises(RequestError, match=rf"--image '{name}' is no name of an image"):
+        sessions.build(locked_project, "linux-arm64", [f"--image={name}"])
 
 
 @pytest.mark.usefixtures("_on_linux_amd64")
