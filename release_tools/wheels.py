@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from rich import box
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from release_tools.errors import Problem
+from release_tools.errors import LockFileError, Problem
 from release_tools.lockfile import BUILD_GROUPS, LockedPackage, LockFile
 from release_tools.platforms import PLATFORMS, Architecture, Platform
 from release_tools.settings import ReleaseSettings
@@ -92,13 +92,12 @@ def _oldest_system(settings: ReleaseSettings, platform: Platform) -> str:
 
 
 def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[LockedPackage, ...]:
-    """What the lock wants in the environment of a build on this platform."""
+    """What the lock wants in the environment of a build on this platform.
+
+    Raises `LockFileError` for an environment marker that is none.
+    """
     environments = marker_environments(settings, platform)
-    return tuple(
-        package
-        for package in lock.packages_of(BUILD_GROUPS)
-        if any(_applies(package.marker_for(BUILD_GROUPS), environment) for environment in environments)
-    )
+    return tuple(package for package in lock.packages_of(BUILD_GROUPS) if _is_wanted(lock, package, environments))
 
 
 def marker_environments(settings: ReleaseSettings, platform: Platform) -> tuple[dict[str, str], ...]:
@@ -134,8 +133,12 @@ def _marker_environment(settings: ReleaseSettings, platform: Platform, full: str
     }
 
 
-def _applies(marker: str, environment: dict[str, str]) -> bool:
-    return not marker or Marker(marker).evaluate(dict(environment))
+def _is_wanted(lock: LockFile, package: LockedPackage, environments: Sequence[dict[str, str]]) -> bool:
+    marker = package.marker_for(BUILD_GROUPS)
+    try:
+        return not marker or any(Marker(marker).evaluate(dict(environment)) for environment in environments)
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+        raise LockFileError(lock.path, f"{marker!r} at {package.name} is no environment marker") from None
 
 
 def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
@@ -174,10 +177,12 @@ def _wheels_of(package: LockedPackage) -> dict[str, frozenset[Tag]]:
     wheels = {}
     for name in package.file_names:
         try:
-            wheels[name] = parse_wheel_filename(name)[3]
+            distribution, _, _, tags = parse_wheel_filename(name)
         except InvalidWheelFilename:
             # A source archive, or a name that no installer accepts either.
             continue
+        if distribution == package.name:
+            wheels[name] = tags
     return wheels
 
 
