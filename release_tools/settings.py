@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from release_tools.container_settings import CONTAINER_TABLE, NO_CONTAINER, ContainerSettings
 from release_tools.errors import Problem, SettingsError
-from release_tools.setting_values import is_text
+from release_tools.setting_values import is_text, table_at, value_at
 from release_tools.settings_schema import (
     EXECUTABLE_NAME,
     TABLE,
@@ -95,14 +95,14 @@ class ReleaseSettings:
         """
         path = root / "pyproject.toml"
         pyproject = _read_toml(path)
-        poetry = _table(pyproject, "tool", "poetry")
-        project = {**poetry, **_table(pyproject, "project")}
-        table = _table(pyproject, "tool", "release-tools")
-        problems = table_problems(_at(pyproject, "tool", "release-tools"))
+        poetry = table_at(pyproject, "tool", "poetry")
+        project = {**poetry, **table_at(pyproject, "project")}
+        table = table_at(pyproject, "tool", "release-tools")
+        problems = table_problems(value_at(pyproject, "tool", "release-tools"))
         python_version = _read_python_version(root, problems)
         name, version = (_project_value(project, key, problems) for key in ("name", "version"))
         executable = str(table.get("executable", name))
-        scripts = {**_table(poetry, "scripts"), **_table(project, "scripts")}
+        scripts = {**table_at(poetry, "scripts"), **table_at(project, "scripts")}
         problems += _version_problems(version)
         problems += _command_problems(executable, scripts)
         problems += _suite_problems(root, table)
@@ -138,24 +138,11 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         what, hint = "there is no such file", "run this from the folder that holds pyproject.toml"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         what, hint = f"is not valid TOML: {error}", "mend the line that is named"
     except OSError as error:
         what, hint = f"cannot be read: {error.strerror}", "it has to be a file that you may read"
     raise SettingsError(path, [Problem(what=what, hint=hint)])
-
-
-def _at(content: Mapping[str, Any], *keys: str) -> object:
-    """What stands there, an empty table where nothing does."""
-    found: object = content
-    for key in keys:
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found
-
-
-def _table(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    table = _at(content, *keys)
-    return table if isinstance(table, Mapping) else {}
 
 
 def _version_problems(version: str) -> list[Problem]:

@@ -159,7 +159,9 @@ def test_the_tests_lie_in_the_project(project: Path, suite: str) -> None:
     assert "leads out of the project's folder" in settings_error(project)
 
 
-@pytest.mark.parametrize("written", ['[[tool.release-tools]]\nexecutable = "tiny"', "[tool]\nrelease-tools = 5"])
+@pytest.mark.parametrize(
+    "written", ['[[tool.release-tools]]\nexecutable = "tiny"', "[tool]\nrelease-tools = 5", "[[tool]]\na = 1"]
+)
 def test_what_is_no_table_is_not_passed_over(project: Path, written: str) -> None:
     change(project, '[tool.release-tools]\nexecutable = "tiny"', written)
     assert "[tool.release-tools] is no table" in settings_error(project)
@@ -171,6 +173,11 @@ def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
     (project / "pyproject.toml").unlink()
     (project / "pyproject.toml").mkdir()
     assert "pyproject.toml: cannot be read: Is a directory" in settings_error(project)
+
+
+def test_a_file_that_is_nested_without_end_is_a_clear_error(project: Path) -> None:
+    (project / "pyproject.toml").write_text("a = " + "[" * 9999, encoding="utf-8")
+    assert "pyproject.toml: is not valid TOML" in settings_error(project)
 
 
 def test_the_document_for_other_apps_has_every_key() -> None:
