@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.errors import LockFileError, Problem, ReleaseError
+from release_tools.setting_values import table_at
 from release_tools.settings import ReleaseSettings
 
 SUPPORTED_LOCK_VERSION = "2.1"
@@ -23,6 +24,8 @@ BUILD_GROUPS: Final = ("main", "build")
 
 # What an environment for releasing holds: the library's own needs and the writer of release notes, nothing of the app.
 RELEASE_GROUPS: Final = ("build", "release")
+
+_DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ def read_lock_file(path: Path) -> LockFile:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LockFileError(path, "there is no such file", "make it with: poetry lock") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LockFileError(path, f"cannot be read ({error})") from None
     try:
         lock_version = content["metadata"]["lock-version"]
@@ -112,9 +115,9 @@ def is_stale(lock: LockFile, pyproject: Mapping[str, Any]) -> bool:
 
 def content_hash(pyproject: Mapping[str, Any]) -> str:
     """The digest under which Poetry 2 stores what it locked (`poetry.packages.locker.Locker._get_content_hash`)."""
-    project = pyproject.get("project", {})
-    groups = pyproject.get("dependency-groups", {})
-    poetry = pyproject.get("tool", {}).get("poetry", {})
+    project = table_at(pyproject, "project")
+    groups = table_at(pyproject, "dependency-groups")
+    poetry = table_at(pyproject, "tool", "poetry")
     from_project = {
         key: project[key] for key in ("requires-python", "dependencies", "optional-dependencies") if key in project
     }
@@ -132,7 +135,8 @@ def content_hash(pyproject: Mapping[str, Any]) -> str:
         # Poetry keeps the absent legacy keys as nulls for projects that have neither of the standard tables.
         legacy = dict.fromkeys(("dependencies", "source", "extras", "dev-dependencies"))
         relevant = {**legacy, **from_poetry}
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+    # A date is nothing that Poetry could have locked.
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
@@ -156,9 +160,10 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
         hashes=tuple(file["hash"] for file in files),
         file_names=tuple(file["file"] for file in files),
     )
-    # Each of these becomes a part of a line that the installer reads.
-    in_lines = (name, version, *(marker for _, marker in package.markers), *package.hashes)
-    if not all(isinstance(text, str) and text.isprintable() for text in in_lines):
+    # Most of these become a part of a line that the installer reads.
+    texts = (name, version, *(marker for _, marker in package.markers), *package.hashes, *package.file_names)
+    are_texts = all(isinstance(text, str) and text.isprintable() for text in texts)
+    if not are_texts or not all(map(_DIGEST.fullmatch, package.hashes)):
         raise LockFileError(path, f"the package {name!r} {version!r} is not laid out as Poetry writes it")
     return package
 

@@ -52,6 +52,18 @@ def test_the_digest_of_a_project_in_poetrys_own_tables_is_the_one_poetry_writes(
     assert content_hash(pyproject) == "3c66d41179697076b4de150fde484b9b9c11d2004effe63243c7df8539c58167"
 
 
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        {"tool": 3},
+        {"tool": {"poetry": 3}, "project": 3, "dependency-groups": 3},
+        {"project": {"dependencies": [tomllib.loads("day = 2026-01-01")["day"]]}},
+    ],
+)
+def test_what_poetry_could_not_have_locked_makes_the_lock_stale(pyproject: dict[str, Any]) -> None:
+    assert is_stale(read_lock_file(REPOSITORY / "poetry.lock"), pyproject)
+
+
 def test_requirements_hold_version_marker_and_every_hash(tmp_path: Path) -> None:
     path = write_lock(tmp_path, package("Some_Name", extra='markers = "sys_platform == \\"win32\\""', hashes="cafe"))
     expected = 'some-name==1.0 ; sys_platform == "win32" \\\n    --hash=sha256:cafe\n'
@@ -92,6 +104,8 @@ def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
         (HEADER.replace("2.1", "1.1"), "lock-version 1.1, not 2.1"),
         ("", "not laid out as Poetry writes it"),
         ("[[package]]\n" + HEADER, "not laid out as Poetry writes it"),
+        ("package = 3\n" + HEADER, "not laid out as Poetry writes it"),
+        ("a = " + "[" * 9999, "cannot be read"),
     ],
 )
 def test_a_damaged_lock_is_one_clear_error(tmp_path: Path, content: str, message: str) -> None:
@@ -115,8 +129,11 @@ def test_a_package_that_no_hash_covers_is_refused_by_name(tmp_path: Path, kind: 
         package("a", extra="markers = [1]"),
         package("a").replace('"1.0"', '"1.0\\n-r /etc/passwd"'),
         package("a").replace('"1.0"', "1.0"),
+        package("a", hashes=""),
+        package("a").replace("sha256", "none"),
+        package("a").replace('"a-1-py3-none-any.whl"', "3"),
     ],
-    ids=["hash", "marker", "version", "number"],
+    ids=["hash", "marker", "version", "number", "no digest", "no algorithm", "file"],
 )
 def test_what_would_become_another_line_for_the_installer_is_refused(tmp_path: Path, entry: str) -> None:
     with pytest.raises(LockFileError, match="is not laid out as Poetry writes it"):
