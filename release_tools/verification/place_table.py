@@ -1,13 +1,14 @@
 """The unusual places, one row each: how it is made, and on which systems it exists."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from release_tools.commands import capture
+from release_tools.commands import Finished, capture
 from release_tools.errors import CommandFailedError, MissingToolError
 from release_tools.platforms import OperatingSystem
 from release_tools.verification.check import CheckSkippedError, Subject
@@ -32,15 +33,15 @@ PYTHON_NONSENSE: Final[Mapping[str, str]] = {
 
 _NO_CODE_PAGE: Final = 125
 # By its full name, as nothing is on the PATH. The console is the build's own too, so the code page is given back.
+_CHCP: Final = r"%SystemRoot%\System32\chcp.com"
 _WITH_CODE_PAGE: Final = f"""\
 @echo off
-for /f "tokens=2 delims=:." %%p in ('%SystemRoot%\\System32\\chcp.com') do set before=%%p
-%SystemRoot%\\System32\\chcp.com 437 >nul || exit /b {_NO_CODE_PAGE}
+{_CHCP} 437 >nul || exit /b {_NO_CODE_PAGE}
 %*
 set code=%errorlevel%
-if defined before %SystemRoot%\\System32\\chcp.com %before% >nul
+{_CHCP} {{before}} >nul
 exit /b %code%
-""".replace("\n", "\r\n")
+"""
 
 POSIX: Final[tuple[OperatingSystem, ...]] = ("linux", "darwin")
 EVERYWHERE: Final[tuple[OperatingSystem, ...]] = (*POSIX, "windows")
@@ -149,9 +150,11 @@ def latin_1_locale(subject: Subject, folder: Path) -> Place:
 def other_code_page(subject: Subject, folder: Path) -> Place:
     """The code page of consoles in the United States, which has no Chinese."""
     batch = folder / "start.cmd"
-    batch.write_text(_WITH_CODE_PAGE, encoding="ascii", newline="")
-    finished = start_program(subject, [str(batch), "rem"], bare_environment(subject))
-    if finished.code == _NO_CODE_PAGE:
+    _write_batch(batch, f"@{_CHCP}\n")
+    # "Active code page: 850", in the language of the system.
+    before = re.search(r"\d+", _start_batch(subject, batch).stdout)
+    _write_batch(batch, _WITH_CODE_PAGE.format(before=before[0] if before else ""))
+    if not before or _start_batch(subject, batch, "rem").code == _NO_CODE_PAGE:
         wine = wine_version()
         raise CheckSkippedError(f"chcp refuses it in {f'the console of Wine {wine}' if wine else 'this console'}")
     return replace(_place(subject), through=(str(batch),), probe_script=_probe_script(folder))
@@ -226,6 +229,14 @@ def _made_read_only(subject: Subject, folder: Path) -> tuple[str, ...]:
         folder.chmod(0o555)
         return ()
     return mounted("ro", [folder])
+
+
+def _write_batch(path: Path, text: str) -> None:
+    path.write_text(text, encoding="ascii", newline="\r\n")
+
+
+def _start_batch(subject: Subject, path: Path, *args: str) -> Finished:
+    return start_program(subject, [str(path), *args], bare_environment(subject))
 
 
 def _probe_script(folder: Path) -> Path:

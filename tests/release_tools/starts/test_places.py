@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -188,19 +188,37 @@ def test_a_machine_that_permits_no_mounts_is_told_in_its_own_words(
     assert not rows or check_places(subject, rows) == f"{expected}Operation not permitted)"
 
 
-def test_a_console_that_takes_no_code_page_is_named(
+@pytest.fixture
+def arrange_code_page(
     make_subject: MakeSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, int], Place]:
+    """Arranges the place where chcp says this and ends so. The border is Windows, which runs the batch files."""
+
+    def arrange(words: str, code: int) -> Place:
+        def answer(_: Subject, args: list[str], __: Mapping[str, str]) -> Finished:
+            return Finished(args=tuple(args), code=code, stdout=words, stderr="", seconds=0)
+
+        monkeypatch.setattr(place_table, "start_program", answer)
+        return place_table.other_code_page(make_subject(PRINTS_VERSION), tmp_path)
+
+    return arrange
+
+
+@pytest.mark.parametrize(("words", "code"), [("Active code page: 850", 125), ("", 0)])
+def test_a_console_that_takes_no_code_page_is_named(
+    arrange_code_page: Callable[[str, int], Place], words: str, code: int
 ) -> None:
-    """The border is Windows, whose command processor runs the batch file."""
-    subject = make_subject(PRINTS_VERSION)
-    answers = [125, 0]
-
-    def answer(_: Subject, args: list[str], __: Mapping[str, str]) -> Finished:
-        return Finished(args=tuple(args), code=answers.pop(0), stdout="", stderr="", seconds=0)
-
-    monkeypatch.setattr(place_table, "start_program", answer)
     with pytest.raises(CheckSkippedError, match="chcp refuses it in this console"):
-        place_table.other_code_page(subject, tmp_path)
-    assert place_table.other_code_page(subject, tmp_path).through == (str(tmp_path / "start.cmd"),)
+        arrange_code_page(words, code)
+
+
+def test_the_code_page_of_the_console_is_given_back(
+    arrange_code_page: Callable[[str, int], Place], tmp_path: Path
+) -> None:
+    assert arrange_code_page("Aktive Codepage: 850.\r\n", 0).through == (str(tmp_path / "start.cmd"),)
     lines = (tmp_path / "start.cmd").read_bytes().split(b"\r\n")
-    assert rb"%SystemRoot%\System32\chcp.com 437 >nul || exit /b 125" in lines
+    to_437, back = (
+        rb"%SystemRoot%\System32\chcp.com 437 >nul || exit /b 125",
+        rb"%SystemRoot%\System32\chcp.com 850 >nul",
+    )
+    assert lines.index(to_437) < lines.index(b"%*") < lines.index(back)
