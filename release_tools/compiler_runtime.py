@@ -18,10 +18,8 @@ RUNTIME_LIBRARIES: Final = {"libstdc++.so.6": ("GLIBCXX", "CXXABI"), "libgcc_s.s
 # From which glibc on a system's runtime has these symbol versions: what auditwheel lets a wheel ask for, the lower
 # one of amd64 and arm64 (its policy/manylinux-policy.json).
 _RUNTIME_OF_GLIBC: Final[tuple[tuple[Version, dict[str, Version]], ...]] = (
-    ((2, 5), {"GLIBCXX": (3, 4, 8), "CXXABI": (1, 3, 1), "GCC": (4, 2)}),
-    ((2, 12), {"GLIBCXX": (3, 4, 13), "CXXABI": (1, 3, 3), "GCC": (4, 3)}),
-    ((2, 17), {"GLIBCXX": (3, 4, 19), "CXXABI": (1, 3, 7), "GCC": (4, 7)}),
-    ((2, 24), {"GLIBCXX": (3, 4, 22), "CXXABI": (1, 3, 10), "GCC": (4, 7)}),
+    # The libgcc of arm64 ends with 4.7 there and has no version 4.8, so that no file for arm64 can ask for it.
+    ((2, 17), {"GLIBCXX": (3, 4, 19), "CXXABI": (1, 3, 7), "GCC": (4, 8)}),
     ((2, 27), {"GLIBCXX": (3, 4, 24), "CXXABI": (1, 3, 11), "GCC": (7,)}),
     ((2, 31), {"GLIBCXX": (3, 4, 28), "CXXABI": (1, 3, 12), "GCC": (7,)}),
     ((2, 34), {"GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13), "GCC": (7,)}),
@@ -42,9 +40,9 @@ def without_newer_runtime(binaries: Iterable[Entry], glibc_floor: str | None) ->
 
 
 def runtime_versions(glibc_floor: str) -> dict[str, Version]:
-    """The newest `GLIBCXX`, `CXXABI` and `GCC` that every system with this glibc has."""
-    fitting = [versions for glibc, versions in _RUNTIME_OF_GLIBC if glibc <= as_version(glibc_floor)]
-    return fitting[-1] if fitting else dict.fromkeys(("GLIBCXX", "CXXABI", "GCC"), ())
+    """The newest `GLIBCXX`, `CXXABI` and `GCC` that every system with this glibc has, one of `GLIBC_FLOORS`."""
+    *_, newest = (versions for glibc, versions in _RUNTIME_OF_GLIBC if glibc <= as_version(glibc_floor))
+    return newest
 
 
 def _is_newer(native: NativeFile | None, floor: Version) -> bool:

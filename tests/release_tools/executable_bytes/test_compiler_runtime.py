@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.compiler_runtime import runtime_versions, without_newer_runtime
+from release_tools.compiler_runtime import RUNTIME_LIBRARIES, runtime_versions, without_newer_runtime
 from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import GLIBC_FLOORS
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.native_members import check_needed_libraries
 
@@ -40,9 +41,12 @@ def test_without_a_floor_everything_is_bundled(binaries: list[tuple[str, str, st
     assert without_newer_runtime(binaries, None) == binaries
 
 
-@pytest.mark.parametrize(
-    ("floor", "version"), [("2.28", (3, 4, 24)), ("2.17", (3, 4, 19)), ("2.36", (3, 4, 30)), ("2.3", ())]
-)
+@pytest.mark.parametrize("floor", GLIBC_FLOORS)
+def test_every_floor_that_can_be_declared_has_a_runtime(floor: str) -> None:
+    assert set(runtime_versions(floor)) == {name for names in RUNTIME_LIBRARIES.values() for name in names}
+
+
+@pytest.mark.parametrize(("floor", "version"), [("2.28", (3, 4, 24)), ("2.17", (3, 4, 19)), ("2.36", (3, 4, 30))])
 def test_the_age_of_glibc_tells_that_of_the_runtime(floor: str, version: tuple[int, ...]) -> None:
     assert runtime_versions(floor)["GLIBCXX"] == version
 
