@@ -4,6 +4,7 @@ PyInstaller is no cross compiler. Two platforms are built on machines of another
 Apple silicon, where macOS itself runs the x86_64 Python, and linux-arm64 in a container.
 """
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ _MACHINE_NAMES: Final = {
     "windows-amd64": "Windows machine on x86-64",
 }
 
+# PyInstaller reads and writes ELF files with these.
+_LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
+
 
 def host_problems(platform: Platform, root: Path, host: Platform | None = None) -> list[Problem]:
     """Why the host, by default this machine, cannot build the platform, and every way out; empty where it can."""
@@ -26,8 +30,10 @@ def host_problems(platform: Platform, root: Path, host: Platform | None = None) 
         host = host or host_platform()
     except ReleaseError as error:
         return [Problem(what=error.what, hint=error.hint)]
-    if host == platform or is_emulated(host, platform):
+    if is_emulated(host, platform):
         return []
+    if host == platform:
+        return tool_problems(platform)
     if is_translated(host, platform):
         return [] if _has_rosetta(root) else [_no_rosetta_problem()]
     return [wrong_host_problem(host, platform)]
@@ -60,6 +66,21 @@ def wrong_host_problem(host: Platform, platform: Platform) -> Problem:
         what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
         hint="".join(f"\n  - {way}" for way in ways) + f"\n  - the binary of this machine: nox -s build-{host.name}",
     )
+
+
+def tool_problems(platform: Platform) -> list[Problem]:
+    """The programs that PyInstaller starts on this platform and that this machine lacks."""
+    if platform.os != "linux":
+        return []
+    missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]
+    if not missing:
+        return []
+    return [
+        Problem(
+            what=f"PyInstaller needs {', '.join(missing)}, which this machine does not have",
+            hint="install the packages binutils and libc-bin (Debian, Ubuntu) or binutils and glibc-common (Fedora)",
+        )
+    ]
 
 
 def _has_rosetta(root: Path) -> bool:

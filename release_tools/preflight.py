@@ -1,7 +1,6 @@
 """Stage 2: everything about the environment that would fail the build or break the binary, listed before any work."""
 
 import platform as running_platform
-import shutil
 from importlib.metadata import distributions
 from typing import Final
 
@@ -26,15 +25,11 @@ PYINSTALLER_FLOOR: Final = "6.22.3"
 # The name under which `allowed-findings` lets through what is found in the installed files.
 CHECK_NAME: Final = "preflight"
 
-# PyInstaller reads and writes ELF files with these.
-_LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
-
 
 def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> None:
     """Raises `PreflightError` with every problem found."""
     problems = [
         *_python_problems(settings),
-        *tool_problems(platform),
         *_lock_difference_problems(settings, lock),
         *_wheel_problems(settings, lock, platform),
         *_pyinstaller_problems(),
@@ -55,21 +50,6 @@ def _python_problems(settings: ReleaseSettings) -> list[Problem]:
         Problem(
             what=f"the environment has Python {running}, and .python-version says {wanted}",
             hint="remove the build folder and run the session again",
-        )
-    ]
-
-
-def tool_problems(platform: Platform) -> list[Problem]:
-    """The programs that PyInstaller starts on this platform and that this machine lacks."""
-    if platform.os != "linux":
-        return []
-    missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]
-    if not missing:
-        return []
-    return [
-        Problem(
-            what=f"PyInstaller needs {', '.join(missing)}, which this machine does not have",
-            hint="install the packages binutils and libc-bin (Debian, Ubuntu) or binutils and glibc-common (Fedora)",
         )
     ]
 

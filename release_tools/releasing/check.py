@@ -13,9 +13,9 @@ from rich.console import Console
 
 from release_tools.commands import capture, changed_environment, observe
 from release_tools.errors import Problem, ReleaseError
+from release_tools.hosts import tool_problems
 from release_tools.lockfile import lock_problems, read_lock_file
 from release_tools.platforms import PLATFORMS, host_platform
-from release_tools.preflight import tool_problems
 from release_tools.releasing.errors import ChecksFailedError
 from release_tools.releasing.foreign_text import first_line
 from release_tools.releasing.git_state import READING, SHALLOW_HINT, read_clone

@@ -81,7 +81,6 @@ SHOWN_FAILING = {
 # By part of preflight.
 SHOWN_REFUSING = {
     "_python_problems": (PREFLIGHT, "test_another_python_than_the_pinned_one_is_refused"),
-    "tool_problems": (PREFLIGHT, "test_a_tool_that_pyinstaller_needs_is_named_with_its_package"),
     "_lock_difference_problems": (PREFLIGHT, "test_another_version_than_the_locked_one_is_named"),
     "_wheel_problems": (PREFLIGHT, "test_a_locked_package_without_a_wheel_for_this_platform_is_named"),
     "_pyinstaller_problems": (PREFLIGHT, "test_an_old_pyinstaller_is_refused"),

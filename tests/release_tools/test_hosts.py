@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ WRONG_HOSTS = [
 
 
 @pytest.fixture
+def _has_all_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+
+
+@pytest.fixture
 def _has_rosetta(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "capture", lambda *_args, **_kwargs: "")
 
@@ -31,8 +37,21 @@ def _has_no_rosetta(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "capture", fail)
 
 
+@pytest.mark.usefixtures("_has_all_tools")
 def test_a_machine_builds_its_own_platform(platform: Platform, tmp_path: Path) -> None:
     assert host_problems(platform, tmp_path, platform) == []
+
+
+@pytest.mark.parametrize("name", ["linux-amd64", "linux-arm64"])
+def test_a_tool_that_pyinstaller_needs_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "objcopy" else name)
+    linux = find_platform(name)
+    (problem,) = host_problems(linux, tmp_path, linux)
+    assert "PyInstaller needs objcopy" in problem.what
+    assert "binutils" in problem.hint
+    assert host_problems(APPLE_SILICON, tmp_path, APPLE_SILICON) == []
 
 
 @pytest.mark.parametrize(("platform", "host"), WRONG_HOSTS, ids=lambda row: row.name)
