@@ -99,7 +99,7 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
 
     end_children_with_this_program()
     loop = ChildTrackingLoop()
-    exit_on_signals(reporter, loop.end_children)
+    exit_on_signals(reporter, loop)
     if options.command == "run":
         return _run(options, reporter, loop)
 
