@@ -151,10 +151,10 @@ def other_code_page(subject: Subject, folder: Path) -> Place:
     """The code page of consoles in the United States, which has no Chinese."""
     batch = folder / "start.cmd"
     _write_batch(batch, f"@{_CHCP}\n")
-    # "Active code page: 850", in the language of the system.
-    before = re.search(r"\d+", _start_batch(subject, batch).stdout)
-    _write_batch(batch, _WITH_CODE_PAGE.format(before=before[0] if before else ""))
-    if not before or _start_batch(subject, batch, "rem").code == _NO_CODE_PAGE:
+    # "Active code page: 850" in the language of the system; letters that are no UTF-8 are numbers too, before that one.
+    numbers = re.findall("[0-9]+", _start_batch(subject, batch).stdout)
+    _write_batch(batch, _WITH_CODE_PAGE.format(before=numbers[-1] if numbers else ""))
+    if not numbers or _start_batch(subject, batch, "rem").code == _NO_CODE_PAGE:
         wine = wine_version()
         raise CheckSkippedError(f"chcp refuses it in {f'the console of Wine {wine}' if wine else 'this console'}")
     return replace(_place(subject), through=(str(batch),), probe_script=_probe_script(folder))

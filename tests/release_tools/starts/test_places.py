@@ -215,7 +215,7 @@ def test_a_console_that_takes_no_code_page_is_named(
 def test_the_code_page_of_the_console_is_given_back(
     arrange_code_page: Callable[[str, int], Place], tmp_path: Path
 ) -> None:
-    assert arrange_code_page("Page de codes active : 850\r\n", 0).through == (str(tmp_path / "start.cmd"),)
+    assert arrange_code_page("P\\xa0gina de c\\xa2digos activa: 850\r\n", 0).through == (str(tmp_path / "start.cmd"),)
     lines = (tmp_path / "start.cmd").read_bytes().split(b"\r\n")
     to_437, back = (
         rb"%SystemRoot%\System32\chcp.com 437 >nul || exit /b 125",
