@@ -51,6 +51,10 @@ def test_the_age_of_glibc_tells_that_of_the_runtime(floor: str, version: tuple[i
     assert runtime_versions(floor)["GLIBCXX"] == version
 
 
+def test_files_for_amd64_may_ask_for_gcc_4_8_within_the_oldest_floor() -> None:
+    assert runtime_versions("2.17")["GCC"] == (4, 8)
+
+
 def test_a_runtime_that_is_not_bundled_is_missing_only_where_no_floor_is_declared(settings: ReleaseSettings) -> None:
     binaries = {"a.so": make_elf(needed=["libstdc++.so.6", "libgcc_s.so.1", "libc.so.6"])}
     with pytest.raises(CheckFailedError, match=r"a\.so needs libgcc_s\.so\.1\n.*a\.so needs libstdc\+\+\.so\.6"):

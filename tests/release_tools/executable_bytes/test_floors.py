@@ -55,6 +55,12 @@ def test_a_version_of_the_app_over_the_limit_of_glibc_is_refused_and_a_dev_build
     assert check_glibc_floor(as_dev_build(subject)).startswith("GLIBC 2.28 (new.so)")
 
 
+def test_versions_of_glibc_are_numbers(settings: ReleaseSettings) -> None:
+    old = make_elf(versions={"libc.so.6": ["GLIBC_2.4"]})
+    subject = make_subject(with_floors(settings, "2.17", "11"), binaries={"old.so": old})
+    assert check_glibc_floor(subject) == "GLIBC 2.4 (old.so); glibc-floor is 2.17"
+
+
 def test_the_executable_itself_counts(settings: ReleaseSettings) -> None:
     newer = make_elf(versions={"libc.so.6": ["GLIBC_2.38"]})
     subject = make_subject(with_floors(settings, "2.28", "11"), bootloader=newer, binaries=LINUX)
