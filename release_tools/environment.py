@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.commands import EnvironmentChanges, capture, run
-from release_tools.errors import CommandFailedError, MissingPythonError, MissingToolError, ToldError
+from release_tools.errors import CommandFailedError, MissingPythonError, MissingToolError, ProgramEndedError
 from release_tools.lockfile import read_lock_file
 from release_tools.platforms import Architecture, Platform, host_platform
 from release_tools.settings import ReleaseSettings
@@ -116,7 +116,7 @@ def find_python(settings: ReleaseSettings, platform: Platform | None = None) -> 
     try:
         _uv(settings.root, "python", "install", wanted)
         return Path(_uv_output(settings.root, *search))
-    except (ToldError, CommandFailedError):
+    except (ProgramEndedError, CommandFailedError):
         raise MissingPythonError(wanted, "searched the PATH, and uv could not fetch it") from None
 
 

@@ -152,28 +152,39 @@ class CommandFailedError(ReleaseError):
         )
 
 
-class ToldError(ReleaseError):
-    """A program that speaks to the person itself has failed and said why."""
+class ProgramEndedError(ReleaseError):
+    """A program that speaks to the person itself did not end well. `code` is negative for a signal."""
+
+    def __init__(self, args: Sequence[str], code: int, outcome: str, hint: str) -> None:
+        super().__init__(f"{shlex.join(args)} {outcome}", hint)
+        self.code = code
+
+
+class ToldError(ProgramEndedError):
+    """It has said why."""
 
     is_told = True
 
     def __init__(self, args: Sequence[str], code: int) -> None:
-        super().__init__(f"{shlex.join(args)} ended with exit code {code}", "read what it printed above")
-        self.code = code
+        super().__init__(args, code, f"ended with exit code {code}", "read what it printed above")
 
 
 # What the kernel sends, too, when memory runs out; `signal` has no name for it on Windows.
 _SIGKILL: Final = 9
 
 
-class KilledError(ReleaseError):
-    """A program was ended by a signal from elsewhere, and could say nothing any more."""
+class KilledError(ProgramEndedError):
+    """A signal ended it: from somebody, from the kernel, or for a mistake of its own. It could say nothing any more."""
 
     def __init__(self, args: Sequence[str], number: int) -> None:
-        hint = "run the same command again"
         if number == _SIGKILL:
-            hint += "; if nobody ended it, the memory was too little: close other programs, or take a larger machine"
-        super().__init__(f"{shlex.join(args)} was ended by signal {number} ({signal.strsignal(number)})", hint)
+            hint = (
+                "run the same command again; if nobody ended it, the memory was too little: close other programs, or "
+                "take a larger machine"
+            )
+        else:
+            hint = "run the same command again; if it ends so again, report it with what it printed above"
+        super().__init__(args, -number, f"was ended by signal {number} ({signal.strsignal(number)})", hint)
 
 
 class SystemRefusalError(ReleaseError):
@@ -219,36 +230,6 @@ class FreezeError(ReleaseError):
     def __init__(self, findings: Sequence[str], log: Path, hint: str) -> None:
         listed = "".join(f"\n  - {finding}" for finding in findings)
         super().__init__(f"PyInstaller could not freeze the app{listed}\n  log: {log}", hint)
-
-
-class UnsafeArchiveError(ReleaseError):
-    """An archive holds a name that must not be unpacked."""
-
-    def __init__(self, archive: Path, member: str, why: str) -> None:
-        super().__init__(
-            f"{archive.name}: member {member!r} {why}; nothing was unpacked",
-            "do not use this file: get it again from its release page and compare its checksum",
-        )
-
-
-class UnknownArchiveError(ReleaseError):
-    """A file whose name is not that of an archive of this project."""
-
-    def __init__(self, name: str, executable: str) -> None:
-        super().__init__(
-            f"{name!r} is not the name of an archive of this project",
-            f"name a file such as {executable}-v1.2.3-linux-amd64.tar.gz, as downloaded, or a folder of them",
-        )
-
-
-class RefusedDownloadsError(ReleaseError):
-    """Archives from elsewhere failed the verification."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(
-            f"{len(names)} of the archives must not be used: {', '.join(names)}",
-            "the table above says what is wrong with each; download it again, or report it to who made it",
-        )
 
 
 class VerificationError(ReleaseError):

@@ -24,7 +24,7 @@ from release_tools.distributions import (
     own_packages,
     runtime_distributions,
 )
-from release_tools.errors import FreezeError
+from release_tools.errors import FreezeError, KilledError
 from release_tools.hidden_modules import modules_found_by_name
 from release_tools.lockfile import LockFile
 from release_tools.platforms import Platform
@@ -99,7 +99,8 @@ def freeze(
 
     `folder` is emptied first. `source_date` (seconds since 1970) is the only time that reaches the binary.
 
-    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings do not allow.
+    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings do not allow, and
+    `KilledError` when a signal ended it, as the kernel's does where the memory is too little.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -109,8 +110,9 @@ def freeze(
     )
     log = folder / "pyinstaller.log"
     locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]
+    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)]
     code = run_logged(
-        [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)],
+        command,
         cwd=folder,
         env={
             PLAN_VARIABLE: str(plan_path),
@@ -125,6 +127,8 @@ def freeze(
         on_line=on_line,
     )
     lines = log.read_text(encoding="utf-8").splitlines()
+    if code < 0:
+        raise KilledError(command, -code)
     if code != 0:
         raise FreezeError(_last_lines(lines), log, "the log's end names the module or hook that failed")
     findings = fatal_findings(lines, settings.allowed_messages, platform)

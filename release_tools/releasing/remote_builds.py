@@ -16,7 +16,7 @@ from rich.console import Console
 
 from release_tools.archives import checksum_path, place_archive
 from release_tools.commands import capture, run
-from release_tools.errors import Problem, RequestError, ToldError
+from release_tools.errors import Problem, ProgramEndedError, RequestError
 from release_tools.platforms import Platform, host_platform
 from release_tools.releasing.errors import RemoteBuildFailedError, RemoteRunError, WrongArtifactError
 from release_tools.releasing.github_requests import Requests, check
@@ -167,7 +167,7 @@ def follow_run(requests: Requests, found: RemoteRun, root: Path) -> RemoteRun:
     """Show the run on the terminal until it ends, or until gh gives up; returns it as it is then."""
     try:
         run(["gh", "run", "watch", "--exit-status", str(found.number)], cwd=root)
-    except ToldError:
+    except ProgramEndedError:
         # gh ends in the same way when the run fails and when the network does; the run itself tells which.
         return read_run(requests, found.number)
     return read_run(requests, found.number)

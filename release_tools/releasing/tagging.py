@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from release_tools.commands import run
-from release_tools.errors import ToldError
+from release_tools.errors import ProgramEndedError
 from release_tools.releasing.errors import TagNotMadeError, TagNotPushedError
 from release_tools.releasing.git_state import read_remote
 from release_tools.releasing.plan import ReleasePlan
@@ -33,7 +33,7 @@ def _create_tag(plan: ReleasePlan, root: Path, message: str) -> None:
     # and may ask for a passphrase, so it talks to the terminal.
     try:
         run(["git", "tag", "--annotate", f"--message={message}", plan.tag, plan.commit], cwd=root)
-    except ToldError:
+    except ProgramEndedError:
         raise TagNotMadeError(plan.tag) from None
 
 
@@ -43,7 +43,7 @@ def _push_tag(plan: ReleasePlan, root: Path) -> None:
     options = ["--no-follow-tags", "--recurse-submodules=no"]
     try:
         run(["git", "push", *options, "--", plan.remote, f"{reference}:{reference}"], cwd=root)
-    except ToldError:
+    except ProgramEndedError:
         raise TagNotPushedError(plan.tag, plan.remote) from None
     arrived = read_remote(root, plan.remote, plan.branch).tags
     if not any(tag.name == plan.tag and tag.commit == plan.commit for tag in arrived):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from release_tools.archive_errors import RefusedDownloadsError, UnknownArchiveError
 from release_tools.archives import checksum_path, sha256_of, unpack_archive
-from release_tools.errors import RefusedDownloadsError, ReleaseError, UnknownArchiveError
+from release_tools.errors import ReleaseError
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.reports import print_checks
 from release_tools.settings import ReleaseSettings

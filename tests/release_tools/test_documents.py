@@ -20,7 +20,7 @@ ERRORS = REPOSITORY / "docs" / "errors.md"
 NEWER_GH = {"attestation"}
 
 # They are never met as themselves.
-BASES = {"ReleaseError", "ProblemsFoundError"}
+BASES = {"ReleaseError", "ProblemsFoundError", "ProgramEndedError"}
 
 
 def code_in(document: Path) -> Iterator[str]:

@@ -1,15 +1,36 @@
 import compileall
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from release_tools.freezing import fatal_findings, write_launcher
+from release_tools import freezing
+from release_tools.errors import FreezeError, KilledError, ReleaseError
+from release_tools.freezing import FreezePlan, fatal_findings, freeze, write_launcher
+from release_tools.lockfile import LockFile
 from release_tools.platforms import find_platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 
 LINUX = find_platform("linux-amd64")
 HARMLESS = "812 INFO: Processing standard module hook 'hook-sqlite3.py'"
 MISSING = '9120 ERROR: Hidden import "tiny_app.plugins.late" not found!'
+
+EMPTY_PLAN = FreezePlan(
+    name="tiny",
+    faster_scan="",
+    launcher="",
+    probe_name="",
+    probe_launcher="",
+    hidden_imports=(),
+    own_packages=(),
+    datas=(),
+    left_out_metadata=(),
+    runtime_hooks=(),
+    exclude_modules=(),
+    glibc_floor=None,
+    is_stripped=True,
+    version_resource=None,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +86,36 @@ def test_the_launcher_hides_no_module_from_the_analysis(settings: ReleaseSetting
     launcher = write_launcher(settings, tmp_path)
     assert not launcher.stem.isidentifier()
     assert [path.name for path in launcher.parent.iterdir()] == ["start-tiny.py"]
+
+
+@pytest.fixture
+def failed_freeze(
+    settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], ReleaseError]:
+    """The error of a PyInstaller that prints one line and ends so; negative for a signal."""
+    lock = LockFile(path=settings.lock_path, packages=(), content_hash="")
+
+    def fail(code: int) -> ReleaseError:
+        def run(*_: object, log: Path, **__: object) -> int:
+            log.write_text("100 INFO: Analyzing", encoding="utf-8")
+            return code
+
+        monkeypatch.setattr(freezing, "run_logged", run)
+        monkeypatch.setattr(freezing, "make_plan", lambda *_: EMPTY_PLAN)
+        with pytest.raises(ReleaseError) as caught:
+            freeze(settings, lock, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
+        return caught.value
+
+    return fail
+
+
+def test_a_pyinstaller_that_fails_is_told_with_its_last_words(failed_freeze: Callable[[int], ReleaseError]) -> None:
+    error = failed_freeze(1)
+    assert isinstance(error, FreezeError)
+    assert "100 INFO: Analyzing" in error.what
+
+
+def test_a_pyinstaller_that_was_killed_is_told_as_such(failed_freeze: Callable[[int], ReleaseError]) -> None:
+    error = failed_freeze(-9)
+    assert isinstance(error, KilledError)
+    assert "the memory was too little" in error.hint

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.archive_errors import UnknownArchiveError
 from release_tools.archives import Member, checksum_path, write_archive, write_checksum
-from release_tools.errors import UnknownArchiveError
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification import CHECKS, Check, CheckResult

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from release_tools import commands
 from release_tools.commands import Finished
-from release_tools.errors import ReleaseError, RequestError, ToldError
+from release_tools.errors import KilledError, ReleaseError, RequestError, ToldError
 from release_tools.releasing import remote_builds, tagging
 from release_tools.releasing.errors import (
     NoRunError,
@@ -410,11 +410,16 @@ def test_watching_waits_for_the_run_and_follows_it_to_its_end(
     [(entry(7, "completed", "failure"), ReleaseRunFailedError), (entry(7), RemoteRunError)],
     ids=["failed", "lost"],
 )
+@pytest.mark.parametrize("gh_ends", [ToldError, KilledError])
 def test_a_run_that_fails_is_told_from_one_that_gh_lost(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, after: dict[str, Any], error: type[ReleaseError]
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    after: dict[str, Any],
+    error: type[ReleaseError],
+    gh_ends: Callable[[Sequence[str], int], ReleaseError],
 ) -> None:
     def fail(args: Sequence[str], **_: Any) -> None:
-        raise ToldError(args, 1)
+        raise gh_ends(args, 1)
 
     monkeypatch.setattr(remote_builds, "run", fail)
     requests = requests_of(workplace, lambda number: [entry(7)] if number < 3 else [after])

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from release_tools.archive_errors import RefusedDownloadsError
 from release_tools.archives import Member, checksum_path, write_archive, write_checksum
-from release_tools.errors import CommandFailedError, RefusedDownloadsError, RequestError
+from release_tools.errors import CommandFailedError, RequestError
 from release_tools.platforms import PLATFORMS, find_platform
 from release_tools.releasing import remote_builds
 from release_tools.releasing.errors import RemoteBuildFailedError, RemoteRunError, WrongArtifactError
