@@ -92,15 +92,16 @@ def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, pass_fds: Sequence[int] = ()) -> None:
-    """Run a program that talks to the terminal itself, and inherits the file descriptors `pass_fds`.
+def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None) -> None:
+    """Run a program that talks to the terminal itself, and keeps what `sole_use` gives where it outlives this process.
 
     Raises `MissingToolError`, `ToldError` for any exit code but 0, or `KilledError` when a signal ended it.
     """
     environment = changed_environment(env)
+    command = with_program_path(args, environment)
     end_children_with_this_process()
     with (
-        subprocess.Popen(with_program_path(args, environment), cwd=cwd, env=environment, pass_fds=pass_fds) as process,
+        subprocess.Popen(command, cwd=cwd, env=environment, close_fds=os.name == "nt") as process,
         handled_signals(REQUESTS_TO_END, functools.partial(_pass_on, process)),
     ):
         try:
@@ -113,10 +114,8 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
                     break
                 end()
             raise
-    if code < 0:
-        raise KilledError(args, -code)
     if code != 0:
-        raise ToldError(args, code)
+        raise KilledError(args, -code) if code < 0 else ToldError(args, code)
 
 
 def _pass_on(process: "subprocess.Popen[bytes]", number: int, _frame: object) -> None:

@@ -3,6 +3,7 @@
 The system itself gives the lock back when its holders end, however they end.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ from release_tools.errors import BusyError
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[tuple[int, ...]]:
+def sole_use(folder: Path) -> Iterator[None]:
     """Nobody else has the sole use of `folder` while the block runs; it is made where it does not exist.
 
-    Gives the file descriptors by which a child that inherits them holds the use too, and keeps it where this process
-    is killed and the child goes on. On Windows there are none: children end with this process.
+    Programs that `run` starts meanwhile hold it too, and keep it where this process is killed and they go on. On
+    Windows they do not go on.
 
     Raises `BusyError` at once when somebody has it.
     """
@@ -25,7 +26,7 @@ def sole_use(folder: Path) -> Iterator[tuple[int, ...]]:
     with (folder / "in-use.lock").open("ab") as file:
         if not _lock(file):
             raise BusyError(folder)
-        yield () if sys.platform == "win32" else (file.fileno(),)
+        yield
 
 
 if sys.platform == "win32":
@@ -41,6 +42,7 @@ else:
     import fcntl
 
     def _lock(file: IO[bytes]) -> bool:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -63,10 +63,10 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     arguments = [argument for platform in platforms for argument in ("--platform", platform.name)]
     arguments += ["--version", label, "--branch", branch]
     arguments += ["--run-number", str(run_number)] if run_number is not None else []
-    with sole_use(folder) as descriptors:
+    with sole_use(folder):
         python = tool_environment(root, "verify-environment", BUILD_GROUPS)
         arguments += suite_arguments(settings, folder)
-        run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments], pass_fds=descriptors)
+        run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
 
 
 def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching: bool) -> None:

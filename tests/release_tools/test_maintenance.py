@@ -47,7 +47,7 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """What would be started inside the locked environment."""
     started: list[Sequence[str]] = []
     monkeypatch.setattr(maintenance, "tool_environment", lambda *_: Path("python"))
-    monkeypatch.setattr(maintenance, "run_inside", lambda _, args, **__: started.append(args))
+    monkeypatch.setattr(maintenance, "run_inside", lambda _, args: started.append(args))
     return started
 
 

@@ -135,8 +135,8 @@ import sys
 from pathlib import Path
 from release_tools.commands import run
 from release_tools.exclusive import sole_use
-with sole_use(Path(sys.argv[1])) as descriptors:
-    run(sys.argv[2:], cwd=Path(), pass_fds=descriptors)
+with sole_use(Path(sys.argv[1])):
+    run(sys.argv[2:], cwd=Path())
 """
 
 
