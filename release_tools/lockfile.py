@@ -110,7 +110,11 @@ def lock_problems(settings: ReleaseSettings) -> list[Problem]:
 
 def is_stale(lock: LockFile, pyproject: Mapping[str, Any]) -> bool:
     """Whether the dependencies in `pyproject.toml` were changed after the lock was made."""
-    return lock.content_hash != content_hash(pyproject)
+    try:
+        return lock.content_hash != content_hash(pyproject)
+    except RecursionError:
+        # Nothing that is nested that deep can have been locked.
+        return True
 
 
 def content_hash(pyproject: Mapping[str, Any]) -> str:

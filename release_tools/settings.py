@@ -138,8 +138,10 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         what, hint = "there is no such file", "run this from the folder that holds pyproject.toml"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what, hint = f"is not valid TOML: {error}", "mend the line that is named"
+    except RecursionError:
+        what, hint = "has arrays or tables in one another that are too deep to be read", "mend what is nested like that"
     except OSError as error:
         what, hint = f"cannot be read: {error.strerror}", "it has to be a file that you may read"
     raise SettingsError(path, [Problem(what=what, hint=hint)])

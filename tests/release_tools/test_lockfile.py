@@ -57,6 +57,7 @@ def test_the_digest_of_a_project_in_poetrys_own_tables_is_the_one_poetry_writes(
     [
         {"tool": 3},
         {"tool": {"poetry": 3}, "project": 3, "dependency-groups": 3},
+        tomllib.loads("project.dependencies." + "a." * 9999 + "a = 1"),
         {"project": {"dependencies": [tomllib.loads("day = 2026-01-01")["day"]]}},
     ],
 )
