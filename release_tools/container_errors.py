@@ -30,4 +30,4 @@ class MissingEmulatorError(ReleaseError):
 
 
 class ContainerError(ReleaseError):
-    """A container cannot be used for a build; nothing was built."""
+    """A container cannot be used for a build, or left none."""

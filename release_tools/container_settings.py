@@ -10,6 +10,9 @@ from release_tools.setting_values import is_text_list
 # The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
 CONTAINER_TABLE: Final = "linux-arm64"
 
+# For people who have to name one; it has all that a build needs.
+EXAMPLE_IMAGE: Final = "ghcr.io/astral-sh/uv:bookworm"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSettings:
@@ -29,7 +32,7 @@ NO_CONTAINER: Final = ContainerSettings()
 
 def is_image_name(value: object) -> bool:
     """Whether it can be the name of an image; one that begins with a dash would be taken for an option."""
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w./:@-]*", value, re.ASCII) is not None
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9\[][\w./:@\[\]-]*", value, re.ASCII) is not None
 
 
 def is_container_table(value: object) -> bool:

@@ -4,21 +4,21 @@ Runs in Nox's interpreter: standard library only. The container sees the checkou
 every message names files as they are found on this machine.
 """
 
-import csv
-import io
 import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from release_tools.commands import Finished, changed_environment, observe, run
 from release_tools.container_errors import ContainerError, MissingEmulatorError, NoContainerProgramError
+from release_tools.container_mounts import Mount, mounts_for, variables_for
+from release_tools.container_settings import EXAMPLE_IMAGE
 from release_tools.environment import environment_python
-from release_tools.errors import CommandFailedError, ReleaseError, ToldError
+from release_tools.errors import CommandFailedError, ProgramEndedError, ReleaseError
 from release_tools.github_jobs import nox_folder
 from release_tools.platforms import Platform
 from release_tools.repository import read_git_folders, read_ignore_file
@@ -27,19 +27,6 @@ from release_tools.settings_schema import TABLE
 
 PROGRAMS: Final = ("docker", "podman")
 QUESTION_TIMEOUT_SECONDS: Final = 300.0
-
-# By name only, so that a password in an address stands in no argument list.
-_FORWARDED_VARIABLES: Final = re.compile(
-    # Where uv fetches from, and how.
-    r"UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX\w*|INSECURE_HOST|HTTP_TIMEOUT|NATIVE_TLS|MANAGED_PYTHON"
-    r"|PYTHON_INSTALL_MIRROR|PYTHON_PREFERENCE|PYTHON_DOWNLOADS)"
-    r"|SOURCE_DATE_EPOCH|CI|GITHUB_ACTIONS|NO_COLOR|(ALL|HTTPS?|NO)_PROXY|(all|https?|no)_proxy"
-)
-# These name files, which have to be mounted.
-_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
-_CERTIFICATES: Final = "SSL_CERT_FILE"
-_CERTIFICATES_INSIDE: Final = "/run/certificates.pem"
-_IGNORE_FILE_INSIDE: Final = "/run/gitignore"
 
 # As a job on GitHub begins. Arguments: the Python that the first step makes, then those for it.
 _START_NOX: Final = """
@@ -55,22 +42,6 @@ for tool in git uv; do command -v "$tool" >/dev/null || echo "$tool"; done
 # that is not inside the container, because it was registered without the flag F.
 _NO_EMULATOR: Final = re.compile(r"exec format error|exec\b.*no such file or directory", re.IGNORECASE)
 _MACHINES: Final = {"arm64": "aarch64", "amd64": "x86_64"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mount:
-    """A file or folder of this machine inside the container, there under `target`."""
-
-    source: Path
-    target: str
-    is_writable: bool = False
-
-    def __str__(self) -> str:
-        """As `--mount` takes it: one line of CSV, in which a path may hold commas."""
-        fields = ["type=bind", f"source={self.source}", f"target={self.target}"]
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(fields if self.is_writable else [*fields, "readonly"])
-        return line.getvalue()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +82,8 @@ def build_in_container(
     """Run `nox -s build-<platform>` with these arguments in a container, and show all that it prints.
 
     Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built, `ToldError`
-    with the exit code of the inner build, and `ContainerError` where that ended well and left no new `archive`.
+    with the exit code of the inner build, `KilledError`, and `ContainerError` where that ended well and left no new
+    `archive`.
     """
     program = find_program(settings.root)
     _fetch_image(settings.root, program, image, platform)
@@ -137,18 +109,13 @@ def build_in_container(
     before = _state_of(archive)
     try:
         run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
+        _require_new(archive, before)
     except BaseException:
         # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
         # would give it ten seconds to end by itself.
         for action in (["kill"], ["rm", "--force"]):
             _try_to_run(settings.root, program, *action, container.name)
         raise
-    if _state_of(archive) in (None, before):
-        raise ContainerError(
-            f"the container ended with exit code 0 and left no new {archive.relative_to(settings.root)}",
-            f"it has to run in the foreground until the build has ended: look at the container-options in {TABLE}, "
-            "such as --detach",
-        )
 
 
 def find_program(root: Path) -> str:
@@ -200,59 +167,19 @@ def require_answer(container: Container, answer: Finished) -> None:
         raise ContainerError(
             f"a container of {container.image} ended with exit code {answer.code}, and was to say {wanted}:\n"
             f"{answer.output.strip()}",
-            f"use an image for {container.platform.os}/{container.platform.arch} that has a shell",
+            f"use an image for {container.platform.os}/{container.platform.arch} that has a shell"
+            + (
+                f", and look at container-options in {TABLE}: {' '.join(container.options)}"
+                if container.options
+                else ""
+            ),
         )
     if missing:
         raise ContainerError(
             f"the image {container.image} has no {' and no '.join(missing)}",
-            "use an image with git, binutils and uv, such as ghcr.io/astral-sh/uv:bookworm: "
+            f"use an image with git, binutils and uv, such as {EXAMPLE_IMAGE}: "
             f"nox -s build-{container.platform.name} -- --image NAME",
         )
-
-
-def mounts_for(
-    root: Path, git_folders: Sequence[Path], ignore_file: Path | None, environment: Mapping[str, str]
-) -> tuple[Mount, ...]:
-    """The checkout, what git needs of it elsewhere, and files that the caller's settings and variables name."""
-    # What lies inside another of them is there already; only the checkout itself is written to.
-    folders = {root, *(folder for folder in git_folders if not _is_inside(folder, [root, *git_folders]))}
-    mounts = [
-        Mount(source=folder, target=str(folder), is_writable=folder == root)
-        # An outer folder has to be mounted before what lies in it.
-        for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder))
-    ]
-    summary, certificates = (_named_file(name, environment) for name in (_SUMMARY, _CERTIFICATES))
-    if summary:
-        mounts.append(Mount(source=summary, target=str(summary), is_writable=True))
-    if ignore_file:
-        mounts.append(Mount(source=ignore_file.resolve(), target=_IGNORE_FILE_INSIDE))
-    if certificates:
-        mounts.append(Mount(source=certificates.resolve(), target=_CERTIFICATES_INSIDE))
-    return tuple(mounts)
-
-
-def variables_for(home: Path, ignore_file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables of the container; `home`, below the build folder, keeps uv's downloads for the next build."""
-    # Inside, the checkout may seem to be another user's; and it is to be as clean as it is here.
-    git_settings = {"safe.directory": "*"} | ({"core.excludesFile": _IGNORE_FILE_INSIDE} if ignore_file else {})
-    own = {"HOME": str(home), "GIT_CONFIG_COUNT": str(len(git_settings))}
-    for number, (key, value) in enumerate(git_settings.items()):
-        own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    if _named_file(_CERTIFICATES, environment):
-        own[_CERTIFICATES] = _CERTIFICATES_INSIDE
-    passed_on = [name for name in environment if _FORWARDED_VARIABLES.fullmatch(name)]
-    if _named_file(_SUMMARY, environment):
-        passed_on.append(_SUMMARY)
-    return (*(f"{name}={value}" for name, value in own.items()), *passed_on)
-
-
-def _named_file(variable: str, environment: Mapping[str, str]) -> Path | None:
-    path = Path(environment.get(variable, ""))
-    return path if path.is_file() else None
-
-
-def _is_inside(folder: Path, others: Sequence[Path]) -> bool:
-    return any(folder != other and folder.is_relative_to(other) for other in others)
 
 
 def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> None:
@@ -262,7 +189,7 @@ def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> No
         return
     try:
         run([program, "pull", "--platform", f"{platform.os}/{platform.arch}", image], cwd=root)
-    except ToldError:
+    except ProgramEndedError:
         raise ContainerError(
             f"{program} could not get the image {image} for {platform.os}/{platform.arch}",
             "its own message above says why; use an image that you have or can reach: "
@@ -282,6 +209,15 @@ def _try_to_run(root: Path, *args: str) -> Finished:
         # A script without an interpreter, or a program for another machine.
         why = str(error)
     return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
+
+
+def _require_new(archive: Path, before: tuple[int, int] | None) -> None:
+    if _state_of(archive) in (None, before):
+        raise ContainerError(
+            f"the container ended with exit code 0 and left no new {archive.parent.name}/{archive.name}",
+            "it has to stay in the foreground until the build has ended, and to write to this folder: look at "
+            f"container-options in {TABLE}",
+        )
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:

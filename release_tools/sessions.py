@@ -12,7 +12,7 @@ from typing import Final
 
 from release_tools.archives import differing_members, sha256_of
 from release_tools.commands import EnvironmentChanges, run
-from release_tools.container_settings import CONTAINER_TABLE, is_image_name
+from release_tools.container_settings import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name
 from release_tools.containers import build_in_container
 from release_tools.environment import ISOLATED, create_environment, install_editable, install_project
 from release_tools.errors import NoCommitError, Problem, ReleaseError, RequestError, UnreproducibleError
@@ -53,7 +53,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         return
 
     folder = settings.build_folder(platform.name)
-    with sole_use(folder) as descriptors:
+    with sole_use(folder):
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
         python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False, platform=platform)
@@ -65,7 +65,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         wish = ["--platform", platform.name, "--version", options.version]
         command = [str(python), "-m", "release_tools", "build", *wish]
         command += ["--environment-seconds", f"{seconds:.1f}", *suite_args, *keep_going]
-        run_inside(root, command, pass_fds=descriptors)
+        run_inside(root, command)
 
 
 def reproduce(root: Path) -> None:
@@ -110,10 +110,10 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     if problems:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
-    with sole_use(folder) as descriptors:
+    with sole_use(folder):
         python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
         command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
-        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)], pass_fds=descriptors)
+        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
 
 def _archives_at(path: Path) -> list[Path]:
@@ -147,11 +147,9 @@ def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_proje
     return python
 
 
-def run_inside(
-    root: Path, args: Sequence[str], env: EnvironmentChanges | None = None, *, pass_fds: Sequence[int] = ()
-) -> None:
+def run_inside(root: Path, args: Sequence[str], env: EnvironmentChanges | None = None) -> None:
     """Run a program of one of our environments, cut off from the caller's Python settings."""
-    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1", **(env or {})}, pass_fds=pass_fds)
+    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1", **(env or {})})
 
 
 def request_problems(settings: ReleaseSettings, platform: Platform, version_label: str) -> list[Problem]:
@@ -179,7 +177,7 @@ def _image_problems(platform: Platform, image: str | None, given_image: str | No
             )
         ]
     if needs_container and not is_image_name(image):
-        hint = "give the name of one, such as ghcr.io/astral-sh/uv:bookworm: -- --image NAME"
+        hint = f"give the name of one, such as {EXAMPLE_IMAGE}: -- --image NAME"
         return [Problem(what=f"--image {given_image!r} is no name of an image", hint=hint)]
     if given_image is not None and not needs_container:
         return [

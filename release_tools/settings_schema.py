@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from release_tools.container_settings import CONTAINER_TABLE, is_container_table
+from release_tools.container_settings import CONTAINER_TABLE, EXAMPLE_IMAGE, is_container_table
 from release_tools.errors import Problem
 from release_tools.setting_values import is_text, is_text_list
 
@@ -85,7 +85,10 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_list_of_tables("check", "finding", "reason"),
         'a list of tables {check = "…", finding = "…", reason = "…"}',
     ),
-    CONTAINER_TABLE: (is_container_table, 'a table {container-image = "…", container-options = ["…"]}'),
+    CONTAINER_TABLE: (
+        is_container_table,
+        f'a table {{container-image = "…", container-options = ["…"]}}, with an image such as {EXAMPLE_IMAGE}',
+    ),
 }
 
 

@@ -13,16 +13,9 @@ import pytest
 
 from release_tools import sessions
 from release_tools.container_errors import ContainerError, MissingEmulatorError, NoContainerProgramError
+from release_tools.container_mounts import Mount, mounts_for, variables_for
 from release_tools.container_settings import ContainerSettings
-from release_tools.containers import (
-    Container,
-    Mount,
-    build_in_container,
-    find_program,
-    mounts_for,
-    variables_for,
-    with_own_user,
-)
+from release_tools.containers import Container, build_in_container, find_program, with_own_user
 from release_tools.errors import RequestError, ToldError
 from release_tools.hosts import is_emulated
 from release_tools.platforms import PLATFORMS, find_platform
@@ -297,6 +290,14 @@ def test_an_image_that_runs_as_another_machine_is_refused(settings: ReleaseSetti
 
 
 @pytest.mark.programs
+def test_options_that_may_be_why_a_container_does_not_answer_are_named(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman", run=[0, "4f3c"])
+    with pytest.raises(ContainerError, match="was to say aarch64:\n4f3c") as caught:
+        start_build(replace(settings, container=ContainerSettings(options=("--detach",))))
+    assert "look at container-options in [tool.release-tools]: --detach" in caught.value.hint
+
+
+@pytest.mark.programs
 def test_warnings_of_the_container_program_are_no_answers_of_the_image(settings: ReleaseSettings, fakes: Fakes) -> None:
     put_nox(settings.root)
     fakes.install("docker", warning="Emulate Docker CLI using podman.\nno swap limit\n")
@@ -360,7 +361,10 @@ def test_a_container_that_ends_well_and_leaves_no_archive_is_an_error(
         (settings.root / ARCHIVE).touch()
     with pytest.raises(ContainerError, match=rf"exit code 0 and left no new {ARCHIVE}") as caught:
         start_build(settings)
-    assert "container-options in [tool.release-tools]" in caught.value.hint
+    assert "look at container-options in [tool.release-tools]" in caught.value.hint
+    *_, started, killed, removed = fakes.calls
+    name = started[started.index("--name") + 1]
+    assert [killed, removed] == [["docker", "kill", name], ["docker", "rm", "--force", name]]
 
 
 @pytest.mark.programs

@@ -72,6 +72,10 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(project: Path) -> N
         ("glibc-floor = 2.28", "a version of glibc that uv can choose wheels for"),
         ('allowed-messages = [{message = "m"}]', 'a list of tables {message = "…", reason = "…"}'),
         ('linux-arm64.container-image = "a\\u0000b"', 'a table {container-image = "…", container-options = ["…"]}'),
+        (
+            'linux-arm64.container-image = "two words"',
+            'a table {container-image = "…", container-options = ["…"]}, with an image such as ghcr.io/',
+        ),
         ("linux-arm64.container-image = []", 'a table {container-image = "…", container-options = ["…"]}'),
         ('linux-arm64.image = "i"', 'a table {container-image = "…", container-options = ["…"]}'),
         ('allowed-messages = [{message = "m", reason = " "}]', 'a list of tables {message = "…", reason = "…"}'),
@@ -177,7 +181,7 @@ def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
 
 def test_a_file_that_is_nested_without_end_is_a_clear_error(project: Path) -> None:
     (project / "pyproject.toml").write_text("a = " + "[" * 9999, encoding="utf-8")
-    assert "pyproject.toml: is not valid TOML" in settings_error(project)
+    assert "pyproject.toml: has arrays or tables in one another that are too deep" in settings_error(project)
 
 
 def test_the_document_for_other_apps_has_every_key() -> None:
