@@ -167,9 +167,14 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
     # Most of these become a part of a line that the installer reads.
     texts = (name, version, *(marker for _, marker in package.markers), *package.hashes, *package.file_names)
     are_texts = all(isinstance(text, str) and text.isprintable() for text in texts)
-    if not are_texts or not all(map(_DIGEST.fullmatch, package.hashes)):
+    if not are_texts or not all(map(_DIGEST.fullmatch, package.hashes)) or not _has_own_wheels(package):
         raise LockFileError(path, f"the package {name!r} {version!r} is not laid out as Poetry writes it")
     return package
+
+
+def _has_own_wheels(package: LockedPackage) -> bool:
+    wheels = (name for name in package.file_names if name.endswith(".whl"))
+    return all(normalized_name(name.partition("-")[0]) == package.name for name in wheels)
 
 
 def _requirement_line(package: LockedPackage, groups: Collection[str]) -> str:

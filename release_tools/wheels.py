@@ -137,7 +137,7 @@ def _is_wanted(lock: LockFile, package: LockedPackage, environments: Sequence[di
     marker = package.marker_for(BUILD_GROUPS)
     try:
         return not marker or any(Marker(marker).evaluate(dict(environment)) for environment in environments)
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
         raise LockFileError(lock.path, f"{marker!r} at {package.name} is no environment marker") from None
 
 
@@ -177,12 +177,10 @@ def _wheels_of(package: LockedPackage) -> dict[str, frozenset[Tag]]:
     wheels = {}
     for name in package.file_names:
         try:
-            distribution, _, _, tags = parse_wheel_filename(name)
+            wheels[name] = parse_wheel_filename(name)[3]
         except InvalidWheelFilename:
             # A source archive, or a name that no installer accepts either.
             continue
-        if distribution == package.name:
-            wheels[name] = tags
     return wheels
 
 

@@ -133,10 +133,11 @@ def test_a_package_that_no_hash_covers_is_refused_by_name(tmp_path: Path, kind: 
         package("a", hashes=""),
         package("a").replace("sha256", "none"),
         package("a").replace('"a-1-py3-none-any.whl"', "3"),
+        package("a").replace('"a-1-py3-none-any.whl"', '"another-1-py3-none-any.whl"'),
     ],
-    ids=["hash", "marker", "version", "number", "no digest", "no algorithm", "file"],
+    ids=["hash", "marker", "version", "number", "no digest", "no algorithm", "file", "wheel of another"],
 )
-def test_what_would_become_another_line_for_the_installer_is_refused(tmp_path: Path, entry: str) -> None:
+def test_what_poetry_does_not_write_is_refused(tmp_path: Path, entry: str) -> None:
     with pytest.raises(LockFileError, match="is not laid out as Poetry writes it"):
         read_lock_file(write_lock(tmp_path, entry))
 

@@ -98,10 +98,6 @@ def test_a_wheel_for_something_else_is_none(limited: ReleaseSettings, tag: str) 
     assert platforms_without(limited, f"thing-2.0-{tag}.whl") == [platform.name for platform in PLATFORMS]
 
 
-def test_a_wheel_of_another_distribution_is_none(limited: ReleaseSettings) -> None:
-    assert len(platforms_without(limited, "another-2.0-py3-none-any.whl")) == len(PLATFORMS)
-
-
 def test_a_package_that_another_system_needs_is_not_missing_here(limited: ReleaseSettings) -> None:
     windows_only = "thing-2.0-cp313-cp313-win_amd64.whl"
     assert platforms_without(limited, windows_only, marker='sys_platform == "win32"') == []
@@ -109,7 +105,7 @@ def test_a_package_that_another_system_needs_is_not_missing_here(limited: Releas
     assert platforms_without(limited, windows_only, marker=intel_only) == ["darwin-amd64"]
 
 
-@pytest.mark.parametrize("marker", ["sys_platform ==", "no_such_variable == '1'", "sys_platform ~= 'x'"])
+@pytest.mark.parametrize("marker", ["sys_platform ==", "no_such_variable == '1'", "sys_platform ~= 'x'", "(" * 9999])
 def test_what_is_no_marker_is_told_with_the_package(limited: ReleaseSettings, marker: str) -> None:
     with pytest.raises(LockFileError, match=r"at thing is no environment marker\nhint: .*poetry lock"):
         platforms_without(limited, "thing-2.0-py3-none-any.whl", marker=marker)
