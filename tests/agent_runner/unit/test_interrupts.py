@@ -16,9 +16,13 @@ from agent_runner.interrupts import exit_on_signals
 from agent_runner.output import Reporter
 from agent_runner.processes import ChildTrackingLoop
 
+number = getattr(signal, sys.argv[1])
+# Whoever runs the tests may ignore it, as `nohup` does.
+signal.signal(number, signal.SIG_DFL)
+
 def take_signal():
     may_take.wait()
-    signal.pthread_kill(threading.get_ident(), getattr(signal, sys.argv[1]))
+    signal.pthread_kill(threading.get_ident(), number)
 
 may_take = threading.Event()
 threading.Thread(target=take_signal).start()
