@@ -1,5 +1,6 @@
 """Unit tests start no programs and open no connections, unless they are marked with what they need."""
 
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -42,6 +43,12 @@ def platform(request: pytest.FixtureRequest) -> Platform:
     """Every row of the platform table in turn."""
     row: Platform = request.param
     return row
+
+
+@pytest.fixture
+def has_all_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which every program is installed."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ WRONG_HOSTS = [
 
 
 @pytest.fixture
-def _has_all_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-
-
-@pytest.fixture
 def _has_rosetta(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "capture", lambda *_args, **_kwargs: "")
 
@@ -37,7 +32,7 @@ def _has_no_rosetta(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "capture", fail)
 
 
-@pytest.mark.usefixtures("_has_all_tools")
+@pytest.mark.usefixtures("has_all_tools")
 def test_a_machine_builds_its_own_platform(platform: Platform, tmp_path: Path) -> None:
     assert host_problems(platform, tmp_path, platform) == []
 

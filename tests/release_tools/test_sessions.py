@@ -32,6 +32,7 @@ def request_error(project: Path, platform_name: str, *arguments: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.usefixtures("has_all_tools")
 def test_a_good_request_has_no_problems(locked_project: Path) -> None:
     assert sessions.request_problems(ReleaseSettings.load(locked_project), host_platform(), "dev") == []
 
