@@ -18,7 +18,14 @@ from release_tools.container_errors import ContainerError, MissingEmulatorError,
 from release_tools.container_mounts import Mount, mounts_for, variables_for
 from release_tools.container_settings import EXAMPLE_IMAGE
 from release_tools.environment import environment_python
-from release_tools.errors import CommandFailedError, ProgramEndedError, ReleaseError
+from release_tools.errors import (
+    SIGKILL,
+    CommandFailedError,
+    KilledError,
+    ProgramEndedError,
+    ReleaseError,
+    ToldError,
+)
 from release_tools.github_jobs import nox_folder
 from release_tools.platforms import Platform
 from release_tools.repository import read_git_folders, read_ignore_file
@@ -41,6 +48,8 @@ for tool in git uv; do command -v "$tool" >/dev/null || echo "$tool"; done
 # What docker and podman say of a program for another machine when the kernel knows no emulator for it, or knows one
 # that is not inside the container, because it was registered without the flag F.
 _NO_EMULATOR: Final = re.compile(r"exec format error|exec\b.*no such file or directory", re.IGNORECASE)
+# How docker and podman end when SIGKILL has ended the program inside, as the kernel does when memory runs out.
+_KILLED_INSIDE: Final = 128 + SIGKILL
 _MACHINES: Final = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
@@ -110,11 +119,13 @@ def build_in_container(
     try:
         run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
         _require_new(archive, before)
-    except BaseException:
+    except BaseException as error:
         # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
         # would give it ten seconds to end by itself.
         for action in (["kill"], ["rm", "--force"]):
             _try_to_run(settings.root, program, *action, container.name)
+        if isinstance(error, ToldError) and error.code == _KILLED_INSIDE:
+            raise KilledError([program, "run", container.name], SIGKILL) from None
         raise
 
 

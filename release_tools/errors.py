@@ -170,14 +170,14 @@ class ToldError(ProgramEndedError):
 
 
 # What the kernel sends, too, when memory runs out; `signal` has no name for it on Windows.
-_SIGKILL: Final = 9
+SIGKILL: Final = 9
 
 
 class KilledError(ProgramEndedError):
     """A signal ended it: from somebody, from the kernel, or for a mistake of its own. It could say nothing any more."""
 
     def __init__(self, args: Sequence[str], number: int) -> None:
-        if number == _SIGKILL:
+        if number == SIGKILL:
             hint = (
                 "run the same command again; if nobody ended it, the memory was too little: close other programs, or "
                 "take a larger machine"

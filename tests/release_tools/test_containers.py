@@ -16,7 +16,7 @@ from release_tools.container_errors import ContainerError, MissingEmulatorError,
 from release_tools.container_mounts import Mount, mounts_for, variables_for
 from release_tools.container_settings import ContainerSettings
 from release_tools.containers import Container, build_in_container, find_program, with_own_user
-from release_tools.errors import RequestError, ToldError
+from release_tools.errors import KilledError, RequestError, ToldError
 from release_tools.hosts import is_emulated
 from release_tools.platforms import PLATFORMS, find_platform
 from release_tools.settings import ReleaseSettings
@@ -348,6 +348,14 @@ def test_the_exit_code_of_the_inner_build_is_passed_on(settings: ReleaseSettings
     with pytest.raises(ToldError) as caught:
         start_build(settings)
     assert caught.value.code == 7
+
+
+@pytest.mark.programs
+def test_a_build_that_is_killed_inside_is_told(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman")
+    put_nox(settings.root, "exit 137")
+    with pytest.raises(KilledError, match=r"podman run build-linux-arm64-\w+ was ended by signal 9"):
+        start_build(settings)
 
 
 @pytest.mark.programs
