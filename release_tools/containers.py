@@ -175,15 +175,13 @@ def require_answer(container: Container, answer: Finished) -> None:
     if machine != wanted and _NO_EMULATOR.search(answer.output):
         raise MissingEmulatorError(container.platform.name, container.program, answer.output)
     if machine != wanted:
+        hint = f"use an image for {container.platform.os}/{container.platform.arch} that has a shell"
+        if container.options:
+            hint += f", and look at container-options in {TABLE}: {' '.join(container.options)}"
         raise ContainerError(
             f"a container of {container.image} ended with exit code {answer.code}, and was to say {wanted}:\n"
             f"{answer.output.strip()}",
-            f"use an image for {container.platform.os}/{container.platform.arch} that has a shell"
-            + (
-                f", and look at container-options in {TABLE}: {' '.join(container.options)}"
-                if container.options
-                else ""
-            ),
+            hint,
         )
     if missing:
         raise ContainerError(
