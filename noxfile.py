@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 # Nox runs this file without its folder on the path.
 sys.path.insert(0, str(ROOT))
 
-from release_tools import sessions  # noqa: E402
+from release_tools.bootstrap import sessions  # noqa: E402
 from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
 from release_tools.platforms import PLATFORMS, Platform, host_platform  # noqa: E402
 

@@ -12,15 +12,15 @@ from release_tools.errors import MissingWheelsError, NoCommitError
 from release_tools.lockfile import read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
-from release_tools.progress import Progress
-from release_tools.releasing.github_requests import Requests
-from release_tools.releasing.records import read_records
-from release_tools.releasing.remote_builds import RemoteBuild, build_remotely
-from release_tools.releasing.report import records_report, write_report
+from release_tools.preflight.wheels import check_all_wheels, print_wheels
+from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
+from release_tools.releasing.github.requests import Requests
+from release_tools.reporting.markdown import records_report, write_report
+from release_tools.reporting.progress import Progress
+from release_tools.reporting.records import read_records
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
-from release_tools.wheels import check_all_wheels, print_wheels
 
 
 def _build(options: argparse.Namespace, console: Console) -> None:

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-from release_tools.archive_errors import UnsafeArchiveError
+from release_tools.errors import UnsafeArchiveError
 
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from release_tools.archives import unpack_archive
-from release_tools.commands import changed_environment, observe
-from release_tools.environment import ISOLATED, environment_python
+from release_tools.bootstrap.environment import ISOLATED, environment_python
 from release_tools.errors import CommandFailedError, NothingToMeasureError
 from release_tools.platforms import Platform
+from release_tools.processes.run import changed_environment, observe
 from release_tools.settings import ReleaseSettings
 
 ROUNDS: Final = 7

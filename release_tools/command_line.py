@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.commands import end_all_at_signals
 from release_tools.errors import ReleaseError, refusals_told
+from release_tools.processes.run import end_all_at_signals
 
 
 def _leave_the_project_folder() -> None:

@@ -278,3 +278,81 @@ class CleaningError(ReleaseError):
             f"{path} cannot be removed: {error.strerror or error}",
             "end what still uses it, or remove it with the rights of whoever made it; then run `invoke clean` again",
         )
+
+
+class RecordError(ReleaseError):
+    """A file is not the record of a build, as a build writes it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path}: {why}",
+            "name files as a build writes them, build/<platform>/record.json; make a damaged one anew by building",
+        )
+
+
+class RepeatedRecordError(ReleaseError):
+    """Two files record a build of the same version for the same platform."""
+
+    def __init__(self, build: str, paths: Sequence[Path]) -> None:
+        super().__init__(
+            f"{build} stands in {len(paths)} records: {', '.join(map(str, paths))}",
+            "name one of them only",
+        )
+
+
+class UnsafeArchiveError(ReleaseError):
+    """An archive holds a name that must not be unpacked."""
+
+    def __init__(self, archive: Path, member: str, why: str) -> None:
+        super().__init__(
+            f"{archive.name}: member {member!r} {why}; nothing was unpacked",
+            "do not use this file: get it again from its release page and compare its checksum",
+        )
+
+
+class UnknownArchiveError(ReleaseError):
+    """A file whose name is not that of an archive of this project."""
+
+    def __init__(self, name: str, executable: str) -> None:
+        super().__init__(
+            f"{name!r} is not the name of an archive of this project",
+            f"name a file such as {executable}-v1.2.3-linux-amd64.tar.gz, as downloaded, or a folder of them",
+        )
+
+
+class RefusedDownloadsError(ReleaseError):
+    """Archives from elsewhere failed the verification."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(names)} of the archives must not be used: {', '.join(names)}",
+            "the table above says what is wrong with each; download it again, or report it to who made it",
+        )
+
+
+class NoContainerProgramError(ReleaseError):
+    """A build in a container was asked for, and nothing here starts containers."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(
+            "a container is needed, and neither docker nor podman can start one here"
+            + "".join(f"\n  - {line}" for line in words),
+            "install podman (sudo apt install podman) or docker, or start docker's daemon and join its group",
+        )
+
+
+class MissingEmulatorError(ReleaseError):
+    """The kernel cannot run programs of the container's machine."""
+
+    def __init__(self, platform_name: str, program: str, words: str) -> None:
+        listed = "".join(f"\n  | {line}" for line in words.splitlines()[-3:])
+        super().__init__(
+            f"this machine cannot run programs of {platform_name}: QEMU is not registered with its kernel{listed}",
+            "register it with one of: sudo apt install qemu-user-static binfmt-support · "
+            f"sudo {program} run --privileged --rm docker.io/tonistiigi/binfmt --install arm64; "
+            "then run the same command again",
+        )
+
+
+class ContainerError(ReleaseError):
+    """A container cannot be used for a build, or left none."""

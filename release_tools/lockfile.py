@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.errors import LockFileError, Problem, ReleaseError
-from release_tools.setting_values import table_at
 from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import table_at
 
 SUPPORTED_LOCK_VERSION = "2.1"
 

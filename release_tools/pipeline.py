@@ -25,19 +25,22 @@ from release_tools.archives import (
 )
 from release_tools.distributions import runtime_distributions
 from release_tools.errors import VerificationError
-from release_tools.freezing import Frozen, freeze
-from release_tools.licenses import third_party_licenses
+from release_tools.freeze.licenses import third_party_licenses
+from release_tools.freeze.pyinstaller import Frozen, freeze
 from release_tools.lockfile import LockFile, read_lock_file
 from release_tools.platforms import Platform
-from release_tools.preflight import check_preflight
-from release_tools.progress import Progress
-from release_tools.releasing.report import write_job_summary
-from release_tools.reports import BuildRecord, print_report, write_record
+from release_tools.preflight.preflight import check_preflight
+from release_tools.reporting.markdown import write_job_summary
+from release_tools.reporting.progress import Progress
+from release_tools.reporting.records import BuildRecord, CheckResult, write_record
+from release_tools.reporting.tables import print_report
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import START_UP, CheckResult, Subject, verify
-from release_tools.verification.sizes import measure_sizes
-from release_tools.verification.source_trace import begun_trace
+from release_tools.verification.check import Subject
+from release_tools.verification.checks import START_UP
+from release_tools.verification.runner import verify
+from release_tools.verification.static.sizes import measure_sizes
+from release_tools.verification.suite.source_trace import begun_trace
 from release_tools.verification.wine import start_desktop
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 

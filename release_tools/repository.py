@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.commands import EnvironmentChanges, capture
 from release_tools.errors import CommandFailedError, MissingToolError
+from release_tools.processes.run import EnvironmentChanges, capture
 
 # What hooks and `git rebase --exec` set (`git rev-parse --local-env-vars` lists them): with these, git acts on another
 # repository than the one in the folder. And its messages in one language, as they are looked at here.

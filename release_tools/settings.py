@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from release_tools.container_settings import CONTAINER_TABLE, NO_CONTAINER, ContainerSettings
 from release_tools.errors import Problem, SettingsError
-from release_tools.setting_values import is_text, table_at, value_at
 from release_tools.settings_schema import (
+    CONTAINER_TABLE,
     EXECUTABLE_NAME,
     TABLE,
     TAKEN_NAMES,
     is_executable_name,
+    is_text,
+    table_at,
     table_problems,
+    value_at,
 )
 
 # How PEP 440 writes a version: so metadata states it, and the program. No local part: a dev build adds its own.
@@ -43,6 +45,22 @@ class AllowedFinding:
     check: str
     finding: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSettings:
+    """The image, and options for docker or podman."""
+
+    image: str | None = None
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "ContainerSettings":
+        """The settings that a table holds which `is_container_table`."""
+        return cls(image=table.get("container-image"), options=tuple(table.get("container-options", ())))
+
+
+NO_CONTAINER: Final = ContainerSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,9 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from release_tools.container_settings import CONTAINER_TABLE, EXAMPLE_IMAGE, is_container_table
 from release_tools.errors import Problem
-from release_tools.setting_values import is_text, is_text_list
 
 TABLE: Final = "[tool.release-tools]"
 
@@ -16,6 +14,49 @@ TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
 
 # The releases of glibc that uv can choose wheels for (`uv pip sync --help`, --python-platform).
 GLIBC_FLOORS: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
+
+# The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
+CONTAINER_TABLE: Final = "linux-arm64"
+
+# For people who have to name one; it has all that a build needs.
+EXAMPLE_IMAGE: Final = "ghcr.io/astral-sh/uv:bookworm"
+
+
+def is_text(value: object) -> bool:
+    """Whether it is text that says something; no argument, variable or file name can hold a zero byte."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def is_text_list(value: object) -> bool:
+    """Whether it is a list of such texts, or an empty one."""
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def value_at(content: Mapping[str, Any], *keys: str) -> object:
+    """What stands there, or what stands where a table should hold it; an empty table where nothing does."""
+    found: object = content
+    for key in keys:
+        if not isinstance(found, Mapping):
+            break
+        found = found.get(key, {})
+    return found
+
+
+def table_at(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """The table that stands there, an empty one where something else or nothing does."""
+    table = value_at(content, *keys)
+    return table if isinstance(table, Mapping) else {}
+
+
+def is_image_name(value: object) -> bool:
+    """Whether it can be the name of an image; one that begins with a dash would be taken for an option."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9\[][\w./:@\[\]-]*", value, re.ASCII) is not None
+
+
+def is_container_table(value: object) -> bool:
+    """Whether the keys and values of the table are known ones."""
+    checks = {"container-image": is_image_name, "container-options": is_text_list}
+    return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
 
 
 def _is_command_list(value: object) -> bool:

@@ -11,21 +11,22 @@ from typing import Final
 from packaging.version import Version
 from rich.console import Console
 
-from release_tools.commands import capture, changed_environment, observe
+from release_tools.bootstrap.hosts import tool_problems
 from release_tools.errors import Problem, ReleaseError
-from release_tools.hosts import tool_problems
 from release_tools.lockfile import lock_problems, read_lock_file
 from release_tools.platforms import PLATFORMS, host_platform
+from release_tools.preflight.wheels import check_all_wheels
+from release_tools.processes.run import capture, changed_environment, observe
 from release_tools.releasing.errors import ChecksFailedError
-from release_tools.releasing.foreign_text import first_line
 from release_tools.releasing.git_state import READING, SHALLOW_HINT, read_clone
-from release_tools.reports import print_checks
-from release_tools.runner_labels import next_end, runner_problems
+from release_tools.releasing.github.runner_labels import next_end, runner_problems
+from release_tools.releasing.github.workflows import workflow_problems
+from release_tools.releasing.notes.foreign_text import first_line
+from release_tools.reporting.records import CheckResult
+from release_tools.reporting.tables import print_checks
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import TABLE
-from release_tools.verification.check import CheckFailedError, CheckResult, CheckSkippedError
-from release_tools.wheels import check_all_wheels
-from release_tools.workflows import workflow_problems
+from release_tools.verification.check import CheckFailedError, CheckSkippedError
 
 # The first with GIT_OPTIONAL_LOCKS and `rev-parse --is-shallow-repository`.
 GIT_FLOOR: Final = "2.15"

@@ -123,31 +123,11 @@ class UnsettledError(ReleaseError):
         super().__init__(f"{tag!r} is not published after {rounds} rounds; the last trouble: {last}", _AGAIN)
 
 
-class RecordError(ReleaseError):
-    """A file is not the record of a build, as a build writes it."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(
-            f"{path}: {why}",
-            "name files as a build writes them, build/<platform>/record.json; make a damaged one anew by building",
-        )
-
-
 class ReportOutputError(ReleaseError):
     """A report cannot be written to the file that was asked for."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path}: {why}", "name a file in a folder that is there, such as docs/builds.md")
-
-
-class RepeatedRecordError(ReleaseError):
-    """Two files record a build of the same version for the same platform."""
-
-    def __init__(self, build: str, paths: Sequence[Path]) -> None:
-        super().__init__(
-            f"{build} stands in {len(paths)} records: {', '.join(map(str, paths))}",
-            "name one of them only",
-        )
 
 
 class TagNotMadeError(ReleaseError):

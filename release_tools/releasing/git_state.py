@@ -7,8 +7,8 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
-from release_tools.commands import EnvironmentChanges, capture, changed_environment, observe
 from release_tools.errors import CommandFailedError, NoCommitError
+from release_tools.processes.run import EnvironmentChanges, capture, changed_environment, observe
 from release_tools.versions import version_of_tag
 
 # Without the first, `git status` writes what it learnt into the index. The others keep git from asking on a terminal

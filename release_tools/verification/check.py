@@ -1,10 +1,9 @@
 """What a check is given and what it says."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from release_tools.errors import ReleaseError
 from release_tools.platforms import Platform
@@ -12,9 +11,9 @@ from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
 
 if TYPE_CHECKING:
-    from release_tools.verification.suite import BegunSuite
-
-Verdict = Literal["passed", "failed", "skipped"]
+    from release_tools.verification.suite.black_box import BegunSuite
+# How many findings a refusal lists.
+SHOWN: Final = 10
 
 
 class CheckFailedError(ReleaseError):
@@ -110,23 +109,20 @@ class Check:
     is_long: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
-    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped.
+def refuse(subject: Subject, check: str, findings: Iterable[str], *, what: str, hint: str) -> None:
+    """Raise `CheckFailedError` with the findings, sorted, unless the project's settings allow them all.
 
-    `value` is the number in `figure`, in the same unit, of a check that measures one.
+    `what` stands before the list.
     """
+    left = sorted(finding for finding in findings if not subject.is_allowed(check, finding))
+    if left:
+        raise CheckFailedError(f"{what}:{listed(left)}", hint)
 
-    name: str
-    verdict: Verdict
-    figure: str
-    hint: str = ""
-    seconds: float = 0.0
-    value: float | None = None
 
-    @property
-    def is_failed(self) -> bool:
-        return self.verdict == "failed"
-
-    def taking(self, seconds: float) -> "CheckResult":
-        return dataclasses.replace(self, seconds=round(seconds, 2))
+def listed(items: Iterable[str]) -> str:
+    """What follows a colon: one item in its line, several below it, and only the first of them where they are many."""
+    found = list(items)
+    if len(found) == 1:
+        return f" {found[0]}"
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return "".join(f"\n  - {item}" for item in [*found[:SHOWN], *more])

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.archive_errors import RefusedDownloadsError, UnknownArchiveError
 from release_tools.archives import checksum_path, sha256_of, unpack_archive
-from release_tools.errors import ReleaseError
+from release_tools.errors import RefusedDownloadsError, ReleaseError, UnknownArchiveError
 from release_tools.platforms import PLATFORMS, Platform, host_platform
-from release_tools.reports import print_checks
+from release_tools.reporting.records import CheckResult
+from release_tools.reporting.tables import print_checks
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import CHECKS, verify
-from release_tools.verification.check import Check, CheckResult, Subject
+from release_tools.verification.check import Check, Subject
+from release_tools.verification.checks import CHECKS
+from release_tools.verification.runner import verify
 from release_tools.versions import DEV, BuildVersion
 
 

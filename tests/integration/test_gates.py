@@ -18,12 +18,12 @@ from typing import Any
 import lief
 import pytest
 
-from release_tools.environment import ISOLATED, create_environment, install_project
+from release_tools.bootstrap.environment import ISOLATED, create_environment, install_project
+from release_tools.bootstrap.sessions import SUITE_GROUPS
 from release_tools.lockfile import BUILD_GROUPS
 from release_tools.platforms import host_platform
-from release_tools.sessions import SUITE_GROUPS
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import CHECKS
+from release_tools.verification.checks import CHECKS
 from release_tools.versions import DEV, resolve_version
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,12 +68,12 @@ PLACES = "unusual places"
 # Starts that only the apps which pass, and those refused for a place, have to go through in full: a third of all.
 FASTER = (
     Edit(
-        file="release_tools/verification/running.py",
+        file="release_tools/verification/starts/running.py",
         old="START_UP_ROUNDS: Final = 5",
         new="START_UP_ROUNDS: Final = 1",
     ),
     Edit(
-        file="release_tools/verification/places.py",
+        file="release_tools/verification/starts/places.py",
         old="rows: tuple[Row, ...] = ROWS",
         new="rows: tuple[Row, ...] = ROWS[:2]",
     ),

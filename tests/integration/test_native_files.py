@@ -15,12 +15,12 @@ import lief
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
-from release_tools.elf_paths import clean_run_paths
-from release_tools.native import read_native
+from release_tools.binaries.elf_paths import clean_run_paths
+from release_tools.binaries.native_files import read_native
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification import Subject, floors, leaks, native_members, signatures
-from release_tools.verification.check import CheckFailedError, CheckSkippedError
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.static import floors, leaks, native_members, signatures
 from release_tools.versions import BuildVersion
 
 # As `uv pip install --python-platform` calls them, and the folder of the bootloader in PyInstaller's wheel.

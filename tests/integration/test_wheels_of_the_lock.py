@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.commands import changed_environment
-from release_tools.environment import wheel_choice
+from release_tools.bootstrap.environment import wheel_choice
 from release_tools.lockfile import BUILD_GROUPS, read_lock_file
 from release_tools.platforms import PLATFORMS, Platform
+from release_tools.preflight.wheels import packages_for
+from release_tools.processes.run import changed_environment
 from release_tools.settings import ReleaseSettings
-from release_tools.wheels import packages_for
 
 REPOSITORY = Path(__file__).parents[2]
 

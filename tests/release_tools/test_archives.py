@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.archive_errors import UnsafeArchiveError
 from release_tools.archives import (
     Member,
     differing_members,
@@ -21,6 +20,7 @@ from release_tools.archives import (
     write_archive,
     write_checksum,
 )
+from release_tools.errors import UnsafeArchiveError
 
 MODIFIED = 1_700_000_000
 

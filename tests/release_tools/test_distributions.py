@@ -18,7 +18,7 @@ from release_tools.distributions import (
     own_packages,
     python_license,
 )
-from release_tools.licenses import third_party_licenses
+from release_tools.freeze.licenses import third_party_licenses
 from release_tools.lockfile import LockedPackage, LockFile
 
 WHEEL_FILES = {

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.container_settings import ContainerSettings
 from release_tools.errors import SettingsError
-from release_tools.settings import AllowedMessage, ReleaseSettings
+from release_tools.settings import AllowedMessage, ContainerSettings, ReleaseSettings
 from release_tools.settings_schema import KEYS
 
 

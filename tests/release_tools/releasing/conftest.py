@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.releasing.release_files import gather_release_files
-
-from .clones import Workplace, isolate_git, make_workplace
-from .github_server import Repository, reached_by_gh, stand_in
-from .publishers import Publisher, expected_digests
-from .subjects import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
+from release_tools.releasing.publish.release_files import gather_release_files
+from tests.release_tools.releasing.clones import Workplace, isolate_git, make_workplace
+from tests.release_tools.releasing.github_server import Repository, reached_by_gh, stand_in
+from tests.release_tools.releasing.publishers import Publisher, expected_digests
+from tests.release_tools.releasing.subjects import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
 
 needs_gh = pytest.mark.skipif(
     shutil.which("gh") is None or not hasattr(socket, "AF_UNIX"),

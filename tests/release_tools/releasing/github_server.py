@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from release_tools.commands import Finished
+from release_tools.processes.run import Finished
 
 OWNER_AND_NAME = "owner/tiny"
 TOKEN = "a-token-of-the-tests"  # noqa: S105

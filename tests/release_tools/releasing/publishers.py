@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from release_tools.commands import Finished, observe
-from release_tools.releasing.github import GitHub, Release, ReleaseText
-from release_tools.releasing.github_requests import Requests, Waiting
-from release_tools.releasing.publish_plan import Plan, Wanted
-from release_tools.releasing.publishing import publish, read_plan
-from release_tools.releasing.release_files import ReleaseFile, gather_release_files
-from release_tools.releasing.release_text import Marker, is_prerelease, release_body
+from release_tools.processes.run import Finished, observe
+from release_tools.releasing.github.releases import GitHub, Release, ReleaseText
+from release_tools.releasing.github.requests import Requests, Waiting
+from release_tools.releasing.publish.converge import publish, read_plan
+from release_tools.releasing.publish.publish_plan import Plan, Wanted
+from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
+from release_tools.releasing.publish.release_text import Marker, is_prerelease, release_body
 from release_tools.versions import release_tag
-
-from .github_server import Repository
-from .subjects import COMMIT, EXECUTABLE, VERSION
+from tests.release_tools.releasing.github_server import Repository
+from tests.release_tools.releasing.subjects import COMMIT, EXECUTABLE, VERSION
 
 
 class Clock:

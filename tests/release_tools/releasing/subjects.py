@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from release_tools.archives import sha256_of, write_checksum
-from release_tools.releasing.release_files import expected_archives
+from release_tools.releasing.publish.release_files import expected_archives
 
 EXECUTABLE = "tiny"
 VERSION = "1.2.3"

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from release_tools.releasing.check import check_project
 from release_tools.releasing.errors import ChecksFailedError
-
-from .clones import Workplace, git
+from tests.release_tools.releasing.clones import Workplace, git
 
 pytestmark = pytest.mark.programs
 

@@ -2,8 +2,7 @@ import pytest
 
 from release_tools.errors import CommandFailedError
 from release_tools.releasing.git_state import read_clone, read_remote, release_version, repository_address
-
-from .clones import TAG, Workplace, git
+from tests.release_tools.releasing.clones import TAG, Workplace, git
 
 pytestmark = pytest.mark.programs
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .github_server import OWNER_AND_NAME, Answer, Repository, refusal
+from tests.release_tools.releasing.github_server import OWNER_AND_NAME, Answer, Repository, refusal
 
 WORKFLOW = "build-tiny-binaries.yml"
 API = f"https://api.github.com/repos/{OWNER_AND_NAME}"

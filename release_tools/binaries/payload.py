@@ -1,0 +1,153 @@
+"""What a one-file executable holds: files that it unpacks at its start, scripts, and an archive of modules.
+
+Reads executables of every platform on any host. The checks of the verification use it; nothing is written or started.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
+
+from release_tools.binaries.module_table import ModuleTable, read_module_table
+from release_tools.errors import ReleaseError
+
+# The kinds of members, as PyInstaller's PyInstaller/archive/readers.py calls them.
+BINARY: Final = "b"
+DATA: Final = "x"
+SYMLINK: Final = "n"
+SCRIPT: Final = "s"
+MODULES: Final = "z"
+UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
+
+_NAMESPACE_PACKAGE: Final = 3
+# So many bytes of the payload are found nowhere else in an executable.
+_RECOGNIZABLE: Final = 4096
+# Python's code becomes two to three times as large. More than these is a bomb: a small file that fills the memory.
+_LARGEST_RATIO: Final = 10
+_SMALL: Final = 64 * 1024 * 1024
+_LARGE: Final = 1024 * 1024 * 1024
+_READ_ERRORS: Final = (ArchiveReadError, OSError, struct.error, zlib.error, EOFError, KeyError, TypeError, ValueError)
+
+
+class PayloadError(ReleaseError):
+    """A file that is no executable made by PyInstaller, or a damaged one."""
+
+    def __init__(self, executable: Path, reason: str, hint: str = "") -> None:
+        super().__init__(
+            f"{executable.name} is no one-file executable of PyInstaller: {reason}",
+            hint
+            or "build it again, or download it again and compare its checksum; nothing may be changed in it afterwards",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayloadMember:
+    """One entry. `name` is a path with "/" on every platform; `size` the bytes that it takes in the executable."""
+
+    name: str
+    kind: str
+    size: int
+
+
+class Payload:
+    """A one-file executable, opened for reading. All that it inflates is in proportion to the file, and 1 GiB at most.
+
+    Raises `PayloadError`, here and in every method, when it cannot be read.
+    """
+
+    def __init__(self, executable: Path) -> None:
+        self._executable = executable
+        with self._reading():
+            self._archive = CArchiveReader(str(executable))
+            self._entries = {
+                PayloadMember(name=name.replace("\\", "/"), kind=kind, size=size): name
+                for name, (_offset, size, _full_size, _is_compressed, kind) in self._archive.toc.items()
+            }
+            file_size = executable.stat().st_size
+            if sum(member.size for member in self._entries) > file_size:
+                raise ArchiveReadError("its members are larger than itself")
+            self._may_inflate = min(_LARGE, max(_SMALL, _LARGEST_RATIO * file_size))
+
+    @property
+    def members(self) -> tuple[PayloadMember, ...]:
+        """Every entry, in the executable's order."""
+        return tuple(self._entries)
+
+    def read(self, member: PayloadMember) -> bytes:
+        with self._reading():
+            offset, size, _full_size, is_compressed, _kind = self._archive.toc[self._entries[member]]
+            content = self._content[offset : offset + size]
+            return self._inflate(content) if is_compressed else content
+
+    @cached_property
+    def module_sizes(self) -> dict[str, int]:
+        """The bundled modules by their dotted names, with the bytes that each takes in the executable."""
+        with self._reading():
+            return {name: size for _start, toc in self._modules for name, (_kind, _offset, size) in toc.items()}
+
+    def read_modules(self) -> Iterator[tuple[str, bytes]]:
+        """Every bundled module's name and its code, as `marshal` writes it."""
+        for start, toc in self._modules:
+            for name, (kind, offset, size) in toc.items():
+                if kind != _NAMESPACE_PACKAGE:
+                    with self._reading():
+                        content = self._inflate(self._content[start + offset : start + offset + size])
+                    yield name, content
+
+    @property
+    def main_script(self) -> PayloadMember:
+        """The script that is the app; those before it are hooks."""
+        scripts = [member for member in self.members if member.kind == SCRIPT]
+        if not scripts:
+            raise PayloadError(self._executable, "it has no script")
+        return scripts[-1]
+
+    def bootloader(self) -> bytes:
+        """The executable without its payload."""
+        with self._reading():
+            content = self._executable.read_bytes()
+            start = content.index(self._content[:_RECOGNIZABLE])
+            return content[:start] + content[start + len(self._content) :]
+
+    @cached_property
+    def _content(self) -> bytes:
+        """The payload itself, in which the members lie at their offsets."""
+        content: bytes = self._archive.raw_pkg_data()
+        return content
+
+    @cached_property
+    def _modules(self) -> list[tuple[int, ModuleTable]]:
+        """The offset and the table of each archive of modules."""
+        archives = [name for member, name in self._entries.items() if member.kind == MODULES]
+        found = []
+        with self._reading():
+            for offset, size, *_ in map(self._archive.toc.get, archives):
+                found.append((offset, read_module_table(self._content[offset : offset + size])))
+        return found
+
+    def _inflate(self, content: bytes) -> bytes:
+        inflater = zlib.decompressobj()
+        # For zlib, 0 is no limit.
+        inflated = inflater.decompress(content, max(1, self._may_inflate))
+        if not inflater.eof:
+            raise PayloadError(
+                self._executable,
+                "a member is cut off, or inflates out of all proportion to the file's size",
+                "do not start it where it comes from elsewhere; a build stores what it bundles, and compresses nothing "
+                "but the code of modules",
+            )
+        self._may_inflate -= len(inflated)
+        return inflated
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _READ_ERRORS as error:
+            raise PayloadError(self._executable, str(error) or type(error).__name__) from None

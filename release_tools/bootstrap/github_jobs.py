@@ -1,0 +1,92 @@
+"""The steps of a GitHub job before its Nox session: `python -m release_tools.bootstrap.github_jobs nox|version`.
+
+They need nothing but Python. `nox` installs Nox and Invoke as locked and puts them on the PATH of the following steps;
+a build in a container starts with it too. `version` works out the one version that every job of a run builds, and sets
+it as the step's output `version`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from release_tools.bootstrap.environment import create_environment
+from release_tools.errors import Problem, ReleaseError, RequestError
+from release_tools.platforms import Platform, host_platform
+from release_tools.repository import read_commit
+from release_tools.settings import ReleaseSettings
+from release_tools.versions import DEV, find_version_problem, release_tag, version_of_tag
+
+# The group that holds Nox and Invoke.
+NOX_GROUPS: Final = ("test",)
+
+# What the workflow hands over of its input `version`.
+VERSION_INPUT: Final = "VERSION_INPUT"
+
+
+def main() -> int:
+    """Exit code 0, or 1 for a failure that is told on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m release_tools.bootstrap.github_jobs", description=__doc__)
+    parser.add_argument("what", choices=("nox", "version"))
+    options = parser.parse_args()
+    try:
+        settings = ReleaseSettings.load(Path.cwd())
+        if options.what == "nox":
+            _install_nox(settings)
+        else:
+            version = version_of_run(settings, os.environ)
+            print(f"this run builds version {version}", flush=True)
+            _append_line("GITHUB_OUTPUT", f"version={version}")
+    except ReleaseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str:
+    """`v1.2.3` for a pushed tag, else the version that was asked for by hand.
+
+    Raises `RequestError` when it does not agree with `pyproject.toml`: a tag may be named anything.
+    """
+    if environ.get("GITHUB_EVENT_NAME") == "push" and environ.get("GITHUB_REF_TYPE") == "tag":
+        tag = environ.get("GITHUB_REF_NAME", "")
+        if version_of_tag(settings.executable, tag) != settings.project_version:
+            raise RequestError(f"release tag {tag!r}", [_tag_problem(settings)])
+        return f"v{settings.project_version}"
+    label = environ.get(VERSION_INPUT) or DEV
+    problem = find_version_problem(label, settings.project_version, read_commit(settings.root))
+    if problem:
+        raise RequestError("build", [problem])
+    return label
+
+
+def nox_folder(settings: ReleaseSettings, platform: Platform) -> Path:
+    """Where a machine of this platform has the environment with Nox and Invoke."""
+    return settings.build_folder(platform.name) / "nox"
+
+
+def _tag_problem(settings: ReleaseSettings) -> Problem:
+    return Problem(
+        what=f"the version of pyproject.toml is {settings.project_version} at this commit",
+        hint=f"delete the tag, and release with `invoke release --tag`, which makes "
+        f"{release_tag(settings.executable, settings.project_version)}",
+    )
+
+
+def _install_nox(settings: ReleaseSettings) -> None:
+    python = create_environment(settings, nox_folder(settings, host_platform()), NOX_GROUPS, is_kept=True)
+    _append_line("GITHUB_PATH", str(python.parent))
+
+
+def _append_line(variable: str, line: str) -> None:
+    """Add a line to the file that GitHub names by this variable; outside of GitHub there is none."""
+    path = os.environ.get(variable)
+    if path:
+        with Path(path).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Which machine can build which platform, and what to do on one that cannot.
+
+PyInstaller is no cross compiler. Two platforms are built on machines of another kind nevertheless: Intel Macs' on
+Apple silicon, where macOS itself runs the x86_64 Python, and linux-arm64 in a container.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from release_tools.errors import CommandFailedError, MissingToolError, Problem, ReleaseError
+from release_tools.platforms import Platform, host_platform
+from release_tools.processes.run import capture
+
+_MACHINE_NAMES: Final = {
+    "darwin-arm64": "Mac with Apple silicon",
+    "darwin-amd64": "Mac with an Intel processor",
+    "linux-amd64": "Linux machine on x86-64",
+    "linux-arm64": "Linux machine on 64-bit ARM",
+    "windows-amd64": "Windows machine on x86-64",
+}
+
+# PyInstaller reads and writes ELF files with these.
+_LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
+
+
+def host_problems(platform: Platform, root: Path, host: Platform | None = None) -> list[Problem]:
+    """Why the host, by default this machine, cannot build the platform, and every way out; empty where it can."""
+    try:
+        host = host or host_platform()
+    except ReleaseError as error:
+        return [Problem(what=error.what, hint=error.hint)]
+    if is_emulated(host, platform):
+        return []
+    if host == platform:
+        return tool_problems(platform)
+    if is_translated(host, platform):
+        return [] if _has_rosetta(root) else [_no_rosetta_problem()]
+    return [wrong_host_problem(host, platform)]
+
+
+def is_translated(host: Platform, platform: Platform) -> bool:
+    """Whether the host starts programs of the platform by translating them: Rosetta on Apple silicon."""
+    return (host.name, platform.name) == ("darwin-arm64", "darwin-amd64")
+
+
+def is_emulated(host: Platform, platform: Platform) -> bool:
+    """Whether this kind of machine builds the platform in a container under QEMU."""
+    return (host.name, platform.name) == ("linux-amd64", "linux-arm64")
+
+
+def wrong_host_problem(host: Platform, platform: Platform) -> Problem:
+    """The machine that is needed, and the ways to a binary without having one."""
+    ways = [
+        f"on GitHub, which brings the verified archive into dist/: invoke build --platform {platform.name}",
+        f"on a {_MACHINE_NAMES[platform.name]}: nox -s build-{platform.name}",
+    ]
+    if platform.name == "darwin-amd64":
+        ways.append(f"on a Mac with Apple silicon and Rosetta, by the same command: nox -s build-{platform.name}")
+    if platform.name == "linux-arm64" and host.name != "linux-amd64":
+        ways.append(
+            "on Linux on x86-64 with docker or podman, in a container, by the same command: "
+            f"nox -s build-{platform.name}"
+        )
+    return Problem(
+        what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
+        hint="".join(f"\n  - {way}" for way in ways) + f"\n  - the binary of this machine: nox -s build-{host.name}",
+    )
+
+
+def tool_problems(platform: Platform) -> list[Problem]:
+    """The programs that PyInstaller starts on this platform and that this machine lacks."""
+    if platform.os != "linux":
+        return []
+    missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]
+    if not missing:
+        return []
+    return [
+        Problem(
+            what=f"PyInstaller needs {', '.join(missing)}, which this machine does not have",
+            hint="install the packages binutils and libc-bin (Debian, Ubuntu) or binutils and glibc-common (Fedora)",
+        )
+    ]
+
+
+def _has_rosetta(root: Path) -> bool:
+    try:
+        # man arch(1): runs a program's x86_64 part, which is there for every program of macOS.
+        capture(["arch", "-x86_64", "/usr/bin/true"], cwd=root)
+    except (CommandFailedError, MissingToolError):
+        return False
+    return True
+
+
+def _no_rosetta_problem() -> Problem:
+    return Problem(
+        what="this Mac has no Rosetta, which runs the x86_64 Python that builds darwin-amd64",
+        hint="install it with: softwareupdate --install-rosetta --agree-to-license",
+    )

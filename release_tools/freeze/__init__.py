@@ -1,0 +1,1 @@
+"""Stage 3, freeze: from the installed project to one executable."""

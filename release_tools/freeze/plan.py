@@ -1,0 +1,99 @@
+"""What goes into the bundle, worked out before PyInstaller starts; `freeze.spec` carries the plan out."""
+
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Final
+
+from release_tools.distributions import (
+    MACHINE_SPECIFIC_FILES,
+    metadata_files,
+    own_data_files,
+    own_packages,
+    runtime_distributions,
+)
+from release_tools.freeze.build_only import build_only_modules
+from release_tools.freeze.hidden_imports import modules_found_by_name
+from release_tools.freeze.runtime_hooks import write_runtime_hooks
+from release_tools.freeze.version_resource import VersionResource, make_version_resource
+from release_tools.lockfile import LockFile
+from release_tools.platforms import Platform
+from release_tools.settings import ReleaseSettings
+
+FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
+
+# The executable's twin: the same bundle, but it runs the script that a variable names. It is never shipped. No project
+# calls its program so: the two lie in one folder.
+PROBE_NAME: Final = "release-tools-probe"
+PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezePlan:
+    """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle."""
+
+    name: str
+    faster_scan: str
+    launcher: str
+    probe_name: str
+    probe_launcher: str
+    hidden_imports: tuple[str, ...]
+    own_packages: tuple[str, ...]
+    datas: tuple[tuple[str, str], ...]
+    left_out_metadata: tuple[str, ...]
+    runtime_hooks: tuple[str, ...]
+    exclude_modules: tuple[str, ...]
+    glibc_floor: str | None
+    is_stripped: bool
+    # None where the format has no such thing.
+    version_resource: VersionResource | None
+
+
+def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
+    """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
+    whole = settings.bundled_whole
+    packages = tuple(package for name in whole for package in own_packages(name))
+    project = distribution(settings.project_name)
+    runtime = (*runtime_distributions(lock), project)
+    executable_name = f"{settings.executable}{platform.executable_suffix}"
+    return FreezePlan(
+        name=settings.executable,
+        faster_scan=str(FASTER_SCAN),
+        launcher=str(write_launcher(settings, folder)),
+        probe_name=PROBE_NAME,
+        probe_launcher=str(PROBE_LAUNCHER),
+        hidden_imports=modules_found_by_name(settings, runtime),
+        own_packages=packages,
+        datas=(*metadata_files(runtime), *(pair for name in whole for pair in own_data_files(name))),
+        left_out_metadata=MACHINE_SPECIFIC_FILES,
+        runtime_hooks=write_runtime_hooks(folder / "hooks"),
+        exclude_modules=(*settings.exclude_modules, *build_only_modules(settings, lock)),
+        glibc_floor=settings.glibc_floor,
+        # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
+        is_stripped=platform.os == "linux",
+        version_resource=make_version_resource(project, executable_name) if platform.os == "windows" else None,
+    )
+
+
+def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
+    """The script that starts the app's entry point, as the only file of a folder in `folder`.
+
+    The analysis looks for modules in the script's folder first. So the folder holds nothing else, and the script has a
+    name that no module can have: programs are often called as their package, or as a module of the standard library.
+    """
+    module, _, function = settings.entry_point.partition(":")
+    launcher = folder / "launcher" / f"start-{settings.executable}.py"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text(
+        "import multiprocessing\n"
+        "import sys\n"
+        "\n"
+        'if __name__ == "__main__":\n'
+        "    # A worker process of multiprocessing is this program started again; without this it would run the app.\n"
+        "    multiprocessing.freeze_support()\n"
+        f"    from {module} import {function.partition('.')[0]}\n"
+        "\n"
+        f"    sys.exit({function}())\n",
+        encoding="utf-8",
+    )
+    return launcher

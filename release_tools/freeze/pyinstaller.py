@@ -1,0 +1,134 @@
+"""Runs PyInstaller on the plan, and refuses what its log says of a broken binary.
+
+Takes the locked environment that this runs in, leaves one executable and PyInstaller's log in the freeze folder.
+"""
+
+import dataclasses
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from release_tools.binaries.system_libraries import is_system_library
+from release_tools.errors import FreezeError, KilledError
+from release_tools.freeze.plan import PROBE_NAME, make_plan
+from release_tools.lockfile import LockFile
+from release_tools.platforms import Platform
+from release_tools.processes.run import run_logged
+from release_tools.settings import AllowedMessage, ReleaseSettings
+
+SPEC: Final = Path(__file__).with_name("freeze.spec")
+PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
+
+# PyInstaller logs each of these and ends with exit code 0; each ships a binary that fails on use.
+FATAL_MESSAGES: Final = (
+    r"Hidden import .* not found",
+    r"Library not found: could not resolve",
+    r"Failed to run (strip|upx)",
+    r"Failed to collect submodules",
+    r"Failed to process hook",
+    r"[Ii]nvalid or incompatible macOS SDK",
+    r"Error while signing",
+    r"(Syntax|Sytnax) error while compiling",
+    r"required via ctypes not found",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """What a freeze leaves: the executable to ship, and its twin to ask questions of."""
+
+    executable: Path
+    probe: Path
+
+
+def freeze(
+    settings: ReleaseSettings,
+    lock: LockFile,
+    platform: Platform,
+    *,
+    folder: Path,
+    source_date: int,
+    on_line: Callable[[str], None],
+) -> Frozen:
+    """Freeze the app into an executable and its probe twin.
+
+    `folder` is emptied first. `source_date` (seconds since 1970) is the only time that reaches the binary.
+
+    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings do not allow, and
+    `KilledError` when a signal ended it, as the kernel's does where the memory is too little.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    plan_path = folder / "plan.json"
+    plan_path.write_text(
+        json.dumps(dataclasses.asdict(make_plan(settings, lock, platform, folder)), indent=1), encoding="utf-8"
+    )
+    log = folder / "pyinstaller.log"
+    locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]
+    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)]
+    code = run_logged(
+        command,
+        cwd=folder,
+        env={
+            PLAN_VARIABLE: str(plan_path),
+            "PYTHONHASHSEED": "0",
+            "SOURCE_DATE_EPOCH": str(source_date),
+            "PYINSTALLER_CONFIG_DIR": str(folder / "cache"),
+            "PYINSTALLER_STRICT_COLLECT_MODE": "1",
+            "PYINSTALLER_STRICT_BUNDLE_CODESIGN_ERROR": "1",
+            "PYINSTALLER_VERIFY_BUNDLE_SIGNATURE": "1",
+        },
+        log=log,
+        on_line=on_line,
+    )
+    lines = log.read_text(encoding="utf-8").splitlines()
+    if code < 0:
+        raise KilledError(command, -code)
+    if code != 0:
+        raise FreezeError(_last_lines(lines), log, "the log's end names the module or hook that failed")
+    findings = fatal_findings(lines, settings.allowed_messages, platform)
+    if findings:
+        raise FreezeError(
+            findings,
+            log,
+            "add what is missing to the project's dependencies; where it truly is not needed, list the message in "
+            "allowed-messages of [tool.release-tools] with the reason",
+        )
+    return Frozen(
+        executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
+        probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
+    )
+
+
+def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], platform: Platform) -> list[str]:
+    """The log's messages that would ship a broken binary on this platform, each once, without those allowed."""
+    fatal = re.compile("|".join(FATAL_MESSAGES))
+    findings = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
+    return [
+        finding
+        for finding in findings
+        if not any(permitted.message in finding for permitted in allowed)
+        and not _names_library_of_another_system(finding, platform)
+        and not _names_part_of_windows(finding, platform)
+    ]
+
+
+def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
+    """Whether it is about a part of Windows: code for all systems names shell32 and the like, and uses it there."""
+    named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
+    return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
+
+
+def _names_part_of_windows(finding: str, platform: Platform) -> bool:
+    """Whether it is about a name that Windows itself resolves: most of an API set's names are no files anywhere."""
+    named = re.match(r"Library not found: could not resolve '([^']+)'", finding)
+    return named is not None and platform.os == "windows" and is_system_library(named[1], "windows")
+
+
+def _last_lines(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if line.strip()][-8:]

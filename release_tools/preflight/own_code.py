@@ -1,0 +1,120 @@
+"""What the project's own sources say that works from source and fails when frozen, with file and line."""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Final
+
+from release_tools.distributions import own_files
+from release_tools.errors import Problem
+from release_tools.freeze.build_only import undeclared_import_problems
+
+# The module `site` defines them, and a frozen program does not run it.
+_SITE_FUNCTIONS: Final = frozenset({"exit", "quit"})
+
+# Each starts processes at once.
+_PROCESS_STARTERS: Final = frozenset({"Manager", "Pool", "Process"})
+
+_SUSPICIOUS_WORDS: Final = (b"exit", b"quit", b"multiprocessing")
+
+
+def own_code_problems(project_name: str, build_only: Collection[str] = ()) -> list[Problem]:
+    """One problem for each place in the installed sources of the project.
+
+    `build_only` are the top-level names of what is installed but does not belong to the app.
+    """
+    installed = distribution(project_name)
+    problems: list[Problem] = []
+    for path in own_files(project_name):
+        if path.endswith(".py"):
+            problems += _source_problems(path, Path(str(installed.locate_file(path))), build_only)
+    return problems
+
+
+def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list[Problem]:
+    source = path.read_bytes()
+    # Nearly every module goes without, and parsing takes most of the time.
+    if not any(word in source for word in (*_SUSPICIOUS_WORDS, *map(str.encode, build_only))):
+        return []
+    try:
+        tree = ast.parse(source, filename=name)
+    except (SyntaxError, ValueError):
+        # Not Python of this version: a template, say. PyInstaller tells it where it is a module.
+        return []
+    return [
+        *_site_function_problems(name, tree),
+        *_early_process_problems(name, tree),
+        *undeclared_import_problems(name, tree, build_only),
+    ]
+
+
+def _site_function_problems(name: str, tree: ast.Module) -> list[Problem]:
+    foreign = _SITE_FUNCTIONS - _bound_names(tree)
+    return [
+        Problem(
+            what=f"{name}:{node.lineno} calls {node.func.id}(), which a frozen program does not have",
+            hint="call sys.exit() instead",
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in foreign
+    ]
+
+
+def _bound_names(tree: ast.Module) -> set[str]:
+    """Every name that is given a meaning anywhere in the module; all of them where a star import may do so."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.arg(arg=name):
+                names.add(name)
+            case ast.alias(name="*"):
+                names |= _SITE_FUNCTIONS
+            case ast.alias(name=name, asname=other):
+                names.add(other or name.partition(".")[0])
+            case _:
+                pass
+    return names
+
+
+def _early_process_problems(name: str, tree: ast.Module) -> list[Problem]:
+    starters = _names_of_process_starters(tree)
+    return [
+        Problem(
+            what=f"{name}:{node.lineno} starts processes while the module is imported: {ast.unparse(node.func)}(…); "
+            "where processes are spawned, each worker imports the module and starts the next ones",
+            hint="start them inside a function",
+        )
+        for node in _run_at_import(tree.body)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in starters
+    ]
+
+
+def _names_of_process_starters(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.asname or alias.name for alias in node.names if alias.name == "multiprocessing"]
+            names |= {f"{module}.{starter}" for module in modules for starter in _PROCESS_STARTERS}
+        elif isinstance(node, ast.ImportFrom) and node.module == "multiprocessing":
+            names |= {alias.asname or alias.name for alias in node.names if alias.name in _PROCESS_STARTERS}
+    return names
+
+
+def _run_at_import(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What importing the module executes: not the bodies of functions, nor what only `python -m` runs."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_main_guard(node):
+            continue
+        yield node
+        yield from _run_at_import(ast.iter_child_nodes(node))
+
+
+def _is_main_guard(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "__name__" in {
+        part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)
+    }

@@ -1,0 +1,1 @@
+"""Starting other programs, ending them, and passing signals on to them."""

@@ -1,0 +1,1 @@
+"""`invoke publish`, `status` and `discard`: releases on GitHub."""

@@ -1,0 +1,1 @@
+"""`invoke release`: from the state of the repository to a pushed tag."""

@@ -1,0 +1,1 @@
+"""What a build measured, as records, tables, Markdown and progress."""

@@ -1,0 +1,232 @@
+"""The record of a build: what a build writes of itself, and how records from elsewhere are read.
+
+A record from elsewhere is hostile input until it was read here: whatever does not look as a build writes it is refused
+by its name.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from packaging.version import InvalidVersion, Version
+
+from release_tools.bootstrap.stages import STAGES
+from release_tools.errors import RecordError, RepeatedRecordError
+from release_tools.platforms import platform_names
+
+RECORD_SCHEMA: Final = 1
+# A real one has some 20,000 bytes.
+SIZE_LIMIT_BYTES: Final = 2_000_000
+
+_EXACT_VERSION: Final = r"[0-9][0-9A-Za-z.+!_-]{0,99}"
+_SHOWN_LENGTH: Final = 60
+
+Verdict = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped.
+
+    `value` is the number in `figure`, in the same unit, of a check that measures one.
+    """
+
+    name: str
+    verdict: Verdict
+    figure: str
+    hint: str = ""
+    seconds: float = 0.0
+    value: float | None = None
+
+    @property
+    def is_failed(self) -> bool:
+        return self.verdict == "failed"
+
+    def taking(self, seconds: float) -> "CheckResult":
+        return dataclasses.replace(self, seconds=round(seconds, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRecord:
+    """One build. Sizes in bytes (`sizes` by distribution, inside the executable), times in seconds.
+
+    `sha256` is empty where the archive was refused; `start_up_seconds` is the best of a few starts, None where no
+    start was measured.
+    """
+
+    app: str
+    platform: str
+    version: str
+    exact_version: str
+    commit: str
+    python: str
+    pyinstaller: str
+    archive: str
+    archive_bytes: int
+    executable_bytes: int
+    sha256: str
+    verdict: str
+    stages: Mapping[str, float]
+    checks: Sequence[CheckResult]
+    sizes: Mapping[str, int]
+    start_up_seconds: float | None = None
+    schema: int = RECORD_SCHEMA
+
+
+def write_record(record: BuildRecord, path: Path) -> None:
+    path.write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def read_records(paths: Sequence[Path]) -> tuple[BuildRecord, ...]:
+    """The records in these files, newest version first and within a version in the order of the platform table.
+
+    Raises `RecordError` for a file that is no record, and `RepeatedRecordError` for two of the same build.
+    """
+    found: dict[tuple[str, str], tuple[Path, BuildRecord]] = {}
+    for path in paths:
+        record = read_record(path)
+        build = (record.platform, record.exact_version)
+        if build in found:
+            raise RepeatedRecordError(f"{record.exact_version} for {record.platform}", [found[build][0], path])
+        found[build] = (path, record)
+    in_table_order = sorted((record for _, record in found.values()), key=_place_in_table)
+    return tuple(sorted(in_table_order, key=lambda record: Version(record.exact_version), reverse=True))
+
+
+def read_record(path: Path) -> BuildRecord:
+    """The record in one file.
+
+    Raises `RecordError`, which names the file and the first thing that is wrong with it.
+    """
+    content = _read_object(path)
+    if content.get("schema") != RECORD_SCHEMA:
+        raise RecordError(path, f"schema is {_shown(content.get('schema'))}, and this version reads {RECORD_SCHEMA}")
+    for key, (fits, form) in _KEYS.items():
+        if key not in content and key in _OPTIONAL:
+            continue
+        if key not in content:
+            raise RecordError(path, f"{key} is missing")
+        if not fits(content[key]):
+            raise RecordError(path, f"{key} is {_shown(content[key])} instead of {form}")
+    known = {key: content[key] for key in _KEYS if key in content}
+    checks = tuple(
+        CheckResult(**{key: check[key] for key in _CHECK_KEYS if key in check}) for check in content["checks"]
+    )
+    return BuildRecord(**{**known, "checks": checks})
+
+
+def _place_in_table(record: BuildRecord) -> int:
+    return platform_names().index(record.platform)
+
+
+def _read_object(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SIZE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise RecordError(path, f"cannot be read: {error.strerror or error}") from None
+    if len(raw) > SIZE_LIMIT_BYTES:
+        raise RecordError(path, f"is larger than {SIZE_LIMIT_BYTES:,} bytes, which no record is")
+    try:
+        content = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(path, f"is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise RecordError(path, "holds no JSON object")
+    return content
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
+def _matches(pattern: str) -> Callable[[object], bool]:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
+
+
+def _is_text(value: object) -> bool:
+    # A lone surrogate is valid JSON, and cannot be written to any file.
+    return isinstance(value, str) and not re.search(r"[\ud800-\udfff]", value)
+
+
+def _is_exact_version(value: object) -> bool:
+    if not isinstance(value, str) or not re.fullmatch(_EXACT_VERSION, value):
+        return False
+    try:
+        Version(value)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # JSON as Python reads it knows NaN and Infinity, and whole numbers of any length; this refuses all of them.
+    return 0 <= value < 2**50
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+def _is_stage_table(value: object) -> bool:
+    return isinstance(value, dict) and set(value) <= set(STAGES) and all(map(_is_number, value.values()))
+
+
+def _is_size_table(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value)) and all(map(_is_size, value.values()))
+
+
+def _is_check_list(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(check, dict)
+        and {"name", "verdict", "figure"} <= set(check)
+        and all(fits(check[key]) for key, fits in _CHECK_KEYS.items() if key in check)
+        for check in value
+    )
+
+
+_RELEASE: Final = r"\d+\.\d+(\.\d+)?[0-9A-Za-z.+-]{0,40}"
+
+_CHECK_KEYS: Final[dict[str, Callable[[object], bool]]] = {
+    "name": _matches(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,60}"),
+    "verdict": _matches("passed|failed|skipped"),
+    "figure": _is_text,
+    "hint": _is_text,
+    "seconds": _is_number,
+    "value": _is_number_or_none,
+}
+
+_KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
+    "schema": (_is_size, "a number"),
+    "app": (_matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), "the name of an executable"),
+    "platform": (lambda value: value in platform_names(), f"one of {', '.join(platform_names())}"),
+    "version": (_matches(r"dev|v[0-9][0-9A-Za-z.+-]{0,99}"), "dev or a version such as v1.2.3"),
+    "exact_version": (_is_exact_version, "a version such as 1.2.3"),
+    "commit": (_matches(r"([0-9a-f]{7,64})?"), "the name of a commit"),
+    "python": (_matches(_RELEASE), "a version such as 3.13.1"),
+    "pyinstaller": (_matches(_RELEASE), "a version such as 6.22.3"),
+    "archive": (_matches(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}"), "the name of an archive"),
+    "archive_bytes": (_is_size, "a number of bytes"),
+    "executable_bytes": (_is_size, "a number of bytes"),
+    "sha256": (_matches(r"([0-9a-f]{64})?"), "a sha256 in lower case"),
+    "verdict": (_matches("verified|refused"), "verified or refused"),
+    "stages": (_is_stage_table, f"seconds by stage ({', '.join(STAGES)})"),
+    "checks": (_is_check_list, "a list of checks, each with at least name, verdict and figure"),
+    "sizes": (_is_size_table, "bytes by distribution"),
+    "start_up_seconds": (_is_number_or_none, "a number of seconds, or null"),
+}
+
+# What records hold that were written before the key was known.
+_OPTIONAL: Final = frozenset({"start_up_seconds"})

@@ -1,0 +1,57 @@
+"""Tables of a build and its checks, for people."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from release_tools.errors import harmless
+from release_tools.reporting.records import BuildRecord, CheckResult
+
+VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+def print_report(record: BuildRecord, console: Console) -> None:
+    """The table of every check, then where the build's time went and what came out."""
+    print_checks(f"{record.archive}: {record.verdict}", record.checks, console)
+    for name, value in facts(record):
+        console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
+    """One row per check; what a failed one found follows below the table in full, with its hint."""
+    table = Table(box=box.SIMPLE_HEAD, title=Text(harmless(title)), title_justify="left")
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("figure", overflow="fold")
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for check in checks:
+        style = VERDICT_STYLES[check.verdict]
+        table.add_row(check.name, Text(check.verdict, style), Text(harmless(first_line(check))), f"{check.seconds:.1f}")
+    console.print(table)
+    for check in checks:
+        if check.is_failed:
+            text = f"{check.name}: {check.figure}\nhint: {check.hint}\n"
+            console.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def first_line(check: CheckResult) -> str:
+    return check.figure.partition("\n")[0]
+
+
+def facts(record: BuildRecord) -> list[tuple[str, str]]:
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
+    return [
+        ("version", record.exact_version),
+        ("made with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
+        ("size", f"{megabytes(record.archive_bytes)} to download, {megabytes(record.executable_bytes)} unpacked"),
+        ("sha256", record.sha256 or "none: the archive was refused"),
+        ("seconds", stages),
+    ]
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB"

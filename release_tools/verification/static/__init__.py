@@ -1,0 +1,1 @@
+"""Checks of the bytes, which run on any machine."""

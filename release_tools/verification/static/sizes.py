@@ -1,0 +1,134 @@
+"""Where the executable's bytes come from: which distribution put in how many, and what changed since the last build."""
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Final
+
+from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
+from release_tools.distributions import module_name, recorded_files
+from release_tools.errors import ReleaseError
+from release_tools.verification.check import CheckFailedError, Subject
+
+PYTHON: Final = "Python"
+BOOTSTRAP: Final = "PyInstaller"
+SHARED_LIBRARIES: Final = "shared libraries"
+OTHER_MODULES: Final = "other modules"
+SHOWN: Final = 6
+
+_METADATA_FOLDER: Final = re.compile(r"^([^/\n]+\.dist-info)/METADATA,", re.MULTILINE)
+_SMALLEST_CHANGE: Final = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owners:
+    """Which distribution owns what: files and metadata folders by their path below site-packages, modules by name."""
+
+    files: Mapping[str, str]
+    modules: Mapping[str, str]
+    metadata: Mapping[str, str]
+
+    def of_module(self, name: str) -> str:
+        return self.modules.get(name) or (PYTHON if _is_of_python(name) else OTHER_MODULES)
+
+    def of_file(self, path: str) -> str:
+        """What no distribution owns belongs to Python, or was collected from the system."""
+        top = path.partition("/")[0]
+        owner = self.files.get(path) or self.metadata.get(top)
+        if owner:
+            return owner
+        is_python = top.lower().startswith(("python", "libpython", "base_library")) or _is_of_python(top)
+        return PYTHON if is_python else SHARED_LIBRARIES
+
+
+def find_owners(installed: Iterable[Distribution]) -> Owners:
+    """What these distributions own, by their RECORD files."""
+    files: dict[str, str] = {}
+    modules: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    for one in installed:
+        # From the RECORD alone: asking `Distribution.files` would look up every file on disk.
+        folder = _METADATA_FOLDER.search(one.read_text("RECORD") or "")
+        if folder is None:
+            continue
+        # Once, because each look at it parses the whole metadata.
+        owner = one.name
+        metadata[folder[1]] = owner
+        for file in recorded_files(one):
+            files[file.path] = owner
+            module = module_name(file.path)
+            if module:
+                modules[module] = owner
+    return Owners(files=files, modules=modules, metadata=metadata)
+
+
+def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owners) -> dict[str, int]:
+    """The bytes that each distribution takes in the executable, the largest first; they add up to the executable."""
+    sizes: Counter[str] = Counter()
+    for name, size in payload.module_sizes.items():
+        sizes[owners.of_module(name)] += size
+    for member in payload.members:
+        if member.kind in UNPACKED:
+            sizes[owners.of_file(member.name)] += member.size
+        elif member.kind not in {MODULES, SCRIPT}:
+            sizes[BOOTSTRAP] += member.size
+    # The bootloader, the scripts and the tables of contents.
+    sizes[BOOTSTRAP] += executable_bytes - sizes.total()
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
+
+
+def measure_sizes(executable: Path) -> dict[str, int]:
+    """`sizes_by_distribution` for the environment that this runs in.
+
+    Raises `PayloadError`.
+    """
+    return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(distributions()))
+
+
+def check_sizes(subject: Subject) -> str:
+    """Which distributions the size comes from, and what changed since the last build; a figure, not a limit."""
+    try:
+        sizes = measure_sizes(subject.executable)
+    except ReleaseError as error:
+        raise CheckFailedError(error.what, error.hint) from None
+    largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:SHOWN]]
+    more = ["…"] if len(sizes) > SHOWN else []
+    change = described_change(sizes, recorded_sizes(subject.previous_record))
+    return ", ".join([*largest, *more]) + (f" ({change})" if change else "")
+
+
+def recorded_sizes(record: Path | None) -> dict[str, int]:
+    """The sizes in a build record; none where there is no record, or one that knows none."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8")) if record else {}
+    except (OSError, ValueError):
+        return {}
+    sizes = content.get("sizes") if isinstance(content, dict) else None
+    return {str(name): size for name, size in (sizes or {}).items() if isinstance(size, int)}
+
+
+def described_change(sizes: Mapping[str, int], before: Mapping[str, int]) -> str:
+    """The change of the whole, and the distributions that changed most; empty where nothing is known of before."""
+    if not before:
+        return ""
+    changes = {name: sizes.get(name, 0) - before.get(name, 0) for name in {*sizes, *before}}
+    notable = sorted(
+        (name for name, change in changes.items() if abs(change) >= _SMALLEST_CHANGE),
+        key=lambda name: (-abs(changes[name]), name),
+    )
+    named = ", ".join(f"{name} {_signed(changes[name])}" for name in notable[:3])
+    return f"{_signed(sum(changes.values()))} since the last build{': ' if named else ''}{named}"
+
+
+def _signed(size: int) -> str:
+    return f"{size / 1_000_000:+.1f} MB"
+
+
+def _is_of_python(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top in sys.stdlib_module_names or top.startswith("_sysconfigdata")

@@ -1,0 +1,126 @@
+"""The project's own black-box tests, run on the executable instead of the source."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from release_tools.bootstrap.environment import ISOLATED
+from release_tools.processes.run import RunningProgram, changed_environment, started_with_log
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.static.secret_patterns import secret_variables
+from release_tools.verification.timeouts import patient, slowness
+
+SUITE_TIMEOUT_SECONDS: Final = 1800.0
+# Tells the tests by what to multiply their own limits: 1.0 on an ordinary machine.
+SLOWNESS_VARIABLE: Final = "RELEASE_TOOLS_SLOWNESS"
+# How much longer tests may take that get only what other work leaves of the processors.
+_FACTOR_OF_GIVING_WAY: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedSuite:
+    """How pytest ended, and all that it printed."""
+
+    code: int
+    output: str
+
+    @property
+    def summary(self) -> str:
+        """Pytest's own count, such as `31 passed in 24.10s`; "" when no test passed."""
+        counts = re.findall(r"^=* ?((?:\d+ failed, )?[1-9]\d* passed.*)$", self.output, re.MULTILINE)
+        return counts[-1].strip("= ") if counts else ""
+
+
+class BegunSuite:
+    """The suite while it runs."""
+
+    def __init__(self, program: RunningProgram, log: Path) -> None:
+        self._program = program
+        self._log = log
+
+    def finish(self) -> EndedSuite:
+        """Wait for its end.
+
+        Raises `CheckFailedError` when its time is up.
+        """
+        code = self._program.wait()
+        if self._program.is_out_of_time:
+            raise CheckFailedError(
+                f"the tests were still running after {self._program.timeout_seconds:g} s and were ended",
+                "find the test that hangs; every start in it needs a timeout",
+            )
+        return EndedSuite(code=code, output=self._log.read_text(encoding="utf-8", errors="backslashreplace"))
+
+
+def check_suite(subject: Subject) -> str:
+    """Every test of the suite passes with the executable; a suite in which no test ran has not passed.
+
+    That the tests start what the variable names, and not the source, is shown by the source trace: it runs them with
+    another program under the same name, and fails when they do not start that.
+    """
+    temporary = subject.own_temporary_folder("tmp of tests")
+    with begun_suite(subject, subject.executable, subject.scratch / "suite", temporary=temporary) as suite:
+        ended = suite.finish()
+    require_success(subject, ended, subject.executable, "the black-box tests fail on the binary")
+    # Pytest is content when all tests were skipped.
+    if not ended.summary:
+        raise CheckFailedError("no test of the suite ran on the binary", "see why its tests are skipped: pytest -rs")
+    return ended.summary
+
+
+@contextmanager
+def begun_suite(
+    subject: Subject,
+    program: Path,
+    folder: Path,
+    *,
+    changes: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    temporary: Path | None = None,
+    gives_way: bool = False,
+) -> Iterator[BegunSuite]:
+    """Start the suite on `program`, with its log in `folder`; what is left of it is ended with the block.
+
+    The folders that the tests are given are in `temporary`, or else in `folder` as well. A suite that gives way leaves
+    the processors to what else the build does.
+
+    Variables that hold secrets are kept from it. Raises `CheckSkippedError` when the project declares no suite.
+    """
+    settings = subject.settings
+    if settings.test_suite is None or settings.test_binary_variable is None or subject.suite_python is None:
+        raise CheckSkippedError("no test-suite is set")
+    folder.mkdir(parents=True, exist_ok=True)
+    # What is tested may come from elsewhere, and the tests hand their environment on to it.
+    kept_back = dict.fromkeys(secret_variables(os.environ))
+    factor = slowness() * (_FACTOR_OF_GIVING_WAY if gives_way else 1)
+    told = {settings.test_binary_variable: str(program), SLOWNESS_VARIABLE: f"{factor:.1f}", "PYTHONUTF8": "1"}
+    command = [str(subject.suite_python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments]
+    log = folder / "pytest.log"
+    with started_with_log(
+        [
+            *command,
+            f"--basetemp={temporary or folder / 'temporary'}",
+            *settings.test_arguments,
+            str(settings.test_suite),
+        ],
+        cwd=settings.root,
+        environment=changed_environment({**kept_back, **ISOLATED, **told, **(changes or {})}),
+        timeout_seconds=patient(SUITE_TIMEOUT_SECONDS),
+        log=log,
+        gives_way=gives_way,
+    ) as running:
+        yield BegunSuite(running, log)
+
+
+def require_success(subject: Subject, ended: EndedSuite, program: Path, what: str) -> None:
+    """Raises `CheckFailedError` with the end of pytest's output when a test failed or none was found."""
+    if ended.code != 0 and subject.settings.test_suite is not None:
+        relative = subject.settings.test_suite.relative_to(subject.settings.root)
+        raise CheckFailedError(
+            f"{what}:\n" + "\n".join(ended.output.strip().splitlines()[-40:]),
+            f"run them on it: {subject.settings.test_binary_variable}={program} pytest {relative}",
+        )

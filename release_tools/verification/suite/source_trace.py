@@ -1,0 +1,249 @@
+"""What the app used when its tests ran from source, held against what the bundle holds.
+
+The same tests as on the binary, on the console script of the environment that was frozen, with a tracer in every
+process of the app (`tracing/`). An import, a data file or a look-up that no static analysis can see shows
+here, with the test that needs it. Libraries that open files without Python's knowledge leave no trace.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from release_tools.bootstrap.environment import ISOLATED
+from release_tools.distributions import RUNTIME_GROUPS, locked_here
+from release_tools.freeze.build_only import build_only_modules
+from release_tools.lockfile import normalized_name, read_lock_file
+from release_tools.platforms import Platform
+from release_tools.processes.run import capture
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.suite.black_box import BegunSuite, begun_suite, require_success
+from release_tools.verification.suite.coverage import find_misses, read_contents, runtime_files
+from release_tools.verification.suite.traces import Kind, Trace, gather_trace, read_trace, write_trace
+
+CHECK_NAME: Final = "source trace"
+TRACING: Final = Path(__file__).with_name("tracing")
+
+# Longer first lines of scripts are cut by some kernels.
+_SHEBANG_LIMIT: Final = 127
+
+_ASK_FOR_FOLDERS: Final = """
+import json, os, sys, sysconfig
+paths = sysconfig.get_paths()
+folders = [os.path.join(os.path.normcase(paths[key]), "") for key in ("purelib", "platlib", "stdlib")]
+print(json.dumps([os.path.normcase(sys.prefix), *folders]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceEnvironment:
+    """Where the environment that was frozen keeps things, as its own Python spells it; folders end with a slash."""
+
+    python: Path
+    prefix: str
+    packages: tuple[str, ...]
+    python_library: str
+
+    def script(self, name: str, platform: Platform) -> Path:
+        """The console script of this name."""
+        return self.python.parent / f"{name}{platform.executable_suffix}"
+
+
+@contextmanager
+def begun_trace(subject: Subject) -> Iterator[Subject]:
+    """The subject with its traced tests running beside other work, if they can be and have to.
+
+    The freeze keeps one processor busy; what the tests use of the others costs the build no time. What goes wrong here
+    is for the check to say, which tries again.
+    """
+    with ExitStack() as stack:
+        try:
+            source = read_source_environment(subject)
+            if read_trace(_stored_trace(subject)) is None:
+                subject = replace(subject, tracing=stack.enter_context(_begun(subject, source)))
+        except (CheckFailedError, CheckSkippedError):
+            pass
+        yield subject
+
+
+def check_source_trace(subject: Subject) -> str:
+    """The bundle holds every module, data file, library and metadata that the app's tests used from source."""
+    source = read_source_environment(subject)
+    stored = _stored_trace(subject)
+    trace = read_trace(stored)
+    origin = " (from the last run)" if trace else ""
+    if trace is None:
+        with _begun(subject, source) as run:
+            trace = finish_trace(subject, source, run)
+        shutil.rmtree(stored.parent, ignore_errors=True)
+        # What fails today may pass tomorrow, and then use more.
+        if not trace.failed:
+            write_trace(trace, stored)
+    locked = locked_here(read_lock_file(subject.settings.lock_path), RUNTIME_GROUPS)
+    runtime = runtime_files(source.packages, {*locked, normalized_name(subject.settings.project_name)})
+    misses = find_misses(trace, read_contents(subject.executable), runtime, subject.settings.exclude_modules)
+    wrong = {miss: test for miss, test in misses.items() if not subject.is_allowed(CHECK_NAME, miss)}
+    if wrong:
+        needed = [f"{miss}, for {test or 'a process of an unknown test'}" for miss, test in sorted(wrong.items())]
+        raise CheckFailedError(
+            f"the tests used from source what the binary does not hold:{listed(needed)}",
+            "import the module where PyInstaller sees it, or put the file into the project's wheel; what a dependency "
+            "finds by name comes along with whole-distributions of [tool.release-tools]; where the binary "
+            f'works without it, list it in allowed-findings of [tool.release-tools] with check = "{CHECK_NAME}"',
+        )
+    return _figure(trace) + origin
+
+
+def read_source_environment(subject: Subject) -> SourceEnvironment:
+    """Ask the Python of the environment that was frozen for its folders.
+
+    Raises `CheckSkippedError` for what is no build or has no suite.
+    """
+    python = subject.source_python
+    if python is None or subject.suite_python is None or subject.settings.test_suite is None:
+        raise CheckSkippedError("no test-suite is set")
+    answer = capture([str(python), "-c", _ASK_FOR_FOLDERS], cwd=subject.scratch, env=ISOLATED)
+    prefix, purelib, platlib, library = json.loads(answer)
+    return SourceEnvironment(python=python, prefix=prefix, packages=(purelib, platlib), python_library=library)
+
+
+@contextmanager
+def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
+    """The suite on the source, under the tracer; the one that runs already if there is one."""
+    if subject.tracing is not None:
+        yield subject.tracing
+        return
+    folder = _trace_folder(subject)
+    shutil.rmtree(folder, ignore_errors=True)
+    tracer = folder / "tracer"
+    shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
+    for made in ("records", "current"):
+        (folder / made).mkdir()
+    (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
+    build_only = build_only_modules(subject.settings, read_lock_file(subject.settings.lock_path))
+    (tracer / "absent.txt").write_text("\n".join(build_only), encoding="utf-8")
+    program = write_traced_program(subject, source, folder)
+    changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
+    with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments, gives_way=True) as run:
+        yield run
+
+
+def finish_trace(subject: Subject, source: SourceEnvironment, run: BegunSuite) -> Trace:
+    """Wait for the traced suite. Tests that fail are told in the figure: some suit the binary alone.
+
+    Raises `CheckFailedError` when no test passes, or none starts the program.
+    """
+    ended = run.finish()
+    trace = gather_trace(_trace_folder(subject) / "records", source.packages, source.python_library, ended.output)
+    if not trace.passed:
+        script = source.script(subject.settings.executable, subject.platform)
+        require_success(subject, ended, script, "the black-box tests fail from source")
+    if trace.processes == 0:
+        raise CheckFailedError(
+            f"the tests never start the program that {subject.settings.test_binary_variable} names: what passes on "
+            "them says nothing about the binary",
+            "start it by the path in that variable; nothing else is the binary",
+        )
+    return trace
+
+
+def _trace_folder(subject: Subject) -> Path:
+    return subject.scratch / "source-trace"
+
+
+def _stored_trace(subject: Subject) -> Path:
+    return subject.settings.build_folder(subject.platform.name) / "trace-cache" / f"{digest_of_inputs(subject)}.json"
+
+
+def write_traced_program(subject: Subject, source: SourceEnvironment, folder: Path) -> Path:
+    """A program like the console script, but traced also where a test gives it an environment of its own.
+
+    On Windows it is the console script itself, which cannot be written by hand: there PYTHONPATH has to reach it.
+    """
+    name = subject.settings.executable
+    script = source.script(name, subject.platform)
+    if not script.is_file():
+        raise CheckFailedError(
+            f"the environment that was frozen has no console script {script}", "install the project's wheel into it"
+        )
+    if subject.platform.os == "windows":
+        return script
+    program = folder / "bin" / name
+    program.parent.mkdir()
+    program.write_text(
+        f"{_first_lines(source.python)}"
+        "import sys\n"
+        f"sys.path.insert(0, {str(folder / 'tracer')!r})\n"
+        "import release_tools_tracer\n"
+        "release_tools_tracer.start()\n"
+        "del sys.path[0]\n"
+        # Also for the workers of multiprocessing, which load the file named here under another name.
+        f"__file__ = sys.argv[0] = {str(script)!r}\n"
+        "with open(__file__, encoding='utf-8') as file:\n"
+        "    code = compile(file.read(), __file__, 'exec')\n"
+        "exec(code)\n",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    return program
+
+
+def digest_of_inputs(subject: Subject) -> str:
+    """A digest of all that decides what a traced run shows: lock, app, tests, their settings, tracer and Python."""
+    settings = subject.settings
+    digest = hashlib.sha256(sys.version.encode())
+    for path in [settings.lock_path, *sorted(TRACING.glob("*.py")), Path(__file__), *_suite_files(subject)]:
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    for name, content in _wheel_members(settings.build_folder(subject.platform.name) / "wheel"):
+        digest.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
+    pytest_settings = settings.pyproject.get("tool", {}).get("pytest", {})
+    decisions = [settings.executable, settings.test_binary_variable, settings.test_arguments, pytest_settings]
+    digest.update(json.dumps(decisions, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _suite_files(subject: Subject) -> Iterator[Path]:
+    suite, root = subject.settings.test_suite, subject.settings.root
+    if suite is None:
+        return
+    yield from sorted(path for path in suite.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    for folder in suite.parents:
+        if folder.is_relative_to(root) and (folder / "conftest.py").is_file():
+            yield folder / "conftest.py"
+
+
+def _wheel_members(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The app in its wheel, without the metadata that changes with every commit."""
+    for wheel in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as opened:
+            for name in sorted(opened.namelist()):
+                in_metadata = name.partition("/")[0].endswith(".dist-info")
+                if not in_metadata or name.endswith("/entry_points.txt"):
+                    yield name.rpartition(".dist-info/")[2], opened.read(name)
+
+
+def _first_lines(python: Path) -> str:
+    if len(str(python)) < _SHEBANG_LIMIT - 2 and " " not in str(python):
+        return f"#!{python}\n"
+    # A shell script and a Python program at once: the shell replaces itself by Python before the second line.
+    quoted = "'" + str(python).replace("'", "'\\''") + "'"
+    return f"#!/bin/sh\n'''exec' {quoted} \"$0\" \"$@\"\n' '''\n"
+
+
+def _figure(trace: Trace) -> str:
+    kinds: dict[Kind, str] = {
+        "module": "modules",
+        "file": "files",
+        "look-up": "look-ups",
+        "library": "libraries",
+        "child": "child programs",
+    }
+    counts = ", ".join(f"{len(trace.names(kind))} {plural}" for kind, plural in kinds.items() if trace.names(kind))
+    failed = f"; from source {len(trace.failed)} more fail: {', '.join(trace.failed[:2])}" if trace.failed else ""
+    return f"{counts} of {trace.passed} tests{failed}"

@@ -1,0 +1,1 @@
+"""Checks that run probes inside the executable's twin, which holds the same bundle."""

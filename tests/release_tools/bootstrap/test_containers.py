@@ -1,0 +1,461 @@
+"""Docker and podman are stood in for by a program that runs what it is given as the container's, on this machine."""
+
+import itertools
+import json
+import os
+import platform
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release_tools.bootstrap import sessions
+from release_tools.bootstrap.container_mounts import Mount, mounts_for, variables_for
+from release_tools.bootstrap.containers import Container, build_in_container, find_program, with_own_user
+from release_tools.bootstrap.hosts import is_emulated
+from release_tools.errors import (
+    ContainerError,
+    KilledError,
+    MissingEmulatorError,
+    NoContainerProgramError,
+    RequestError,
+    ToldError,
+)
+from release_tools.platforms import PLATFORMS, find_platform
+from release_tools.settings import ContainerSettings, ReleaseSettings
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these paths nor these users")
+
+ARM64 = find_platform("linux-arm64")
+IMAGE = "registry.example/arm64"
+ARCHIVE = "dist/tiny-dev-linux-arm64.tar.gz"
+
+FAKE = """\
+#!{python}
+import json, os, pathlib, signal, subprocess, sys
+here, args = pathlib.Path(__file__).parent, sys.argv[1:]
+name = pathlib.Path(__file__).name
+with (here / "calls").open("a") as calls:
+    calls.write(json.dumps([name, *args]) + "\\n")
+behaviour = json.loads((here / f"{{name}}.json").read_text())
+if args[0] != "run" or "run" in behaviour:
+    code, text = behaviour.get(args[0], [0, ""])
+    print(text)
+    print(behaviour.get("warning", ""), file=sys.stderr, end="")
+    sys.exit(code)
+if "--name" in args and behaviour.get("interrupt"):
+    os.kill(os.getppid(), signal.SIGINT)
+    sys.exit(130)
+inner = args[args.index("--entrypoint") + 3:]
+may_write = behaviour.get("user") in (None, args[args.index("--user") + 1])
+print(behaviour.get("warning", ""), file=sys.stderr, end="")
+variables = dict(PATH=str(here / "inside")) | ({{}} if may_write else dict(READ_ONLY="1"))
+sys.exit(subprocess.run(["/bin/sh", *inner], env=variables).returncode)
+"""
+
+
+class Fakes:
+    """The only folder on the PATH, with the container programs that a test puts there, and what they were told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.inside = folder / "inside"
+        self.inside.mkdir(parents=True)
+        self.put_inside("uname", "echo aarch64")
+        self.put_inside("touch", f'[ -n "$READ_ONLY" ] || {shutil.which("touch")} "$1"')
+        self.put_inside("git", "")
+        self.put_inside("uv", 'echo "uv is told: $*"')
+
+    def put_inside(self, name: str, script: str) -> None:
+        """Put a program into what stands for the image."""
+        path = self.inside / name
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def install(self, name: str, **behaviour: object) -> None:
+        """Put a container program on the PATH: by its first argument, what it prints and its exit code."""
+        path = self.folder / name
+        path.write_text(FAKE.format(python=sys.executable), encoding="utf-8")
+        path.chmod(0o755)
+        (self.folder / f"{name}.json").write_text(json.dumps({"image": [0, "arm64"], **behaviour}), encoding="utf-8")
+
+    @property
+    def calls(self) -> list[list[str]]:
+        path = self.folder / "calls"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    fakes = Fakes(tmp_path / "path")
+    monkeypatch.setenv("PATH", str(fakes.folder))
+    return fakes
+
+
+def put_nox(root: Path, script: str = f'echo "Python is told: $*"; echo built > {ARCHIVE}') -> None:
+    """Put what stands for the Python that has Nox to where uv makes it inside. It leaves an archive."""
+    (root / "dist").mkdir(exist_ok=True)
+    python = root / "build" / "linux-arm64" / "nox" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+
+
+def start_build(settings: ReleaseSettings, *build_args: str) -> None:
+    build_in_container(settings, ARM64, IMAGE, settings.root / ARCHIVE, build_args)
+
+
+def example() -> Container:
+    return Container(program="podman", image=IMAGE, platform=ARM64, folder=Path("/home/me/app"))
+
+
+def test_only_linux_on_amd64_builds_another_platform_in_a_container() -> None:
+    emulated = [pair for pair in itertools.product(PLATFORMS, PLATFORMS) if is_emulated(*pair)]
+    assert emulated == [(find_platform("linux-amd64"), ARM64)]
+
+
+def test_the_command_line_of_a_container() -> None:
+    container = Container(
+        program="docker",
+        image=IMAGE,
+        platform=ARM64,
+        folder=Path("/home/me/app"),
+        name="build-1",
+        user="1000:1000",
+        mounts=(Mount(source=Path("/home/me/app"), target="/home/me/app", is_writable=True),),
+        variables=("HOME=/home/me/app/build/home", "CI"),
+        options=("--memory", "4g"),
+    )
+    before_image = (
+        "docker run --rm --name build-1 --platform linux/arm64 --user 1000:1000 --security-opt label=disable "
+        "--mount type=bind,source=/home/me/app,target=/home/me/app --workdir /home/me/app "
+        "--env HOME=/home/me/app/build/home --env CI --memory 4g --entrypoint sh"
+    )
+    assert container.arguments("exit $1", "3") == [*before_image.split(), IMAGE, "-c", "exit $1", "sh", "3"]
+
+
+def test_a_terminal_is_handed_on_where_there_is_one() -> None:
+    assert "--tty" in replace(example(), has_terminal=True).arguments("true")
+    assert "--tty" not in example().arguments("true")
+
+
+def test_a_path_with_a_comma_stays_one_path() -> None:
+    mount = Mount(source=Path("/a,b"), target="/c")
+    assert str(mount) == 'type=bind,"source=/a,b",target=/c,readonly'
+
+
+def test_of_a_plain_checkout_only_the_folder_is_mounted() -> None:
+    root = Path("/home/me/app")
+    assert mounts_for(root, (root, root / ".git"), None, {}) == (
+        Mount(source=root, target=str(root), is_writable=True),
+    )
+
+
+def test_a_linked_worktree_sees_its_repository_but_cannot_write_to_it() -> None:
+    root, repository = Path("/tmp/tree"), Path("/home/me/app/.git")  # noqa: S108 - nothing is written there
+    assert mounts_for(root, (root, repository), None, {}) == (
+        Mount(source=root, target=str(root), is_writable=True),
+        Mount(source=repository, target=str(repository)),
+    )
+
+
+def test_a_project_inside_a_larger_checkout_is_mounted_over_the_whole() -> None:
+    top = Path("/home/me/all")
+    mounts = mounts_for(top / "app", (top, top / ".git"), None, {})
+    assert [(str(mount.source), mount.is_writable) for mount in mounts] == [(str(top), False), (f"{top}/app", True)]
+
+
+def test_files_that_variables_name_are_mounted_and_named(tmp_path: Path) -> None:
+    summary, certificates = tmp_path / "summary", tmp_path / "certificates"
+    environment = {"GITHUB_STEP_SUMMARY": str(summary), "SSL_CERT_FILE": str(certificates)}
+    root = Path("/home/me/app")
+    assert len(mounts_for(root, (), None, environment)) == 1
+    assert not any(name in " ".join(variables_for(root, None, environment)) for name in environment)
+    summary.touch()
+    certificates.touch()
+    assert mounts_for(root, (), None, environment)[1:] == (
+        Mount(source=summary, target=str(summary), is_writable=True),
+        Mount(source=certificates, target="/run/certificates.pem"),
+    )
+    variables = variables_for(root, None, environment)
+    assert "GITHUB_STEP_SUMMARY" in variables
+    assert "SSL_CERT_FILE=/run/certificates.pem" in variables
+
+
+def test_what_the_caller_set_is_passed_on_by_name_alone() -> None:
+    passed_on = (
+        "HTTPS_PROXY",
+        "SOURCE_DATE_EPOCH",
+        "UV_INDEX",
+        "UV_EXTRA_INDEX_URL",
+        "UV_INDEX_OURS_PASSWORD",
+        "no_proxy",
+    )
+    kept_back = ("GITHUB_TOKEN", "UV_CACHE_DIR", "MY_UV_INDEX", "PATH")
+    variables = variables_for(Path("/home/me"), None, dict.fromkeys((*passed_on, *kept_back), "secret"))
+    assert [variable for variable in variables if "=" not in variable] == list(passed_on)
+    assert "secret" not in " ".join(variables)
+
+
+def test_git_trusts_the_checkout_whoever_owns_it_inside() -> None:
+    assert {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory"} <= set(variables_for(Path("/home/me"), None, {}))
+
+
+def test_git_ignores_inside_what_it_ignores_here() -> None:
+    root, ignore_file = Path("/home/me/app"), Path("/home/me/.config/git/ignore")
+    assert Mount(source=ignore_file, target="/run/gitignore") in mounts_for(root, (), ignore_file, {})
+    assert {"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_1=core.excludesFile", "GIT_CONFIG_VALUE_1=/run/gitignore"} <= set(
+        variables_for(root, ignore_file, {})
+    )
+
+
+@pytest.mark.programs
+def test_without_docker_and_podman_the_error_says_what_to_install(settings: ReleaseSettings, fakes: Fakes) -> None:
+    with pytest.raises(NoContainerProgramError) as caught:
+        start_build(settings)
+    assert "docker: not installed\n  - podman: not installed\nhint: install podman" in str(caught.value)
+    assert fakes.calls == []
+    assert not (settings.root / "build").exists()
+
+
+@pytest.mark.programs
+def test_a_docker_without_its_daemon_leaves_the_work_to_podman(tmp_path: Path, fakes: Fakes) -> None:
+    fakes.install("docker", version=[1, "Cannot connect to the Docker daemon"])
+    with pytest.raises(NoContainerProgramError, match="docker: Cannot connect to the Docker daemon"):
+        find_program(tmp_path)
+    fakes.install("podman")
+    assert find_program(tmp_path) == "podman"
+
+
+@pytest.mark.programs
+def test_a_docker_that_cannot_be_executed_leaves_the_work_to_podman(tmp_path: Path, fakes: Fakes) -> None:
+    fakes.install("docker")
+    (fakes.folder / "docker").write_text("#!/no/such/interpreter\n", encoding="utf-8")
+    fakes.install("podman")
+    assert find_program(tmp_path) == "podman"
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("docker", "exec /usr/bin/sh: exec format error"),
+        ("podman", '{"msg":"exec container process `/usr/bin/sh`: Exec format error","level":"error"}'),
+        ("docker", "exec /usr/bin/sh: no such file or directory"),
+    ],
+)
+def test_without_qemu_the_error_says_how_to_register_it(
+    settings: ReleaseSettings, fakes: Fakes, program: str, words: str
+) -> None:
+    fakes.install(program, run=[255, words])
+    with pytest.raises(MissingEmulatorError) as caught:
+        start_build(settings)
+    for part in (words, "apt install qemu-user-static binfmt-support", f"{program} run --privileged --rm"):
+        assert part in str(caught.value)
+    assert not any("--session" in call for call in fakes.calls), "nothing must be built"
+
+
+@pytest.mark.programs
+def test_an_image_that_cannot_be_fetched_is_an_error_that_names_the_way_out(
+    settings: ReleaseSettings, fakes: Fakes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fakes.install("podman", image=[1, "no such image"], pull=[125, "registry.example: no such host"])
+    with pytest.raises(ContainerError, match=r"nox -s build-linux-arm64 -- --image NAME"):
+        start_build(settings)
+    assert fakes.calls[-1] == ["podman", "pull", "--platform", "linux/arm64", IMAGE]
+    assert "registry.example: no such host" in capfd.readouterr().out
+
+
+@pytest.mark.programs
+def test_an_image_of_another_machine_is_fetched_anew(settings: ReleaseSettings, fakes: Fakes) -> None:
+    put_nox(settings.root)
+    fakes.install("podman", image=[0, "amd64"])
+    start_build(settings)
+    assert ["podman", "pull", "--platform", "linux/arm64", IMAGE] in fakes.calls
+
+
+@pytest.mark.programs
+def test_an_image_without_the_tools_is_named_with_what_it_lacks(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman")
+    for name in ("git", "uv"):
+        (fakes.inside / name).unlink()
+    with pytest.raises(ContainerError, match=r"the image registry\.example/arm64 has no git and no uv"):
+        start_build(settings)
+
+
+@pytest.mark.programs
+def test_an_image_that_runs_as_another_machine_is_refused(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman")
+    fakes.put_inside("uname", "echo x86_64")
+    with pytest.raises(ContainerError, match="was to say aarch64:\nx86_64"):
+        start_build(settings)
+
+
+@pytest.mark.programs
+def test_options_that_may_be_why_a_container_does_not_answer_are_named(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman", run=[0, "4f3c"])
+    with pytest.raises(ContainerError, match="was to say aarch64:\n4f3c") as caught:
+        start_build(replace(settings, container=ContainerSettings(options=("--detach",))))
+    assert "look at container-options in [tool.release-tools]: --detach" in caught.value.hint
+
+
+@pytest.mark.programs
+def test_warnings_of_the_container_program_are_no_answers_of_the_image(settings: ReleaseSettings, fakes: Fakes) -> None:
+    put_nox(settings.root)
+    fakes.install("docker", warning="Emulate Docker CLI using podman.\nno swap limit\n")
+    start_build(settings)
+    assert not any(call[1] == "pull" for call in fakes.calls)
+
+
+@pytest.mark.programs
+def test_the_inner_build_gets_the_arguments_and_its_output_is_seen(
+    settings: ReleaseSettings, fakes: Fakes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put_nox(settings.root)
+    fakes.install("docker")
+    start_build(replace(settings, container=ContainerSettings(options=("--memory", "4g"))), "--version", "v1.2.3")
+    assert "Python is told: -m nox --session build-linux-arm64 -- --version v1.2.3\n" in capfd.readouterr().out
+    build = fakes.calls[-1]
+    assert build[: build.index("--platform")][:3] == ["docker", "run", "--rm"]
+    assert f"type=bind,source={settings.root},target={settings.root}" in build
+    assert build[build.index("--memory") + 1] == "4g"
+    assert not list((settings.build_folder("linux-arm64") / "container-home").iterdir())
+
+
+@pytest.mark.programs
+def test_the_inner_build_begins_as_a_job_on_github_does(
+    settings: ReleaseSettings, fakes: Fakes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put_nox(settings.root)
+    fakes.install("docker")
+    start_build(settings)
+    *_, uv, python = capfd.readouterr().out.splitlines()
+    assert uv == "uv is told: run --quiet --no-project -m release_tools.bootstrap.github_jobs nox"
+    assert python.startswith("Python is told: ")
+
+
+@pytest.mark.programs
+def test_without_nox_nothing_is_built(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("docker")
+    fakes.put_inside("uv", "exit 2")
+    with pytest.raises(ToldError) as caught:
+        start_build(settings)
+    assert caught.value.code == 2
+
+
+@pytest.mark.programs
+def test_the_exit_code_of_the_inner_build_is_passed_on(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman")
+    put_nox(settings.root, "exit 7")
+    with pytest.raises(ToldError) as caught:
+        start_build(settings)
+    assert caught.value.code == 7
+
+
+@pytest.mark.programs
+def test_a_build_that_is_killed_inside_is_told(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman")
+    put_nox(settings.root, "exit 137")
+    with pytest.raises(KilledError, match=r"podman run build-linux-arm64-\w+ was ended by signal 9"):
+        start_build(settings)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("is_left_from_before", [False, True])
+def test_a_container_that_ends_well_and_leaves_no_archive_is_an_error(
+    settings: ReleaseSettings, fakes: Fakes, *, is_left_from_before: bool
+) -> None:
+    fakes.install("docker")
+    put_nox(settings.root, "exit 0")
+    if is_left_from_before:
+        (settings.root / ARCHIVE).touch()
+    with pytest.raises(ContainerError, match=rf"exit code 0 and left no new {ARCHIVE}") as caught:
+        start_build(settings)
+    assert "look at container-options in [tool.release-tools]" in caught.value.hint
+    *_, started, killed, removed = fakes.calls
+    name = started[started.index("--name") + 1]
+    assert [killed, removed] == [["docker", "kill", name], ["docker", "rm", "--force", name]]
+
+
+@pytest.mark.programs
+def test_an_interrupted_build_leaves_no_container(settings: ReleaseSettings, fakes: Fakes) -> None:
+    fakes.install("podman", interrupt=True)
+    with pytest.raises(KeyboardInterrupt):
+        start_build(settings)
+    *_, started, killed, removed = fakes.calls
+    name = started[started.index("--name") + 1]
+    assert [killed, removed] == [["podman", "kill", name], ["podman", "rm", "--force", name]]
+
+
+@pytest.fixture
+def _on_linux_amd64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+@pytest.mark.programs
+@pytest.mark.usefixtures("_on_linux_amd64")
+def test_the_session_builds_in_a_container_of_the_image_that_is_asked_for(
+    locked_project: Path, fakes: Fakes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    put_nox(locked_project)
+    fakes.install("podman")
+    with (locked_project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '[tool.release-tools.linux-arm64]\ncontainer-image = "set"\ncontainer-options = ["--memory", "4g"]\n'
+        )
+    sessions.build(locked_project, "linux-arm64", ["--keep-going"])
+    told = capfd.readouterr().out
+    assert "building linux-arm64 in a container of set (podman, under QEMU)" in told
+    assert "Python is told: -m nox --session build-linux-arm64 -- --version dev --keep-going" in told
+    assert fakes.calls[-1][fakes.calls[-1].index("--memory") :][:2] == ["--memory", "4g"]
+    sessions.build(locked_project, "linux-arm64", ["--image", "given"])
+    assert "in a container of given" in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("_on_linux_amd64")
+def test_a_container_without_an_image_is_refused_before_anything_starts(locked_project: Path) -> None:
+    with pytest.raises(RequestError, match="no image for it is set") as caught:
+        sessions.build(locked_project, "linux-arm64", [])
+    assert "container-image" in str(caught.value)
+    assert "-- --image NAME" in str(caught.value)
+
+
+@pytest.mark.usefixtures("_on_linux_amd64")
+@pytest.mark.parametrize("name", ["", " ", "--privileged", "two words"])
+def test_what_cannot_be_the_name_of_an_image_is_refused_before_anything_starts(locked_project: Path, name: str) -> None:
+    with pytest.raises(RequestError, match=rf"--image '{name}' is no name of an image"):
+        sessions.build(locked_project, "linux-arm64", [f"--image={name}"])
+
+
+@pytest.mark.usefixtures("_on_linux_amd64")
+def test_an_image_for_a_build_without_a_container_is_refused(locked_project: Path) -> None:
+    with pytest.raises(RequestError, match="linux-amd64 is built without one here"):
+        sessions.build(locked_project, "linux-amd64", ["--image", "given"])
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("runs_as_root", [False, True])
+def test_what_the_container_writes_belongs_to_the_caller(
+    tmp_path: Path, fakes: Fakes, monkeypatch: pytest.MonkeyPatch, *, runs_as_root: bool
+) -> None:
+    # So that the two ways differ for a caller who is root, too.
+    monkeypatch.setattr(os, "getgid", lambda: 77)
+    own = f"{os.getuid()}:77"
+    fakes.install("podman", user=own if runs_as_root else "0:0")
+    assert with_own_user(example_in(tmp_path), tmp_path).user == (own if runs_as_root else "0:0")
+    assert not (tmp_path / "made-by-the-container").exists()
+
+
+@pytest.mark.programs
+def test_a_container_that_cannot_write_as_the_caller_is_refused(tmp_path: Path, fakes: Fakes) -> None:
+    fakes.install("podman", user="nobody")
+    with pytest.raises(ContainerError, match="cannot write files of yours"):
+        with_own_user(example_in(tmp_path), tmp_path)
+
+
+def example_in(folder: Path) -> Container:
+    return replace(example(), folder=folder)

@@ -1,0 +1,147 @@
+import dataclasses
+import io
+import sys
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from release_tools.archives import sha256_of
+from release_tools.bootstrap import environment
+from release_tools.bootstrap.environment import create_environment, find_python, isolation, wheel_choice
+from release_tools.errors import CommandFailedError, ToldError
+from release_tools.lockfile import content_hash
+from release_tools.platforms import find_platform
+from release_tools.processes.run import changed_environment
+from release_tools.settings import ReleaseSettings
+
+
+@pytest.mark.parametrize(
+    "name", ["PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONINSPECT", "PYTEST_ADDOPTS", "VIRTUAL_ENV"]
+)
+def test_the_callers_own_settings_of_python_and_pytest_stay_outside(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("MINE", "1")
+    changed = changed_environment(isolation([name, "MINE"]))
+    assert name not in changed
+    assert changed["MINE"] == "1"
+
+
+@pytest.mark.programs
+def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: Path) -> None:
+    running = ".".join(map(str, sys.version_info[:2]))
+    (project / ".python-version").write_text(running, encoding="utf-8")
+    settings = ReleaseSettings.load(project)
+    settings.lock_path.write_text(
+        f'package = []\n[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(settings.pyproject)}"\n',
+        encoding="utf-8",
+    )
+    folder = settings.build_folder("here") / "kept"
+    python = create_environment(settings, folder, ["main"], is_kept=True)
+    (folder / "pyvenv.cfg").unlink()
+    assert create_environment(settings, folder, ["main"], is_kept=True) == python
+    assert (folder / "pyvenv.cfg").is_file()
+
+
+@pytest.mark.programs
+def test_a_package_with_source_only_is_refused_and_not_compiled(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, mark = tmp_path / "thing-1.0.tar.gz", tmp_path / "compiled"
+    files = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": f"def build_wheel(*_):\n    open({str(mark)!r}, 'w')\n",
+    }
+    with tarfile.open(source, "w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"thing-1.0/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    (project / ".python-version").write_text(".".join(map(str, sys.version_info[:2])), encoding="utf-8")
+    settings = ReleaseSettings.load(project)
+    settings.lock_path.write_text(
+        '[[package]]\nname = "thing"\nversion = "1.0"\noptional = false\npython-versions = "*"\ngroups = ["main"]\n'
+        f'files = [{{file = "{source.name}", hash = "sha256:{sha256_of(source)}"}}]\n'
+        f'[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(settings.pyproject)}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(ToldError):
+        create_environment(settings, settings.build_folder("here") / "main", ["main"], is_kept=False)
+    assert "thing" in capfd.readouterr().err
+    assert not mark.exists()
+
+
+def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
+    return dataclasses.replace(settings, glibc_floor=glibc_floor, macos_minimum="11.0")
+
+
+@pytest.mark.parametrize(
+    ("floor", "name", "target"),
+    [
+        ("2.28", "linux-amd64", "x86_64-manylinux_2_28"),
+        ("2.28", "linux-arm64", "aarch64-manylinux_2_28"),
+        ("2.17", "linux-amd64", "x86_64-manylinux_2_17"),
+    ],
+)
+def test_linux_wheels_are_chosen_by_the_floor_and_not_by_the_build_machine(
+    settings: ReleaseSettings, floor: str, name: str, target: str
+) -> None:
+    assert wheel_choice(limited(settings, floor), find_platform(name)) == (("--python-platform", target), {})
+
+
+@pytest.mark.parametrize(("name", "target"), [("darwin-arm64", "aarch64"), ("darwin-amd64", "x86_64")])
+def test_mac_wheels_are_chosen_by_the_declared_minimum(settings: ReleaseSettings, name: str, target: str) -> None:
+    options, env = wheel_choice(limited(settings, "2.28"), find_platform(name))
+    assert options == ("--python-platform", f"{target}-apple-darwin")
+    assert env == {"MACOSX_DEPLOYMENT_TARGET": "11.0"}
+
+
+@pytest.mark.parametrize("name", ["darwin-arm64", "linux-amd64", "windows-amd64"])
+def test_without_a_declared_limit_the_build_machine_decides(settings: ReleaseSettings, name: str) -> None:
+    assert wheel_choice(settings, find_platform(name)) == ((), {})
+
+
+def test_apple_silicon_takes_an_x86_64_python_for_intel_macs_and_fetches_it(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The border is uv: it knows no such Python, then has fetched it."""
+    asked: list[tuple[str, ...]] = []
+
+    def answer(_root: Path, *args: str) -> str:
+        asked.append(args)
+        if len(asked) == 1:
+            raise CommandFailedError(args, "ended with exit code 2")
+        return "/fetched/bin/python3.13"
+
+    def install(_root: Path, *args: str) -> None:
+        asked.append(args)
+
+    monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
+    monkeypatch.setattr(environment, "_uv_output", answer)
+    monkeypatch.setattr(environment, "_uv", install)
+    assert find_python(settings, find_platform("darwin-amd64")) == Path("/fetched/bin/python3.13")
+    wanted = "cpython-3.13-macos-x86_64-none"
+    assert [(args[:2], args[-1]) for args in asked] == [
+        (("python", "find"), wanted),
+        (("python", "install"), wanted),
+        (("python", "find"), wanted),
+    ]
+
+
+def test_the_platform_of_this_machine_takes_any_python_of_the_version(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def answer(_root: Path, *args: str) -> str:
+        asked.append(args)
+        return "/found/python3"
+
+    monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
+    monkeypatch.setattr(environment, "_uv_output", answer)
+    assert find_python(settings, find_platform("darwin-arm64")) == Path("/found/python3")
+    assert [args[-1] for args in asked] == ["3.13"]

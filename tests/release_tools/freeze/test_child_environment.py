@@ -1,0 +1,174 @@
+"""The hook is tried in an ordinary interpreter that is dressed up as a frozen one; the integration test freezes it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_tools.freeze.runtime_hooks import HOOKS
+
+HOOK = HOOKS / "child_environment.py"
+
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(sys.platform == "win32", reason="library paths are environment variables on POSIX only"),
+]
+
+PRELUDE = f"""
+import json, os, shlex, signal, subprocess, sys, threading
+sys._MEIPASS = "/bundle/_MEIabc"
+exec(open({str(HOOK)!r}).read())
+show = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+async def wait_for_child():
+    await (await asyncio.create_subprocess_exec(*show)).wait()
+def in_child(replace):
+    child = os.fork()
+    if child == 0:
+        replace()
+    os.waitpid(child, 0)
+"""
+
+
+def run_hooked(code: str, **variables: str) -> str:
+    """What `code` prints in a program with the hook."""
+    frozen = {"LD_LIBRARY_PATH": "/bundle/_MEIabc", "_PYI_ARCHIVE_FILE": "/app", "_PYI_PARENT_PROCESS_LEVEL": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", PRELUDE + code],
+        env={"PATH": os.environ["PATH"], **frozen, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def child_environment(code: str, **variables: str) -> dict[str, str]:
+    """The environment that a child sees which `code` starts with the argument list `show`."""
+    seen: dict[str, str] = json.loads(run_hooked(code, **variables))
+    return seen
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "subprocess.run(show)",
+        "subprocess.run(show, env={**os.environ, 'MINE': '1'})",
+        "subprocess.run(shlex.join(show), shell=True)",
+        "import asyncio; asyncio.run(wait_for_child())",
+        "print(os.popen(shlex.join(show)).read())",
+        "subprocess.Popen(show, -1, None, None, None, None, None, True, False, None, dict(os.environ)).wait()",
+        "subprocess.run(show, env={os.fsencode(k): os.fsencode(v) for k, v in os.environ.items()})",
+        "os.system(shlex.join(show))",
+        "threading.Thread(target=os.system, args=[shlex.join(show)]).start()",
+        "os.execv(show[0], show)",
+        "os.execve(show[0], show, os.environ)",
+        "os.execve(path=show[0], argv=show, env=dict(os.environ))",
+        "os.execlp(show[0], *show)",
+        "os.spawnv(os.P_WAIT, show[0], show)",
+        "os.spawnve(os.P_WAIT, show[0], show, os.environ)",
+        "os.waitpid(os.posix_spawn(show[0], show, os.environ), 0)",
+        "os.waitpid(os.posix_spawnp(show[0], show, os.environ, setsigdef=[signal.SIGPIPE]), 0)",
+        "in_child(lambda: os.execvp(show[0], show))",
+        "import pty; pty.spawn(show)",
+    ],
+)
+def test_no_child_sees_what_the_bootloader_set(code: str) -> None:
+    seen = child_environment(code)
+    assert "LD_LIBRARY_PATH" not in seen
+    assert not [name for name in seen if name.startswith("_PYI_")]
+
+
+def test_the_library_path_that_the_user_had_comes_back() -> None:
+    seen = child_environment("subprocess.run(show)", LD_LIBRARY_PATH_ORIG="/opt/lib")
+    assert seen["LD_LIBRARY_PATH"] == "/opt/lib"
+    assert "LD_LIBRARY_PATH_ORIG" not in seen
+
+
+def test_a_library_path_that_the_app_chose_for_its_child_is_left_alone() -> None:
+    seen = child_environment("subprocess.run(show, env={**os.environ, 'LD_LIBRARY_PATH': '/chosen'})")
+    assert seen["LD_LIBRARY_PATH"] == "/chosen"
+
+
+def test_the_programs_own_environment_stays_as_it_is() -> None:
+    seen = child_environment("print(json.dumps(dict(os.environ)))")
+    assert seen["LD_LIBRARY_PATH"] == "/bundle/_MEIabc"
+    assert seen["_PYI_PARENT_PROCESS_LEVEL"] == "1"
+
+
+def test_an_ordinary_program_with_a_library_path_keeps_it(tmp_path: Path) -> None:
+    seen = child_environment("subprocess.run(show)", LD_LIBRARY_PATH=str(tmp_path))
+    assert seen["LD_LIBRARY_PATH"] == str(tmp_path)
+
+
+def test_authorities_that_a_hook_chose_are_not_handed_on() -> None:
+    chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
+    seen = child_environment("os.system(shlex.join(show))", **chosen)
+    assert not {"SSL_CERT_FILE", "_RELEASE_TOOLS_AUTHORITIES"} & set(seen)
+
+
+def test_authorities_that_the_app_chose_are_handed_on() -> None:
+    chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
+    seen = child_environment("os.environ['SSL_CERT_FILE'] = '/mine.pem'; subprocess.run(show)", **chosen)
+    assert seen["SSL_CERT_FILE"] == "/mine.pem"
+
+
+@pytest.mark.parametrize("command", ["exit 0", "exit 7", "kill -9 $$", "no-such-program-xyz 2> /dev/null", ""])
+def test_a_shell_command_returns_what_it_returns_elsewhere(command: str) -> None:
+    assert int(run_hooked(f"print(os.system({command!r}))")) == os.system(command)  # noqa: S605 - the original
+
+
+def test_a_shell_command_may_be_bytes_and_may_not_be_something_else() -> None:
+    assert run_hooked("os.system('echo ä'.encode())") == "ä\n"
+    assert "TypeError" in run_hooked("try: os.system(1)\nexcept TypeError as error: print(repr(error))")
+
+
+def test_an_interrupt_during_a_shell_command_ends_the_command_and_not_the_program() -> None:
+    code = (
+        "status = os.system('kill -INT $PPID; kill -INT $$')\nprint(status, signal.getsignal(signal.SIGINT).__name__)"
+    )
+    assert run_hooked(code) == "2 default_int_handler\n"
+
+
+def test_an_interrupt_that_was_ignored_before_stays_ignored_in_the_command() -> None:
+    code = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint(os.system('kill -INT $$; exit 5') >> 8)"
+    assert run_hooked(code) == "5\n"
+
+
+def test_a_shell_command_without_a_free_process_is_told_as_elsewhere() -> None:
+    code = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nprint(os.system('exit 5'))"
+    assert run_hooked(code) == "-1\n"
+
+
+def test_auditing_sees_the_shell_command() -> None:
+    code = "sys.addaudithook(lambda event, args: event == 'os.system' and print(args, flush=True))\nos.system('exit 0')"
+    assert run_hooked(code) == "(b'exit 0',)\n"
+
+
+def test_what_was_replaced_can_still_be_told_by_its_name_and_abilities() -> None:
+    assert run_hooked("print(os.system.__name__, os.execv.__name__)") == "system execv\n"
+    original = os.execve in os.supports_fd
+    assert run_hooked("print(os.execve in os.supports_fd)") == f"{original}\n"
+
+
+def test_workers_of_every_start_method_get_the_variables_that_they_need() -> None:
+    code = """
+import multiprocessing
+for method in ("spawn", "forkserver", "fork"):
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        print(pool.apply(os.getenv, ["_PYI_ARCHIVE_FILE"]))
+"""
+    assert run_hooked(code).split() == ["/app"] * 3
+
+
+def test_of_the_bundle_only_folders_of_programs_stay_on_the_path_of_windows(tmp_path: Path) -> None:
+    libraries, programs, alike = (tmp_path / name for name in ("_MEI1/libraries", "_MEI1/programs", "_MEI12"))
+    for folder in (libraries, programs, alike):
+        folder.mkdir(parents=True)
+    (libraries / "a.dll").touch()
+    (programs / "A.EXE").touch()
+    folders = [str(folder) for folder in (libraries, tmp_path / "_MEI1", programs, tmp_path / "_MEI1/gone", alike)]
+    code = f"BUNDLE = {str(tmp_path / '_MEI1')!r}; print(without_library_folders(os.pathsep.join({folders!r})))"
+    assert run_hooked(code).strip() == os.pathsep.join([str(programs), str(alike)])

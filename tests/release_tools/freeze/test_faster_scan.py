@@ -1,0 +1,136 @@
+import ast
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType
+
+import PyInstaller
+import pytest
+from PyInstaller.lib.modulegraph import modulegraph, util
+
+from release_tools.freeze import faster_scan
+from release_tools.freeze.faster_scan import iterate_wanted_instructions, visit_blocks
+
+WANTED = {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL"}
+Scan = Callable[[CodeType], Iterator[object]]
+
+
+def what_the_scanner_sees(scan: Scan, code: CodeType) -> list[tuple[object, ...]]:
+    """Imports with their level and names, and names stored and deleted, in order."""
+    seen: list[tuple[object, ...]] = []
+    previous: list[object] = []
+    for instruction in scan(code):
+        if instruction is None:
+            continue
+        name, value = instruction.opname, instruction.argval  # type: ignore[attr-defined]
+        if name == "IMPORT_NAME":
+            seen.append((name, value, *previous[-2:]))
+        elif name in WANTED:
+            seen.append((name, value))
+        previous = [*previous[-1:], value]
+    return seen
+
+
+def sources() -> list[Path]:
+    """Large modules with every kind of import: the standard library's own, and PyInstaller's."""
+    standard = sorted(Path(importlib.util.__file__).parents[1].glob("*.py"))
+    return [*standard, *sorted(Path(PyInstaller.__file__).parent.rglob("*.py"))]
+
+
+def test_the_scanner_sees_the_same_in_every_module() -> None:
+    paths = sources()
+    assert len(paths) > 300
+    for path in paths:
+        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        expected = what_the_scanner_sees(util.iterate_instructions, code)
+        assert what_the_scanner_sees(iterate_wanted_instructions, code) == expected, path
+
+
+def test_names_beyond_the_two_hundred_and_fifty_sixth_are_read_right() -> None:
+    lines = [f"name_{number} = {number!r} + 1.5" for number in range(700)]
+    code = compile("\n".join([*lines, "from late import last as latest"]), "many.py", "exec")
+    seen = what_the_scanner_sees(iterate_wanted_instructions, code)
+    assert seen == what_the_scanner_sees(util.iterate_instructions, code)
+    assert ("IMPORT_NAME", "late", 0, ("last",)) in seen
+
+
+def imports_in_tree(tree: ast.AST, visitor_type: type[modulegraph._Visitor]) -> list[tuple[object, ...]]:
+    """What the scanner of syntax trees hands on: each import, and under what conditions it stands."""
+    module = modulegraph.SourceModule("scanned")
+    module._deferred_imports = []
+    visitor_type(None, module).visit(tree)
+    return [
+        (is_star, *what[:1], *what[2:], tuple(data["edge_attr"])) for is_star, what, data in module._deferred_imports
+    ]
+
+
+class VisitorOfBlocks(modulegraph._Visitor):  # type: ignore[misc]  # PyInstaller has no types
+    generic_visit = visit_blocks
+
+
+def test_the_scanner_of_trees_sees_the_same_in_every_module() -> None:
+    found = 0
+    for path in sources():
+        tree = ast.parse(path.read_bytes())
+        expected = imports_in_tree(tree, modulegraph._Visitor)
+        assert imports_in_tree(tree, VisitorOfBlocks) == expected, path
+        found += len(expected)
+    assert found > 2000
+
+
+def test_imports_are_found_in_every_kind_of_block() -> None:
+    tree = ast.parse(
+        """
+if a: import in_if
+elif b: import in_elif
+else: import in_else
+for x in y: import in_for
+else: import in_for_else
+while c: import in_while
+with d: import in_with
+try: import in_try
+except E: import in_except
+else: import in_try_else
+finally: import in_finally
+try: pass
+except* E: import in_except_star
+match e:
+    case 1: import in_case
+class C:
+    import in_class
+    def f(self, default=lambda: 0) -> None:
+        import in_method
+async def g():
+    async with h: import in_async_with
+    async for i in j: import in_async_for
+"""
+    )
+    seen = imports_in_tree(tree, VisitorOfBlocks)
+    assert seen == imports_in_tree(tree, modulegraph._Visitor)
+    assert len(seen) == 17
+
+
+@pytest.fixture
+def _ordinary_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util, "iterate_instructions", util.iterate_instructions)
+    monkeypatch.setattr(modulegraph._Visitor, "generic_visit", modulegraph._Visitor.generic_visit)
+
+
+@pytest.mark.usefixtures("_ordinary_way")
+def test_it_is_used_with_the_locked_pyinstaller_and_python() -> None:
+    assert faster_scan.install()
+    assert util.iterate_instructions is iterate_wanted_instructions
+    assert modulegraph._Visitor.generic_visit is visit_blocks
+
+
+@pytest.mark.usefixtures("_ordinary_way")
+@pytest.mark.parametrize("changed", ["pyinstaller", "python"])
+def test_any_other_release_gets_the_ordinary_way(monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    if changed == "python":
+        monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    else:
+        monkeypatch.setattr(PyInstaller, "__version__", "6.23.0")
+    before = util.iterate_instructions, modulegraph._Visitor.generic_visit
+    assert not faster_scan.install()
+    assert (util.iterate_instructions, modulegraph._Visitor.generic_visit) == before

@@ -1,0 +1,108 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_tools.errors import FreezeError, KilledError, ReleaseError
+from release_tools.freeze import pyinstaller
+from release_tools.freeze.plan import FreezePlan
+from release_tools.freeze.pyinstaller import fatal_findings, freeze
+from release_tools.lockfile import LockFile
+from release_tools.platforms import find_platform
+from release_tools.settings import AllowedMessage, ReleaseSettings
+
+LINUX = find_platform("linux-amd64")
+HARMLESS = "812 INFO: Processing standard module hook 'hook-sqlite3.py'"
+MISSING = '9120 ERROR: Hidden import "tiny_app.plugins.late" not found!'
+
+EMPTY_PLAN = FreezePlan(
+    name="tiny",
+    faster_scan="",
+    launcher="",
+    probe_name="",
+    probe_launcher="",
+    hidden_imports=(),
+    own_packages=(),
+    datas=(),
+    left_out_metadata=(),
+    runtime_hooks=(),
+    exclude_modules=(),
+    glibc_floor=None,
+    is_stripped=True,
+    version_resource=None,
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        MISSING,
+        "100 WARNING: Library not found: could not resolve 'libfoo.so.1', dependency of '/x/_native.so'.",
+        "100 WARNING: Failed to run strip on '/x/libfoo.so'!",
+        "100 WARNING: Failed to collect submodules for 'tiny_app' because importing 'tiny_app' raised: OSError",
+        "100 ERROR: Failed to process hook entry point 'x'",
+        "100 WARNING: Library libfoo.so required via ctypes not found",
+        "100 ERROR: Error while signing the bundle: no identity",
+        "100 ERROR: Sytnax error while compiling /x/tiny_app/cli.py",
+    ],
+)
+def test_what_pyinstaller_only_logs_is_found(line: str) -> None:
+    assert fatal_findings([HARMLESS, line, HARMLESS], [], LINUX) == [line.split(": ", 1)[1]]
+
+
+def test_a_message_that_comes_twice_is_told_once() -> None:
+    assert len(fatal_findings([MISSING, MISSING], [], LINUX)) == 1
+
+
+def test_a_part_of_windows_that_code_names_is_missed_on_windows_only() -> None:
+    line = "100 WARNING: Library shell32 required via ctypes not found"
+    assert fatal_findings([line], [], LINUX) == []
+    assert fatal_findings([line], [], find_platform("windows-amd64")) == [
+        "Library shell32 required via ctypes not found"
+    ]
+
+
+@pytest.mark.parametrize(("library", "is_fatal"), [("api-ms-win-crt-utility-l1-1-0.dll", False), ("mfc140u.dll", True)])
+def test_a_library_that_windows_brings_is_no_missing_one(library: str, is_fatal: bool) -> None:
+    message = f"Library not found: could not resolve '{library}', dependency of 'C:\\\\x.pyd'."
+    assert bool(fatal_findings([f"1 WARNING: {message}"], [], find_platform("windows-amd64"))) == is_fatal
+    assert fatal_findings([f"1 WARNING: {message}"], [], LINUX) == [message]
+
+
+def test_an_allowed_message_is_let_through_and_no_other() -> None:
+    allowed = [AllowedMessage(message='Hidden import "tiny_app.plugins.late" not found', reason="an optional plugin")]
+    other = '1 ERROR: Hidden import "tiny_app.plugins.early" not found!'
+    assert fatal_findings([MISSING, other], allowed, LINUX) == ['Hidden import "tiny_app.plugins.early" not found!']
+
+
+@pytest.fixture
+def failed_freeze(
+    settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], ReleaseError]:
+    """The error of a PyInstaller that prints one line and ends so; negative for a signal."""
+    lock = LockFile(path=settings.lock_path, packages=(), content_hash="")
+
+    def fail(code: int) -> ReleaseError:
+        def run(*_: object, log: Path, **__: object) -> int:
+            log.write_text("100 INFO: Analyzing", encoding="utf-8")
+            return code
+
+        monkeypatch.setattr(pyinstaller, "run_logged", run)
+        monkeypatch.setattr(pyinstaller, "make_plan", lambda *_: EMPTY_PLAN)
+        with pytest.raises(ReleaseError) as caught:
+            freeze(settings, lock, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
+        return caught.value
+
+    return fail
+
+
+def test_a_pyinstaller_that_fails_is_told_with_its_last_words(failed_freeze: Callable[[int], ReleaseError]) -> None:
+    error = failed_freeze(1)
+    assert isinstance(error, FreezeError)
+    assert "100 INFO: Analyzing" in error.what
+
+
+def test_a_pyinstaller_that_was_killed_is_told_as_such(failed_freeze: Callable[[int], ReleaseError]) -> None:
+    error = failed_freeze(-9)
+    assert isinstance(error, KilledError)
+    assert "the memory was too little" in error.hint

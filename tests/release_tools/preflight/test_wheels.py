@@ -1,0 +1,202 @@
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from release_tools.errors import LockFileError
+from release_tools.lockfile import LockedPackage, LockFile, read_lock_file
+from release_tools.platforms import PLATFORMS, Platform, find_platform
+from release_tools.preflight.wheels import check_all_wheels, check_wheels, packages_for, print_wheels
+from release_tools.settings import ReleaseSettings
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def limited(settings: ReleaseSettings) -> ReleaseSettings:
+    return dataclasses.replace(settings, glibc_floor="2.28", macos_minimum="11.0")
+
+
+def package(*file_names: str, marker: str = "", group: str = "main") -> LockedPackage:
+    return LockedPackage(
+        name="thing",
+        version="2.0",
+        groups=frozenset({group}),
+        markers=((group, marker),),
+        hashes=(),
+        file_names=file_names,
+    )
+
+
+def lock_of(*packages: LockedPackage) -> LockFile:
+    return LockFile(path=Path("poetry.lock"), packages=packages, content_hash="")
+
+
+def platforms_without(settings: ReleaseSettings, *file_names: str, marker: str = "") -> list[str]:
+    rows = check_all_wheels(settings, lock_of(package(*file_names, marker=marker)))
+    assert [row.platform for row in rows] == list(PLATFORMS)
+    return [row.platform.name for row in rows if row.missing]
+
+
+def message(settings: ReleaseSettings, platform_name: str, *file_names: str) -> str:
+    (problem,) = check_wheels(settings, lock_of(package(*file_names)), find_platform(platform_name)).problems
+    return f"{problem.what}\nhint: {problem.hint}"
+
+
+def test_every_package_of_this_repositorys_builds_has_a_wheel_for_the_platform(platform: Platform) -> None:
+    settings = ReleaseSettings.load(REPOSITORY)
+    assert settings.glibc_floor
+    assert settings.macos_minimum
+    row = check_wheels(settings, read_lock_file(settings.lock_path), platform)
+    assert row.problems == ()
+    assert row.package_count > 50
+
+
+@pytest.mark.parametrize(
+    "file_name",
+    ["thing-2.0-py3-none-any.whl", "thing-2.0-py2.py3-none-any.whl", "thing-2.0-1build-py3-none-any.whl"],
+)
+def test_a_pure_wheel_is_for_all(limited: ReleaseSettings, file_name: str) -> None:
+    assert platforms_without(limited, file_name) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("cp313-cp313-macosx_11_0_arm64", "darwin-arm64"),
+        ("cp39-abi3-macosx_10_12_x86_64", "darwin-amd64"),
+        ("cp313-abi3-manylinux_2_28_x86_64", "linux-amd64"),
+        ("cp313-cp313-manylinux1_x86_64", "linux-amd64"),
+        ("py3-none-manylinux2014_aarch64.manylinux_2_17_aarch64", "linux-arm64"),
+        ("cp313-cp313-win_amd64", "windows-amd64"),
+    ],
+)
+def test_a_wheel_of_one_platform_is_for_no_other(limited: ReleaseSettings, tag: str, name: str) -> None:
+    others = [platform.name for platform in PLATFORMS if platform.name != name]
+    assert platforms_without(limited, f"thing-2.0-{tag}.whl") == others
+
+
+def test_a_universal_wheel_is_for_both_kinds_of_mac(limited: ReleaseSettings) -> None:
+    without = platforms_without(limited, "thing-2.0-cp313-cp313-macosx_10_13_universal2.whl")
+    assert without == ["linux-amd64", "linux-arm64", "windows-amd64"]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "cp312-cp312-manylinux_2_17_x86_64",
+        "cp314-abi3-manylinux_2_17_x86_64",
+        "cp313-cp313t-manylinux_2_17_x86_64",
+        "cp313-cp313-musllinux_1_2_x86_64",
+        "pp311-pypy311_pp73-manylinux_2_17_x86_64",
+        "cp313-cp313-win32",
+    ],
+)
+def test_a_wheel_for_something_else_is_none(limited: ReleaseSettings, tag: str) -> None:
+    assert platforms_without(limited, f"thing-2.0-{tag}.whl") == [platform.name for platform in PLATFORMS]
+
+
+def test_a_package_that_another_system_needs_is_not_missing_here(limited: ReleaseSettings) -> None:
+    windows_only = "thing-2.0-cp313-cp313-win_amd64.whl"
+    assert platforms_without(limited, windows_only, marker='sys_platform == "win32"') == []
+    intel_only = 'sys_platform == "darwin" and platform_machine == "x86_64"'
+    assert platforms_without(limited, windows_only, marker=intel_only) == ["darwin-amd64"]
+
+
+@pytest.mark.parametrize("marker", ["sys_platform ==", "no_such_variable == '1'", "sys_platform ~= 'x'", "(" * 9999])
+def test_what_is_no_marker_is_told_with_the_package(limited: ReleaseSettings, marker: str) -> None:
+    with pytest.raises(LockFileError, match=r"at thing is no environment marker\nhint: .*poetry lock"):
+        platforms_without(limited, "thing-2.0-py3-none-any.whl", marker=marker)
+
+
+@pytest.mark.parametrize("comparison", [">=", "==", "<"])
+def test_where_the_patch_of_python_is_open_what_any_needs_is_looked_at(
+    limited: ReleaseSettings, comparison: str
+) -> None:
+    marker = f'python_full_version {comparison} "3.13.4"'
+    everywhere = [platform.name for platform in PLATFORMS]
+    for version, missing in (("3.13", everywhere), ("3.13.4", everywhere if "=" in comparison else [])):
+        pinned = dataclasses.replace(limited, python_version=version)
+        assert platforms_without(pinned, "thing-2.0.tar.gz", marker=marker) == missing
+
+
+def test_only_what_a_build_installs_is_looked_at(limited: ReleaseSettings) -> None:
+    lock = lock_of(package("thing-2.0.tar.gz", group="lint"), package("thing-2.0-py3-none-any.whl", group="build"))
+    for platform in PLATFORMS:
+        assert [found.groups for found in packages_for(limited, lock, platform)] == [frozenset({"build"})]
+        assert check_wheels(limited, lock, platform).problems == ()
+
+
+def test_a_wheel_for_a_newer_glibc_than_the_declared_one_is_missing_and_names_the_figure(
+    limited: ReleaseSettings,
+) -> None:
+    text = message(
+        limited,
+        "linux-amd64",
+        "thing-2.0-cp313-cp313-manylinux_2_34_x86_64.whl",
+        "thing-2.0-cp313-cp313-manylinux_2_39_x86_64.whl",
+    )
+    assert text.startswith(
+        "thing 2.0 has no wheel for linux-amd64 within glibc-floor 2.28: the oldest system it has one for is 2.34\n"
+        "hint: raise glibc-floor in [tool.release-tools] to 2.34"
+    )
+    assert "\"thing<2.0; sys_platform == 'linux' and platform_machine == 'x86_64'\"" in text
+
+
+def test_a_wheel_for_a_newer_macos_than_the_declared_one_is_missing_and_names_the_figure(
+    limited: ReleaseSettings,
+) -> None:
+    text = message(limited, "darwin-arm64", "thing-2.0-cp313-cp313-macosx_14_0_arm64.whl")
+    assert "within macos-minimum 11.0: the oldest system it has one for is 14.0" in text
+    assert "raise macos-minimum in [tool.release-tools] to 14.0" in text
+
+
+def test_a_floor_below_all_wheels_is_told_for_the_old_names_too(settings: ReleaseSettings) -> None:
+    old = dataclasses.replace(settings, glibc_floor="2.12")
+    text = message(old, "linux-amd64", "thing-2.0-cp313-cp313-manylinux2014_x86_64.whl")
+    assert "the oldest system it has one for is 2.17" in text
+
+
+def test_without_declared_limits_every_release_of_the_system_will_do(settings: ReleaseSettings) -> None:
+    without = platforms_without(
+        settings, "thing-2.0-cp313-cp313-manylinux_2_39_x86_64.whl", "thing-2.0-cp313-cp313-macosx_26_0_arm64.whl"
+    )
+    assert without == ["darwin-amd64", "linux-arm64", "windows-amd64"]
+
+
+def test_a_platform_that_a_package_dropped_is_told_with_the_pin_that_mends_it(limited: ReleaseSettings) -> None:
+    text = message(
+        limited,
+        "darwin-amd64",
+        "thing-2.0-cp311-abi3-macosx_11_0_arm64.whl",
+        "thing-2.0-cp311-abi3-win_amd64.whl",
+        "thing-2.0.tar.gz",
+    )
+    assert "no wheel for darwin-amd64 and CPython 3.13; it has some for darwin-arm64, windows-amd64" in text
+    assert "\"thing<2.0; sys_platform == 'darwin' and platform_machine == 'x86_64'\"" in text
+
+
+def test_a_package_with_source_only_is_told_as_such(limited: ReleaseSettings) -> None:
+    text = message(limited, "linux-amd64", "thing-2.0.tar.gz")
+    assert "thing 2.0 has no wheel for linux-amd64: it is there as source only" in text
+
+
+def test_another_pinned_python_asks_for_other_wheels(limited: ReleaseSettings) -> None:
+    wheel = "thing-2.0-cp314-cp314-win_amd64.whl"
+    newer = dataclasses.replace(limited, python_version="3.14.2")
+    assert "windows-amd64" in platforms_without(limited, wheel)
+    assert "windows-amd64" not in platforms_without(newer, wheel)
+
+
+def test_the_table_names_what_is_missing_where(limited: ReleaseSettings) -> None:
+    console = Console(width=120, file=io.StringIO(), record=True)
+    lock = lock_of(package("thing-2.0-cp313-cp313-win_amd64.whl"))
+    print_wheels(limited, check_all_wheels(limited, lock), console)
+    lines = {line.split()[0]: line for line in console.export_text().splitlines() if line.split()[1:]}
+    assert "missing: thing" in lines["darwin-arm64"]
+    assert "macOS 11.0" in lines["darwin-arm64"]
+    assert "missing: thing" in lines["linux-amd64"]
+    assert "glibc 2.28" in lines["linux-amd64"]
+    assert lines["windows-amd64"].split()[-2:] == ["1", "all"]

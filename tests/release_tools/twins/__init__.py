@@ -1,1 +1,0 @@
-"""The checks that ask the executable's probe twin."""

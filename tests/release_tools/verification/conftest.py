@@ -1,0 +1,44 @@
+"""What is started here are small Python scripts, put where an unpacked executable would lie."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_tools.platforms import host_platform
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.check import Subject
+from release_tools.versions import BuildVersion
+
+# As a frozen program: deaf to Python's variables, and in UTF-8 mode.
+LIKE_FROZEN = "-IXutf8"
+
+MakeSubject = Callable[..., Subject]
+
+
+def write_script(path: Path, code: str, options: str = LIKE_FROZEN) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{sys.executable} {options}".rstrip() + f"\n{code}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def make_subject(settings: ReleaseSettings) -> MakeSubject:
+    """Makes a subject whose executable is a script of this code, for this machine."""
+
+    def make(code: str, options: str = LIKE_FROZEN) -> Subject:
+        scratch = settings.root / "verify"
+        write_script(scratch / "unpacked" / "tiny", code, options)
+        return Subject(
+            settings=settings,
+            platform=host_platform(),
+            version=BuildVersion(label="v1.2.3", project_version="1.2.3", local_part=""),
+            archive=settings.root / "tiny.tar.gz",
+            folder=scratch / "unpacked",
+            scratch=scratch,
+            suite_python=Path(sys.executable),
+        )
+
+    return make

@@ -1,0 +1,57 @@
+"""What the checks are given in these tests: an unpacked one-file executable for any platform."""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from release_tools.platforms import BinaryFormat, find_platform
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.check import Subject
+from release_tools.versions import BuildVersion
+from tests.release_tools.verification.static.samples import make_elf, make_macho, make_pe, write_one_file
+
+RELEASE = BuildVersion(label="v1.2.3", project_version="1.2.3", local_part="")
+DEV = BuildVersion(label="dev", project_version="1.2.3", local_part="dev")
+BOOTLOADERS: Mapping[BinaryFormat, bytes] = {
+    "ELF": make_elf(needed=["libc.so.6", "libz.so.1"]),
+    "MACHO": make_macho(),
+    "PE": make_pe(),
+}
+
+
+def make_subject(
+    settings: ReleaseSettings,
+    *,
+    platform: str = "linux-amd64",
+    bootloader: bytes | None = None,
+    binaries: Mapping[str, bytes] | None = None,
+    data: Mapping[str, bytes] | None = None,
+    modules: Mapping[str, str] | None = None,
+    script: str = "",
+) -> Subject:
+    """A versioned build's subject, whose executable has these members."""
+    row = find_platform(platform)
+    folder = Path(tempfile.mkdtemp(prefix="unpacked", dir=settings.root))
+    subject = Subject(
+        settings=settings,
+        platform=row,
+        version=RELEASE,
+        archive=settings.root / "archive",
+        folder=folder,
+        scratch=folder,
+        suite_python=None,
+    )
+    write_one_file(
+        subject.executable,
+        bootloader=BOOTLOADERS[row.binary_format] if bootloader is None else bootloader,
+        binaries=binaries,
+        data=data,
+        modules=modules,
+        script=script,
+    )
+    return subject
+
+
+def as_dev_build(subject: Subject) -> Subject:
+    return dataclasses.replace(subject, version=DEV)

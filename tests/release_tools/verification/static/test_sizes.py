@@ -1,0 +1,105 @@
+"""The executable's bytes are told by distribution, and what changed since the last build."""
+
+import dataclasses
+import json
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+from release_tools.binaries.payload import Payload
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.check import CheckFailedError
+from release_tools.verification.static.sizes import (
+    Owners,
+    check_sizes,
+    described_change,
+    find_owners,
+    measure_sizes,
+    recorded_sizes,
+    sizes_by_distribution,
+)
+from tests.release_tools.verification.static.samples import make_elf
+from tests.release_tools.verification.static.subjects import make_subject
+
+OWNERS = Owners(
+    files={"one/_fast.so": "one", "ns/two.txt": "two"},
+    modules={"one": "one", "one.cli": "one", "ns.two": "two"},
+    metadata={"one-1.0.dist-info": "one"},
+)
+
+
+def test_every_byte_has_an_owner(settings: ReleaseSettings) -> None:
+    subject = make_subject(
+        settings,
+        binaries={"one/_fast.so": bytes(10_000), "libpython3.13.so.1.0": bytes(20_000), "libz.so.1": bytes(3_000)},
+        data={"one-1.0.dist-info/METADATA": bytes(500), "ns/two.txt": bytes(2_000)},
+        modules={"one": "", "one.cli": "", "ns.two": "", "json.decoder": "", "stray": ""},
+    )
+    whole = subject.executable.stat().st_size
+    sizes = sizes_by_distribution(Payload(subject.executable), whole, OWNERS)
+    assert set(sizes) == {"one", "two", "Python", "PyInstaller", "shared libraries", "other modules"}
+    assert sum(sizes.values()) == whole
+    assert sizes["one"] > 10_000
+    assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        ("one/_fast.so", "one"),
+        ("one-1.0.dist-info/licenses/LICENSE", "one"),
+        ("python3.13/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so", "Python"),
+        ("base_library.zip", "Python"),
+        ("python313.dll", "Python"),
+        ("_ssl.pyd", "Python"),
+        ("libssl.so.3", "shared libraries"),
+        ("VCRUNTIME140.dll", "shared libraries"),
+    ],
+)
+def test_a_file_belongs_to_its_distribution_to_python_or_to_the_system(path: str, owner: str) -> None:
+    assert OWNERS.of_file(path) == owner
+
+
+def test_the_environment_tells_who_owns_what() -> None:
+    owners = find_owners(distributions())
+    assert owners.modules["_pytest.fixtures"] == "pytest"
+    assert owners.files["pytest/py.typed"] == "pytest"
+    assert "pytest" in {name for folder, name in owners.metadata.items() if folder.startswith("pytest-")}
+
+
+def test_the_largest_are_stated(settings: ReleaseSettings) -> None:
+    subject = make_subject(settings, binaries={"libz.so.1": make_elf() + bytes(1_200_000)})
+    assert check_sizes(subject) == "shared libraries 1.2 MB, PyInstaller 0.0 MB"
+
+
+def test_the_change_since_the_last_record_is_stated(settings: ReleaseSettings, tmp_path: Path) -> None:
+    subject = make_subject(settings, binaries={"libz.so.1": bytes(1_200_000)})
+    before = measure_sizes(subject.executable)
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps({"sizes": {**before, "shared libraries": 900_000, "gone": 2_000_000}}))
+    figure = check_sizes(dataclasses.replace(subject, previous_record=record))
+    assert figure.endswith("(-1.7 MB since the last build: gone -2.0 MB, shared libraries +0.3 MB)")
+
+
+def test_a_change_too_small_to_matter_names_nobody() -> None:
+    assert described_change({"one": 1_000_000}, {"one": 999_000}) == "+0.0 MB since the last build"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"sizes": null}', '{"sizes": {}}'])
+def test_a_record_that_knows_no_sizes_is_none(tmp_path: Path, content: str) -> None:
+    record = tmp_path / "record.json"
+    record.write_text(content, encoding="utf-8")
+    assert recorded_sizes(record) == {}
+    assert described_change({"one": 1}, recorded_sizes(record)) == ""
+
+
+def test_without_a_record_no_change_is_stated() -> None:
+    assert recorded_sizes(None) == {}
+
+
+def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
+    subject = make_subject(settings)
+    subject.executable.write_bytes(b"nothing")
+    with pytest.raises(CheckFailedError, match="no one-file executable"):
+        check_sizes(subject)

@@ -1,0 +1,302 @@
+"""A real environment with a tiny app, whose tests run under the tracer; only the bundle is made up."""
+
+import dataclasses
+import os
+import shutil
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_tools.settings import AllowedFinding
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.suite import source_trace
+from release_tools.verification.suite.coverage import BundleContents, read_contents
+from release_tools.verification.suite.source_trace import begun_trace, check_source_trace
+from tests.release_tools.verification.conftest import MakeSubject, write_script
+
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows"),
+]
+
+APP = """
+import importlib, importlib.metadata, importlib.resources, importlib.util, os, signal, subprocess, sys, threading
+
+def main():
+    match sys.argv[1:]:
+        case ["plugin"]:
+            print(importlib.import_module("tiny_app.plugin").NAME)
+        case ["table"]:
+            print(importlib.resources.files("tiny_app").joinpath("table.json").read_text())
+        case ["version"]:
+            print(importlib.metadata.version("Some.Library"))
+        case ["entry-points"]:
+            print(len(importlib.metadata.entry_points(group="tiny.plugins")))
+        case ["library"]:
+            import ctypes
+            try:
+                ctypes.CDLL(os.path.join(os.path.dirname(__file__), "native.so"))
+            except OSError:
+                print("loaded")
+        case ["killed"]:
+            import tiny_app.plugin
+            print("ready", flush=True)
+            threading.Event().wait()
+        case ["forked"]:
+            if not os.fork():
+                import tiny_app.plugin
+                os._exit(0)
+            os.wait()
+        case ["worker"]:
+            # Not from the console script: only PYTHONPATH leads the tracer there.
+            subprocess.run([sys.executable, "-c", "import tiny_app.plugin"], check=True)
+        case ["build-tool"]:
+            import build_tool, tiny_app.__main__
+        case ["optional"]:
+            assert importlib.util.find_spec("build_tool") is None
+            try:
+                import build_tool
+            except ModuleNotFoundError:
+                print("without")
+"""
+SUITE = """
+import os, signal, subprocess
+
+def run(*args, **options):
+    command = [os.environ["TINY"], *args]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options).stdout.strip()
+"""
+SCRIPT = "import sys\nfrom tiny_app.cli import main\nif __name__ == '__main__':\n    sys.exit(main())"
+LOCK = """
+[[package]]
+name = "some-library"
+version = "1.0"
+groups = ["main"]
+files = [{file = "some_library-1.0-py3-none-any.whl", hash = "sha256:ab"}]
+
+[metadata]
+lock-version = "2.1"
+python-versions = "*"
+content-hash = "x"
+"""
+Prepare = Callable[..., Subject]
+
+
+@pytest.fixture(scope="module")
+def complete() -> BundleContents:
+    """A bundle of the app with every module of Python's library; extension modules are there as files."""
+    root = Path(sysconfig.get_path("stdlib"))
+    paths = [path for path in root.rglob("*") if path.suffix in {".py", ".so"} and "site-packages" not in path.parts]
+    names = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for path in paths}
+    extensions = {f"lib-dynload/{path.name}" for path in paths if path.suffix == ".so"}
+    data = {"tiny_app/table.json", "tiny_app/native.so"}
+    metadata = {f"{name}-1.0.dist-info/METADATA" for name in ("tiny_app", "some_library")}
+    return BundleContents(
+        modules=frozenset({*names, "tiny_app", "tiny_app.cli", "tiny_app.plugin"}),
+        files=frozenset({*extensions, *data, *metadata}),
+    )
+
+
+def install(packages: Path, name: str, files: dict[str, str], entry_points: str = "") -> None:
+    information = f"{name}-1.0.dist-info"
+    metadata = {f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"}
+    if entry_points:
+        metadata[f"{information}/entry_points.txt"] = entry_points
+    record = "".join(f"{path},,\n" for path in [*files, *metadata])
+    for path, text in {**files, **metadata, f"{information}/RECORD": record}.items():
+        (packages / path).parent.mkdir(parents=True, exist_ok=True)
+        (packages / path).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def prepare(make_subject: MakeSubject, complete: BundleContents, monkeypatch: pytest.MonkeyPatch) -> Prepare:
+    """Makes a subject whose suite has these tests, and whose bundle holds everything but what is left out."""
+
+    def make(tests: str, *, without: str = "") -> Subject:
+        subject = make_subject("print('not started')")
+        root = subject.settings.root
+        environment = root / "build" / subject.platform.name / "environment"
+        venv.create(environment, with_pip=False, symlinks=True)
+        packages = next(environment.glob("lib/python*/site-packages"))
+        app = {"__init__.py": "", "cli.py": APP, "plugin.py": "NAME = 'plug'\n", "__main__.py": "", "table.json": "{}"}
+        files = {f"tiny_app/{name}": text for name, text in {**app, "native.so": "no library"}.items()}
+        install(packages, "tiny_app", files, "[console_scripts]\ntiny = tiny_app.cli:main\n")
+        install(packages, "some_library", {"some_library.py": ""}, "[tiny.plugins]\none = some_library:one\n")
+        install(packages, "build_tool", {"build_tool.py": ""}, "[tiny.plugins]\ntwo = build_tool:two\n")
+        write_script(environment / "bin" / "tiny", SCRIPT)
+        script = environment / "bin" / "tiny"
+        script.write_text(script.read_text().replace(f"{sys.executable} -IXutf8", str(environment / "bin" / "python")))
+        (root / "poetry.lock").write_text(LOCK, encoding="utf-8")
+        suite = root / "suite"
+        suite.mkdir()
+        (suite / "test_it.py").write_text(SUITE + tests, encoding="utf-8")
+        contents = BundleContents(modules=complete.modules - {without}, files=complete.files - {without})
+        monkeypatch.setattr(source_trace, "read_contents", lambda _: contents)
+        settings = dataclasses.replace(subject.settings, test_suite=suite, test_binary_variable="TINY")
+        return dataclasses.replace(subject, settings=settings, source_python=environment / "bin" / "python")
+
+    return make
+
+
+def a_test_of(command: str, options: str = "") -> str:
+    return f"\ndef test_{command.replace('-', '_')}():\n    assert run({command!r}{options}) != 'not started'\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "without", "finding"),
+    [
+        ("plugin", "tiny_app.plugin", "module tiny_app.plugin"),
+        ("plugin", "importlib", "module importlib"),
+        ("table", "tiny_app/table.json", "file tiny_app/table.json"),
+        ("library", "tiny_app/native.so", "library tiny_app/native.so"),
+        ("version", "some_library-1.0.dist-info/METADATA", "metadata of some-library"),
+        ("entry-points", "some_library-1.0.dist-info/METADATA", "metadata of some-library"),
+        ("forked", "tiny_app.plugin", "module tiny_app.plugin"),
+        ("worker", "tiny_app.plugin", "module tiny_app.plugin"),
+    ],
+)
+def test_what_the_bundle_lacks_is_named_with_the_test_that_needs_it(
+    prepare: Prepare, command: str, without: str, finding: str
+) -> None:
+    subject = prepare(a_test_of("nothing") + a_test_of(command), without=without)
+    test = f"suite/test_it.py::test_{'nothing' if without == 'importlib' else command.replace('-', '_')}"
+    with pytest.raises(CheckFailedError) as caught:
+        check_source_trace(subject)
+    assert caught.value.what == f"the tests used from source what the binary does not hold: {finding}, for {test}"
+    allowed = AllowedFinding(check="source trace", finding=finding, reason="works without it")
+    settings = dataclasses.replace(subject.settings, allowed_findings=(allowed,))
+    assert "2 tests" in check_source_trace(dataclasses.replace(subject, settings=settings))
+
+
+def test_a_complete_bundle_passes_with_the_counts(prepare: Prepare) -> None:
+    commands = ("plugin", "table", "version", "entry-points", "library", "worker", "build-tool")
+    figure = check_source_trace(prepare("".join(map(a_test_of, commands))))
+    assert figure.partition(" modules, ")[2] == "1 files, 2 look-ups, 1 libraries, 1 child programs of 7 tests"
+
+
+def test_a_program_in_an_environment_of_its_own_is_traced_too(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin", ", env={}"), without="tiny_app.plugin")
+    with pytest.raises(CheckFailedError, match=r"module tiny_app.plugin, for suite/test_it.py::test_plugin"):
+        check_source_trace(subject)
+
+
+def test_a_program_that_is_terminated_leaves_its_record(prepare: Prepare) -> None:
+    test = """
+def test_killed():
+    with subprocess.Popen([os.environ["TINY"], "killed"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\\n"
+        process.terminate()
+    assert process.returncode == -signal.SIGTERM
+"""
+    with pytest.raises(CheckFailedError, match=r"module tiny_app.plugin, for suite/test_it.py::test_killed"):
+        check_source_trace(prepare(test, without="tiny_app.plugin"))
+
+
+def test_the_program_sees_its_own_name_and_nothing_of_the_tracer(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin", ", env={}"))
+    environment = subject.scratch.parent / "build" / subject.platform.name / "environment"
+    shows = "import os, sys; print([sys.argv, [p for p in sys.path if 'tracer' in p], 'PYTHONPATH' in os.environ])"
+    script = environment / "bin" / "tiny"
+    script.write_text(script.read_text().partition("\n")[0] + "\n" + shows)
+    (subject.settings.root / "suite" / "test_it.py").write_text(
+        SUITE + f"\ndef test_it():\n    assert run('a', env={{}}) == str([[{str(script)!r}, 'a'], [], False])\n"
+    )
+    assert check_source_trace(subject).endswith("1 tests")
+
+
+def test_what_only_the_build_needs_is_not_there(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_trace, "build_only_modules", lambda *_: ("build_tool",))
+    subject = prepare("\ndef test_optional():\n    assert run('optional') == 'without'\n")
+    assert "1 tests" in check_source_trace(subject)
+
+
+def test_an_unchanged_trace_is_reused_and_a_changed_test_makes_it_anew(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"))
+    first = check_source_trace(subject)
+    assert check_source_trace(subject) == f"{first} (from the last run)"
+    suite = subject.settings.root / "suite" / "test_it.py"
+    suite.write_text(suite.read_text() + a_test_of("version"))
+    assert check_source_trace(subject).endswith(" of 2 tests")
+    (cached,) = (subject.settings.build_folder(subject.platform.name) / "trace-cache").iterdir()
+    cached.write_text("damaged")
+    assert check_source_trace(subject).endswith(" of 2 tests")
+
+
+def test_the_tests_run_beside_the_freeze_and_once_only(prepare: Prepare, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    subject = prepare(a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n")
+    with begun_trace(subject) as begun:
+        assert begun.tracing is not None
+        assert check_source_trace(begun).endswith("of 1 tests")
+    with begun_trace(subject) as again:
+        assert again.tracing is None
+        assert check_source_trace(again).endswith("(from the last run)")
+    assert runs.read_text(encoding="utf-8") == "run "
+
+
+def test_what_cannot_be_begun_is_told_by_the_check(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"))
+    assert subject.source_python is not None
+    for script in subject.source_python.parent.glob("tiny*"):
+        script.unlink()
+    with begun_trace(subject) as same:
+        assert same.tracing is None
+        with pytest.raises(CheckFailedError, match="has no console script"):
+            check_source_trace(same)
+
+
+def test_modules_that_the_project_excludes_are_not_missed(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"), without="tiny_app.plugin")
+    settings = dataclasses.replace(subject.settings, exclude_modules=("tiny_app.plugin",))
+    assert check_source_trace(dataclasses.replace(subject, settings=settings)).endswith(" of 1 tests")
+
+
+def test_tests_that_do_not_start_the_named_program_are_found(prepare: Prepare) -> None:
+    subject = prepare("\ndef test_it():\n    assert True\n")
+    with pytest.raises(CheckFailedError, match="the tests never start the program that TINY names"):
+        check_source_trace(subject)
+
+
+def test_tests_that_fail_from_source_are_told_and_the_trace_is_not_kept(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin") + "\ndef test_frozen():\n    assert run('table') == 'frozen'\n")
+    for _ in range(2):
+        figure = check_source_trace(subject)
+        assert figure.endswith(" of 1 tests; from source 1 more fail: suite/test_it.py::test_frozen")
+
+
+def test_a_suite_that_fails_as_a_whole_from_source_is_found(prepare: Prepare) -> None:
+    with pytest.raises(CheckFailedError, match=r"(?s)the black-box tests fail from source:.*no_such_module"):
+        check_source_trace(prepare("import no_such_module\n"))
+
+
+def test_an_environment_without_the_console_script_is_found(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"))
+    assert subject.source_python is not None
+    subject.source_python.with_name("tiny").unlink()
+    with pytest.raises(CheckFailedError, match="has no console script"):
+        check_source_trace(subject)
+
+
+def test_without_a_suite_there_is_nothing_to_trace(make_subject: MakeSubject) -> None:
+    subject = dataclasses.replace(make_subject("pass"), source_python=Path(sys.executable))
+    with pytest.raises(CheckSkippedError, match="no test-suite is set"):
+        check_source_trace(subject)
+
+
+def test_an_environment_with_a_space_in_its_path_is_traced(prepare: Prepare) -> None:
+    subject = prepare(a_test_of("plugin"))
+    assert subject.source_python is not None
+    moved = subject.settings.root / "in a folder"
+    shutil.copytree(subject.source_python.parents[1], moved, symlinks=True)
+    moved_subject = dataclasses.replace(subject, source_python=moved / "bin" / "python")
+    assert check_source_trace(moved_subject).endswith(" of 1 tests")
+
+
+def test_a_file_that_is_no_bundle_has_no_contents(tmp_path: Path) -> None:
+    (tmp_path / "tiny").write_bytes(os.urandom(100))
+    with pytest.raises(CheckFailedError, match="tiny is no one-file executable"):
+        read_contents(tmp_path / "tiny")

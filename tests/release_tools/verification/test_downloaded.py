@@ -1,0 +1,195 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_tools.archives import Member, checksum_path, write_archive, write_checksum
+from release_tools.errors import UnknownArchiveError
+from release_tools.platforms import PLATFORMS, Platform, host_platform
+from release_tools.reporting.records import CheckResult
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.check import Check
+from release_tools.verification.checks import CHECKS
+from release_tools.verification.downloaded import parse_archive_name, verify_download
+from release_tools.versions import BuildVersion, archive_name
+
+OTHER = next(row for row in PLATFORMS if row.os != host_platform().os)
+
+
+def make_archive(
+    settings: ReleaseSettings, platform: Platform, label: str = "v1.2.3", printed: str = "tiny 1.2.3"
+) -> Path:
+    """An archive of this name whose program is a script that prints its version."""
+    source = settings.root / "source"
+    source.mkdir()
+    members = []
+    for name, mode in (
+        (f"tiny{platform.executable_suffix}", 0o755),
+        ("LICENSE", 0o644),
+        ("THIRD_PARTY_LICENSES", 0o644),
+    ):
+        (source / name).write_text(f"#!{sys.executable}\nprint({printed!r})\n", encoding="utf-8")
+        members.append(Member(name=name, path=source / name, mode=mode))
+    version = BuildVersion(label=label, project_version="1.2.3", local_part="")
+    archive = settings.root / archive_name("tiny", version, platform)
+    write_archive(archive, members, 0)
+    write_checksum(archive)
+    return archive
+
+
+# Those that a script passes, which is what stands for the program here.
+CHECKS_OF_SCRIPTS = tuple(check for check in CHECKS if check.name in {"archive members", "version"})
+
+
+def verify(settings: ReleaseSettings, archive: Path, checks: tuple[Check, ...] = CHECKS) -> dict[str, CheckResult]:
+    results = verify_download(
+        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None, checks=checks
+    )
+    return {result.name: result for result in results}
+
+
+def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(settings: ReleaseSettings) -> None:
+    results = verify(settings, make_archive(settings, OTHER))
+    assert next(iter(results)) == "checksum"
+    assert results["checksum"].verdict == "passed"
+    assert results["archive members"].verdict == "passed"
+    assert results["machine"].is_failed
+
+
+def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
+    result = verify(settings, make_archive(settings, OTHER), CHECKS_OF_SCRIPTS)["version"]
+    assert (result.verdict, result.figure) == (
+        "skipped",
+        f"this machine is {host_platform().name}, which cannot start it",
+    )
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> None:
+    results = verify(settings, make_archive(settings, host_platform()), CHECKS_OF_SCRIPTS)
+    assert results["version"].verdict == "passed"
+
+
+def test_what_is_refused_by_its_bytes_is_not_started(settings: ReleaseSettings) -> None:
+    # Not marked `programs`: a start would fail the test.
+    results = verify(settings, make_archive(settings, host_platform()))
+    assert results["machine"].is_failed
+    assert {check.name for check in CHECKS} < set(results)
+    assert (results["version"].verdict, results["version"].figure) == (
+        "skipped",
+        "not started: its bytes were refused",
+    )
+
+
+def test_an_archive_without_the_program_fails_and_every_other_check_is_still_made(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    write_archive(archive, [Member(name="LICENSE", path=settings.root / "LICENSE", mode=0o644)], 0)
+    write_checksum(archive)
+    results = verify(settings, archive)
+    assert results["machine"].figure.startswith("the archive holds no tiny")
+    assert {check.name for check in CHECKS} < set(results)
+
+
+def test_a_file_of_another_name_fails_and_nothing_of_it_is_read(settings: ReleaseSettings) -> None:
+    results = verify(settings, settings.root / "there-is-no-such-file.zip")
+    assert list(results) == ["name"]
+    assert "is not the name of an archive of this project" in results["name"].figure
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "0" * 64 + "  {name}\n",
+        "{digest}  other.tar.gz\n",
+        "{digest} {name}\n",
+        "{digest}  {name}\r\n",
+        "{digest}  ./{name}\n",
+        "{digest}  {name}\n" * 2,
+        "",
+    ],
+)
+def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings: ReleaseSettings, stated: str) -> None:
+    archive = make_archive(settings, OTHER)
+    digest = checksum_path(archive).read_text(encoding="ascii").split()[0]
+    checksum_path(archive).write_bytes(stated.format(name=archive.name, digest=digest).encode("ascii"))
+    results = verify(settings, archive)
+    assert list(results) == ["checksum"]
+    assert results["checksum"].is_failed
+    assert not (settings.root / "scratch").exists()
+
+
+def test_a_missing_checksum_fails(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    checksum_path(archive).unlink()
+    assert "is missing or no file" in verify(settings, archive)["checksum"].figure
+
+
+def test_an_archive_that_cannot_be_unpacked_safely_fails(settings: ReleaseSettings) -> None:
+    archive = make_archive(settings, OTHER)
+    archive.write_bytes(b"no archive at all")
+    write_checksum(archive)
+    results = verify(settings, archive)
+    assert list(results) == ["checksum", "unpack"]
+    assert "cannot be read" in results["unpack"].figure
+
+
+def test_the_name_tells_platform_and_version(settings: ReleaseSettings, platform: Platform) -> None:
+    found, version = parse_archive_name(settings, f"tiny-v2.0.0rc1-{platform.name}{platform.archive_suffix}")
+    assert (found, version.label, version.exact) == (platform, "v2.0.0rc1", "2.0.0rc1")
+
+
+def test_any_dev_version_is_accepted_from_a_dev_archive(settings: ReleaseSettings, platform: Platform) -> None:
+    _, version = parse_archive_name(settings, f"tiny-dev-{platform.name}{platform.archive_suffix}")
+    assert version.is_printed_as("1.2.3+dev.g1a2b3c4")
+    assert version.is_printed_as("1.2.3+dev.g1a2b3c4.dirty")
+    assert not version.is_printed_as("1.2.3")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tiny-linux-amd64.tar.gz",
+        "tiny-v1.2.3-linux-amd64.zip",
+        "tiny-v1.2.3-linux-riscv.tar.gz",
+        "other-v1.2.3-linux-amd64.tar.gz",
+        "tiny-v1.2.3;rm -rf-linux-amd64.tar.gz",
+        "tiny-v1.2.3-linux-amd64.tar.gz\n",
+    ],
+)
+def test_any_other_name_is_refused(settings: ReleaseSettings, name: str) -> None:
+    with pytest.raises(UnknownArchiveError, match=r"is not the name of an archive of this project"):
+        parse_archive_name(settings, name)
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [("tiny 1.2.3+dev.g1a2b3c4", "passed"), ("tiny 1.2.3", "failed"), ("dev", "failed")]
+)
+def test_a_dev_archive_may_print_any_commit_but_no_release(
+    settings: ReleaseSettings, printed: str, verdict: str
+) -> None:
+    archive = make_archive(settings, host_platform(), label="dev", printed=printed)
+    assert verify(settings, archive, CHECKS_OF_SCRIPTS)["version"].verdict == verdict
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.parametrize(("commit", "verdict"), [("1a2b3c4", "passed"), ("5d6e7f8", "failed")])
+def test_a_dev_archive_of_a_known_commit_has_to_print_that_one(
+    settings: ReleaseSettings, commit: str, verdict: str
+) -> None:
+    archive = make_archive(settings, host_platform(), label="dev", printed="tiny 1.2.3+dev.g1a2b3c4")
+    exact = BuildVersion(label="dev", project_version="1.2.3", local_part=f"dev.g{commit}")
+    scratch = settings.root / "scratch"
+    results = verify_download(
+        settings,
+        archive,
+        scratch=scratch,
+        suite_python=None,
+        on_check=lambda _: None,
+        checks=CHECKS_OF_SCRIPTS,
+        exact=exact,
+    )
+    assert {result.name: result.verdict for result in results}["version"] == verdict
