@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from release_tools.bootstrap import sessions  # noqa: E402
-from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
+from release_tools.errors import ReleaseError, reporting_os_errors  # noqa: E402
 from release_tools.platforms import PLATFORMS, Platform, host_platform  # noqa: E402
 
 nox.needs_version = ">=2024.10.9"
@@ -26,13 +26,13 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 
 
 @contextmanager
-def told_errors(session: nox.Session) -> Iterator[None]:
+def reporting_errors(session: nox.Session) -> Iterator[None]:
     """Ends the session with the text of a failure that a person can act on."""
     try:
-        with refusals_told():
+        with reporting_os_errors():
             yield
     except ReleaseError as error:
-        if not error.is_told:
+        if not error.is_reported:
             print(error, file=sys.stderr, flush=True)
         session.error(f"{session.name} failed")
 
@@ -40,7 +40,7 @@ def told_errors(session: nox.Session) -> Iterator[None]:
 def add_build_session(platform: Platform) -> None:
     @nox.session(name=f"build-{platform.name}", tags=["build"], default=False)
     def build_platform(session: nox.Session) -> None:
-        with told_errors(session):
+        with reporting_errors(session):
             sessions.build(ROOT, platform.name, session.posargs)
 
     build_platform.__doc__ = f"Build, verify and package the {platform.name} binary into dist/ (-- --version V)."
@@ -53,14 +53,14 @@ for row in PLATFORMS:
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build, verify and package the binary of this machine into dist/ (-- --version V)."""
-    with told_errors(session):
+    with reporting_errors(session):
         sessions.build(ROOT, host_platform().name, session.posargs)
 
 
 @nox.session(default=False)
 def gates(session: nox.Session) -> None:
     """Build many apps, each broken in one way, and see each of them refused; arguments after -- go to pytest."""
-    with told_errors(session):
+    with reporting_errors(session):
         python = sessions.tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
         pytest_args = ["-m", "gates", "-n", "auto", "--dist", "loadgroup", *session.posargs]
         sessions.run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
@@ -69,7 +69,7 @@ def gates(session: nox.Session) -> None:
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Show for each of the five platforms whether every locked package has a wheel that installs there."""
-    with told_errors(session):
+    with reporting_errors(session):
         python = sessions.tool_environment(ROOT, "wheels", ["build"])
         sessions.run_inside(ROOT, [str(python), "-m", "release_tools", "wheels"])
 
@@ -77,21 +77,21 @@ def wheels(session: nox.Session) -> None:
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Build the checked-out commit in two different folders and compare the archives byte for byte."""
-    with told_errors(session):
+    with reporting_errors(session):
         sessions.reproduce(ROOT)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Compare the start of this machine's last binary with that of its source, as ratios."""
-    with told_errors(session):
+    with reporting_errors(session):
         sessions.bench(ROOT)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style and spelling of everything, and the workflows for mistakes and holes."""
-    with told_errors(session):
+    with reporting_errors(session):
         python = sessions.tool_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
             sessions.run_inside(ROOT, [str(python), "-m", *command])
@@ -104,7 +104,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types of everything, strictly."""
-    with told_errors(session):
+    with reporting_errors(session):
         python = sessions.tool_environment(ROOT, "typecheck", ["main", "build", "test", "lint"])
         sessions.run_inside(ROOT, [str(python), "-m", "mypy"])
 
@@ -112,6 +112,6 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests, with the app from source; arguments after -- go to pytest."""
-    with told_errors(session):
+    with reporting_errors(session):
         python = sessions.tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
         sessions.run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

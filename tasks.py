@@ -15,17 +15,17 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from release_tools.bootstrap import cleaning, sessions, tasks  # noqa: E402
-from release_tools.errors import ReleaseError, refusals_told  # noqa: E402
+from release_tools.errors import ReleaseError, reporting_os_errors  # noqa: E402
 from release_tools.platforms import platform_names  # noqa: E402
 
 
-def told(action: Callable[[], None]) -> None:
+def reporting_failures(action: Callable[[], None]) -> None:
     """Ends the task with exit code 1 and the text of a failure that a person can act on."""
     try:
-        with refusals_told():
+        with reporting_os_errors():
             action()
     except ReleaseError as error:
-        raise Exit("" if error.is_told else str(error), code=1) from None
+        raise Exit("" if error.is_reported else str(error), code=1) from None
 
 
 @task(
@@ -38,7 +38,7 @@ def told(action: Callable[[], None]) -> None:
 )
 def verify(_: Context, path: str, file: list[str]) -> None:
     """Check archives: checksum, then their bytes, then by running them where this machine can."""
-    told(lambda: sessions.verify(ROOT, [Path(path), *map(Path, file)]))
+    reporting_failures(lambda: sessions.verify(ROOT, [Path(path), *map(Path, file)]))
 
 
 @task(
@@ -52,7 +52,7 @@ def verify(_: Context, path: str, file: list[str]) -> None:
 )
 def report(_: Context, path: str, file: list[str], output: str = "") -> None:
     """Show the records of builds as Markdown: sizes, times, Python and checks of every platform."""
-    told(lambda: tasks.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))
+    reporting_failures(lambda: tasks.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))
 
 
 @task(
@@ -60,7 +60,7 @@ def report(_: Context, path: str, file: list[str], output: str = "") -> None:
 )
 def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa: A002 - it names the option
     """Remove what builds left in build/, and nothing that anybody else put there."""
-    told(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, say=print))
+    reporting_failures(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, say=print))
 
 
 @task(
@@ -75,7 +75,9 @@ def build(_: Context, platform: str = "", all: bool = False, version: str = "dev
     """Have GitHub build the pushed commit, follow it, and bring the archives into dist/, verified."""
     if bool(platform) == all:
         raise Exit("error: which platform?\nhint: name one with --platform, or all of them with --all", code=1)
-    told(lambda: tasks.build_remotely(ROOT, platform_names() if all else [platform], version, run or None))
+    reporting_failures(
+        lambda: tasks.build_remotely(ROOT, platform_names() if all else [platform], version, run or None)
+    )
 
 
 @task(
@@ -88,19 +90,19 @@ def build(_: Context, platform: str = "", all: bool = False, version: str = "dev
 )
 def release(_: Context, tag: str | bool | None = None, dry_run: bool = False, watch: bool = False) -> None:
     """Tag this commit and push the tag, which makes GitHub build, verify and publish all files or none."""
-    told(lambda: tasks.release(ROOT, tag, is_dry_run=dry_run, is_watching=watch))
+    reporting_failures(lambda: tasks.release(ROOT, tag, is_dry_run=dry_run, is_watching=watch))
 
 
 @task(help={"tag": "a release; without it the next one", "folder": "where its files lie, to be shown as well"})
 def notes(_: Context, tag: str = "", folder: str = "") -> None:
     """Print the notes of a release, from the commits since the one before."""
-    told(lambda: tasks.notes(ROOT, tag, Path(folder) if folder else None))
+    reporting_failures(lambda: tasks.notes(ROOT, tag, Path(folder) if folder else None))
 
 
 @task
 def check(_: Context) -> None:
     """Say what in the project or on this machine stands in the way of a release, and what helps."""
-    told(lambda: tasks.check(ROOT))
+    reporting_failures(lambda: tasks.check(ROOT))
 
 
 @task(
@@ -112,16 +114,16 @@ def check(_: Context) -> None:
 )
 def publish(_: Context, tag: str, folder: str = "dist", dry_run: bool = False) -> None:
     """Publish the release of a tag, all files or none; may be run again after any interruption."""
-    told(lambda: tasks.publish(ROOT, tag, Path(folder), is_dry_run=dry_run))
+    reporting_failures(lambda: tasks.publish(ROOT, tag, Path(folder), is_dry_run=dry_run))
 
 
 @task(help={"tag": "the tag of a release", "yes-really": "do not ask, and take even a stable public release away"})
 def discard(_: Context, tag: str, yes_really: bool = False) -> None:
     """Take a test release and its tag away again, after asking."""
-    told(lambda: tasks.discard(ROOT, tag, is_sure=yes_really))
+    reporting_failures(lambda: tasks.discard(ROOT, tag, is_sure=yes_really))
 
 
 @task
 def status(_: Context) -> None:
     """Show the latest tag and release, drafts that were left, their files, and what comes next."""
-    told(lambda: tasks.status(ROOT))
+    reporting_failures(lambda: tasks.status(ROOT))

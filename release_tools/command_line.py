@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.errors import ReleaseError, refusals_told
+from release_tools.errors import ReleaseError, reporting_os_errors
 from release_tools.processes.run import end_all_at_signals
 
 
@@ -26,7 +26,7 @@ def run_command(parser: argparse.ArgumentParser) -> int:
     # Off a terminal there is no width to ask for, and 80 columns would fold the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        with refusals_told():
+        with reporting_os_errors():
             options.run(options, console)
     except ReleaseError as error:
         print(error, file=sys.stderr)

@@ -18,7 +18,7 @@ from typing import Final
 _OBEYED: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
-def harmless(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """The text with everything written out that a terminal obeys instead of showing, or that cannot be encoded.
 
     What programs print and what archives call their members comes to the screen in errors.
@@ -32,13 +32,13 @@ def harmless(text: str) -> str:
 
 
 class ReleaseError(Exception):
-    """What failed, and the next step that mends it. `is_told` when the person has read it already."""
+    """What failed, and the next step that mends it. `is_reported` when the person has read it already."""
 
-    is_told = False
+    is_reported = False
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint)
-        self.what = harmless(what)
+        self.what = escape_control_chars(what)
         self.hint = hint
 
     def __str__(self) -> str:
@@ -160,10 +160,10 @@ class ProgramEndedError(ReleaseError):
         self.code = code
 
 
-class ToldError(ProgramEndedError):
+class ReportedError(ProgramEndedError):
     """It has said why."""
 
-    is_told = True
+    is_reported = True
 
     def __init__(self, args: Sequence[str], code: int) -> None:
         super().__init__(args, code, f"ended with exit code {code}", "read what it printed above")
@@ -187,7 +187,7 @@ class KilledError(ProgramEndedError):
         super().__init__(args, -number, f"was ended by signal {number} ({signal.strsignal(number)})", hint)
 
 
-class SystemRefusalError(ReleaseError):
+class FilesystemError(ReleaseError):
     """The system refused to read or write: a full disk, a missing permission, a file where a folder should be."""
 
     def __init__(self, error: OSError) -> None:
@@ -205,14 +205,14 @@ _REFUSALS: Final = frozenset(
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
-    """What the system refuses is a `SystemRefusalError`; any other of its errors is a mistake of ours and stays one."""
+def reporting_os_errors() -> Iterator[None]:
+    """What the system refuses is a `FilesystemError`; any other of its errors is a mistake of ours and stays one."""
     try:
         yield
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        raise SystemRefusalError(error) from None
+        raise FilesystemError(error) from None
 
 
 class BusyError(ReleaseError):

@@ -36,11 +36,11 @@ from release_tools.reporting.records import BuildRecord, CheckResult, write_reco
 from release_tools.reporting.tables import print_report
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Subject
+from release_tools.verification.check import VerificationContext
 from release_tools.verification.checks import START_UP
 from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
-from release_tools.verification.suite.source_trace import begun_trace
+from release_tools.verification.suite.source_trace import tracing_suite
 from release_tools.verification.wine import start_desktop
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
@@ -103,15 +103,15 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
     start_desktop()
     with progress.stage("preflight"):
         check_preflight(build.settings, build.lock, build.platform)
-    with begun_trace(_subject(build)) as tracing:
+    with tracing_suite(_context(build)) as tracing:
         with progress.stage("freeze"):
             frozen = _freeze(build, progress)
         with progress.stage("package"):
             staged = _package(build, frozen.executable)
         with progress.stage("verify"):
-            subject = replace(tracing, probe=frozen.probe)
-            unpack_archive(staged, subject.folder)
-            results = verify(subject, keep_going=keep_going, on_check=progress.step)
+            context = replace(tracing, probe=frozen.probe)
+            unpack_archive(staged, context.folder)
+            results = verify(context, keep_going=keep_going, on_check=progress.step)
     failed = [result for result in results if result.is_failed]
     placed = staged
     if not failed:
@@ -163,12 +163,12 @@ def _package(build: Build, executable: Path) -> Path:
     return archive
 
 
-def _subject(build: Build) -> Subject:
+def _context(build: Build) -> VerificationContext:
     """What will be verified, in an empty folder; the archive and the twin are not there yet."""
     scratch = build.folder / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    return Subject(
+    return VerificationContext(
         settings=build.settings,
         platform=build.platform,
         version=build.version,

@@ -25,7 +25,7 @@ from release_tools.errors import (
     NoContainerProgramError,
     ProgramEndedError,
     ReleaseError,
-    ToldError,
+    ReportedError,
 )
 from release_tools.platforms import Platform
 from release_tools.processes.run import Finished, changed_environment, observe, run
@@ -91,9 +91,9 @@ def build_in_container(
 ) -> None:
     """Run `nox -s build-<platform>` with these arguments in a container, and show all that it prints.
 
-    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built, `ToldError`
-    with the exit code of the inner build, `KilledError`, and `ContainerError` where that ended well and left no new
-    `archive`.
+    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built,
+    `ReportedError` with the exit code of the inner build, `KilledError`, and `ContainerError` where that ended well
+    and left no new `archive`.
     """
     program = find_program(settings.root)
     _fetch_image(settings.root, program, image, platform)
@@ -125,7 +125,7 @@ def build_in_container(
         # would give it ten seconds to end by itself.
         for action in (["kill"], ["rm", "--force"]):
             _try_to_run(settings.root, program, *action, container.name)
-        if isinstance(error, ToldError) and error.code == _KILLED_INSIDE:
+        if isinstance(error, ReportedError) and error.code == _KILLED_INSIDE:
             raise KilledError([program, "run", container.name], SIGKILL) from None
         raise
 

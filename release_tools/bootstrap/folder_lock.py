@@ -14,7 +14,7 @@ from release_tools.errors import BusyError
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
+def exclusive_use(folder: Path) -> Iterator[None]:
     """Nobody else has the sole use of `folder` while the block runs; it is made where it does not exist.
 
     Programs that `run` starts meanwhile hold it too, and keep it where this process is killed and they go on. On

@@ -13,7 +13,7 @@ from typing import Final
 from release_tools.archives import differing_members, sha256_of
 from release_tools.bootstrap.containers import build_in_container
 from release_tools.bootstrap.environment import ISOLATED, create_environment, install_editable, install_project
-from release_tools.bootstrap.folder_lock import sole_use
+from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.bootstrap.hosts import host_problems, is_emulated
 from release_tools.bootstrap.shadowing import shadowing_problems
 from release_tools.bootstrap.stages import done_line, stage_line
@@ -53,7 +53,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         return
 
     folder = settings.build_folder(platform.name)
-    with sole_use(folder):
+    with exclusive_use(folder):
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
         python = create_environment(settings, folder / "environment", BUILD_GROUPS, is_kept=False, platform=platform)
@@ -98,8 +98,8 @@ def _built_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Pa
 def verify(root: Path, paths: Sequence[Path]) -> None:
     """Verify finished archives: files, or all in a folder.
 
-    Raises `RequestError` when there is nothing to verify, `BusyError` when a build is at work, and `ToldError` when an
-    archive is refused.
+    Raises `RequestError` when there is nothing to verify, `BusyError` when a build is running, and `ReportedError` when
+    an archive is refused.
     """
     settings = ReleaseSettings.load(root)
     archives = [archive for path in paths for archive in _archives_at(path)]
@@ -110,7 +110,7 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
     if problems:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
-    with sole_use(folder):
+    with exclusive_use(folder):
         python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
         command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
         run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
@@ -125,7 +125,7 @@ def _archives_at(path: Path) -> list[Path]:
 def bench(root: Path) -> None:
     """Compare the last archive of this machine with the environment that its build left.
 
-    Raises `RequestError` when the lock is stale, and `ToldError` where there was no build.
+    Raises `RequestError` when the lock is stale, and `ReportedError` where there was no build.
     """
     python = tool_environment(root, "bench", BUILD_GROUPS)
     run_inside(root, [str(python), "-m", "release_tools", "bench"])

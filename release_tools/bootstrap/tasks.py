@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from release_tools.bootstrap.environment import create_environment, find_uv
-from release_tools.bootstrap.folder_lock import sole_use
+from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.bootstrap.sessions import run_inside, suite_arguments, tool_environment
 from release_tools.errors import NoCommitError, Problem, RequestError
 from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
@@ -23,7 +23,7 @@ from release_tools.versions import find_version_problem
 def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
     """Show the records of builds (files, or all in a folder) as Markdown, on standard output or in a file.
 
-    Raises `RequestError` when there is no record, and `ToldError` when one of them is damaged.
+    Raises `RequestError` when there is no record, and `ReportedError` when one of them is damaged.
     """
     records = [record for path in paths for record in _records_at(path)]
     problems = [
@@ -42,7 +42,7 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     """Have GitHub build archives of the checked-out commit; verify them, and put them into `dist/`.
 
     Raises `RequestError` with everything that is wrong with the request before anything is started, `NoCommitError`
-    outside a checkout, and `ToldError` when the build or the verification fails.
+    outside a checkout, and `ReportedError` when the build or the verification fails.
     """
     settings = ReleaseSettings.load(root)
     platforms = [find_platform(name) for name in platform_names]
@@ -63,7 +63,7 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     arguments = [argument for platform in platforms for argument in ("--platform", platform.name)]
     arguments += ["--version", label, "--branch", branch]
     arguments += ["--run-number", str(run_number)] if run_number is not None else []
-    with sole_use(folder):
+    with exclusive_use(folder):
         python = tool_environment(root, "verify-environment", BUILD_GROUPS)
         arguments += suite_arguments(settings, folder)
         run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
@@ -74,7 +74,7 @@ def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching
 
     `tag` is what Invoke makes of the option: True without a value, which lets the tag follow from the version.
 
-    Raises `RequestError` without a tag, and `ToldError` when it is refused or does not come about.
+    Raises `RequestError` without a tag, and `ReportedError` when it is refused or does not come about.
     """
     if tag is None or tag is False:
         problem = Problem(
@@ -90,14 +90,14 @@ def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching
 
 
 def notes(root: Path, tag: str, folder: Path | None) -> None:
-    """Print the notes of a release, or as they would be now where it is still to come. Raises `ToldError`."""
+    """Print the notes of a release, or as they would be now where it is still to come. Raises `ReportedError`."""
     options = [f"--tag={tag}"] if tag else []
     options += [f"--folder={folder.resolve()}"] if folder else []
     _run_releasing(root, "notes", *options)
 
 
 def check(root: Path) -> None:
-    """Say what in the project or on this machine stands in the way of a release. Raises `ToldError` then."""
+    """Say what in the project or on this machine stands in the way of a release. Raises `ReportedError` then."""
     # What was installed together with Invoke comes before what is on the PATH.
     nox = shutil.which("nox", path=str(Path(sys.executable).parent)) or shutil.which("nox")
     options = [f"--uv={find_uv()}", *([f"--nox={nox}"] if nox else [])]
@@ -105,19 +105,19 @@ def check(root: Path) -> None:
 
 
 def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
-    """Publish the files in `folder` as the release of `tag`, all or none. Raises `ToldError`."""
+    """Publish the files in `folder` as the release of `tag`, all or none. Raises `ReportedError`."""
     options = [f"--tag={tag}", f"--folder={folder.resolve()}", *(["--dry-run"] if is_dry_run else [])]
     _run_releasing(root, "publish", *options)
 
 
 def discard(root: Path, tag: str, *, is_sure: bool) -> None:
-    """Take the release of `tag` and the tag away again. Raises `ToldError`, as when the answer is no."""
+    """Take the release of `tag` and the tag away again. Raises `ReportedError`, as when the answer is no."""
     options = [f"--tag={tag}", *(["--yes-really"] if is_sure else [])]
     _run_releasing(root, "discard", *options)
 
 
 def status(root: Path) -> None:
-    """Show where the releases stand, and what comes next. Raises `ToldError`."""
+    """Show where the releases stand, and what comes next. Raises `ReportedError`."""
     _run_releasing(root, "status")
 
 

@@ -18,7 +18,7 @@ _TRIES: Final = 10
 _SECONDS_BETWEEN_TRIES: Final = 0.11
 
 
-def give_way(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     """Let a program that leads a session, and all that it will start, run when others leave a processor idle."""
     if sys.platform == "win32":
         return

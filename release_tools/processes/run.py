@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from release_tools.errors import CommandFailedError, KilledError, ToldError
-from release_tools.processes.priorities import BACKGROUND_FLAGS, give_way
+from release_tools.errors import CommandFailedError, KilledError, ReportedError
+from release_tools.processes.priorities import BACKGROUND_FLAGS, lower_priority
 from release_tools.processes.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
 from release_tools.processes.program_lookup import with_program_path
 from release_tools.processes.signals import REQUESTS_TO_END, handle_signals, handled_signals
@@ -93,9 +93,9 @@ def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
 
 
 def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None) -> None:
-    """Run a program that talks to the terminal itself, and keeps what `sole_use` gives where it outlives this process.
+    """Run a program that talks to the terminal itself; it inherits the lock of `exclusive_use`.
 
-    Raises `MissingToolError`, `ToldError` for any exit code but 0, or `KilledError` when a signal ended it.
+    Raises `MissingToolError`, `ReportedError` for any exit code but 0, or `KilledError` when a signal ended it.
     """
     environment = changed_environment(env)
     command = with_program_path(args, environment)
@@ -115,7 +115,7 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
                 end()
             raise
     if code != 0:
-        raise KilledError(args, -code) if code < 0 else ToldError(args, code)
+        raise KilledError(args, -code) if code < 0 else ReportedError(args, code)
 
 
 def _pass_on(process: "subprocess.Popen[bytes]", number: int, _frame: object) -> None:
@@ -207,21 +207,21 @@ def started_with_log(
     environment: Mapping[str, str],
     timeout_seconds: float,
     log: Path,
-    gives_way: bool,
+    in_background: bool,
 ) -> Iterator[RunningProgram]:
     """A program whose whole output goes to `log`. One that gives way leaves the processors to other work.
 
     What is left of it and of all that it started is ended when the block is left.
     """
-    flags = BACKGROUND_FLAGS if gives_way else 0
+    flags = BACKGROUND_FLAGS if in_background else 0
     with (
         log.open("w", encoding="utf-8") as file,
         _process_group(
             with_program_path(args, environment), cwd, environment, stdout=file.fileno(), flags=flags
         ) as process,
     ):
-        if gives_way:
-            give_way(process.pid)
+        if in_background:
+            lower_priority(process.pid)
         with RunningProgram(process, timeout_seconds) as program:
             yield program
 

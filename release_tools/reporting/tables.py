@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from release_tools.errors import harmless
+from release_tools.errors import escape_control_chars
 from release_tools.reporting.records import BuildRecord, CheckResult
 
 VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
@@ -23,19 +23,24 @@ def print_report(record: BuildRecord, console: Console) -> None:
 
 def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
     """One row per check; what a failed one found follows below the table in full, with its hint."""
-    table = Table(box=box.SIMPLE_HEAD, title=Text(harmless(title)), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title=Text(escape_control_chars(title)), title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("figure", overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
     for check in checks:
         style = VERDICT_STYLES[check.verdict]
-        table.add_row(check.name, Text(check.verdict, style), Text(harmless(first_line(check))), f"{check.seconds:.1f}")
+        table.add_row(
+            check.name,
+            Text(check.verdict, style),
+            Text(escape_control_chars(first_line(check))),
+            f"{check.seconds:.1f}",
+        )
     console.print(table)
     for check in checks:
         if check.is_failed:
             text = f"{check.name}: {check.figure}\nhint: {check.hint}\n"
-            console.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
+            console.print(escape_control_chars(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def first_line(check: CheckResult) -> str:

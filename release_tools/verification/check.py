@@ -11,7 +11,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
 
 if TYPE_CHECKING:
-    from release_tools.verification.suite.black_box import BegunSuite
+    from release_tools.verification.suite.black_box import RunningSuite
 # How many findings a refusal lists.
 SHOWN: Final = 10
 
@@ -25,7 +25,7 @@ class CheckSkippedError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class VerificationContext:
     """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write.
 
     What the program leaves lying there for a moment goes below `temporary_root`, which may be quicker.
@@ -44,7 +44,7 @@ class Subject:
     probe: Path | None = None
     source_python: Path | None = None
     previous_record: Path | None = None
-    tracing: "BegunSuite | None" = None
+    tracing: "RunningSuite | None" = None
     temporary_root: Path | None = None
 
     def is_allowed(self, check: str, finding: str) -> bool:
@@ -104,17 +104,17 @@ class Check:
 
     name: str
     needs: Need
-    run: Callable[[Subject], str | Measurement]
+    run: Callable[[VerificationContext], str | Measurement]
     is_alone: bool = False
     is_long: bool = False
 
 
-def refuse(subject: Subject, check: str, findings: Iterable[str], *, what: str, hint: str) -> None:
+def refuse(context: VerificationContext, check: str, findings: Iterable[str], *, what: str, hint: str) -> None:
     """Raise `CheckFailedError` with the findings, sorted, unless the project's settings allow them all.
 
     `what` stands before the list.
     """
-    left = sorted(finding for finding in findings if not subject.is_allowed(check, finding))
+    left = sorted(finding for finding in findings if not context.is_allowed(check, finding))
     if left:
         raise CheckFailedError(f"{what}:{listed(left)}", hint)
 

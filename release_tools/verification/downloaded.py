@@ -16,7 +16,7 @@ from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.reporting.records import CheckResult
 from release_tools.reporting.tables import print_checks
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Check, Subject
+from release_tools.verification.check import Check, VerificationContext
 from release_tools.verification.checks import CHECKS
 from release_tools.verification.runner import verify
 from release_tools.versions import DEV, BuildVersion
@@ -50,7 +50,7 @@ def verify_download(
         return (CheckResult(name="name", verdict="failed", figure=error.what, hint=error.hint),)
     except ReleaseError as error:
         return (checksum, CheckResult(name="unpack", verdict="failed", figure=error.what, hint=error.hint))
-    subject = Subject(
+    context = VerificationContext(
         settings=settings,
         platform=platform,
         version=exact or version,
@@ -61,11 +61,11 @@ def verify_download(
     )
     by_bytes = tuple(check for check in checks if check.needs == "archive")
     others = tuple(check for check in checks if check.needs != "archive")
-    results = verify(subject, keep_going=True, on_check=on_check, checks=by_bytes)
+    results = verify(context, keep_going=True, on_check=on_check, checks=by_bytes)
     if any(result.is_failed for result in results):
         why = "not started: its bytes were refused"
         return (checksum, *results, *(CheckResult(name=it.name, verdict="skipped", figure=why) for it in others))
-    return (checksum, *results, *verify(subject, keep_going=True, on_check=on_check, checks=others))
+    return (checksum, *results, *verify(context, keep_going=True, on_check=on_check, checks=others))
 
 
 def verify_downloads(

@@ -13,7 +13,7 @@ from typing import Final
 from release_tools.errors import ReleaseError
 from release_tools.platforms import host_platform
 from release_tools.reporting.records import CheckResult
-from release_tools.verification.check import Check, CheckSkippedError, Measurement, Subject
+from release_tools.verification.check import Check, CheckSkippedError, Measurement, VerificationContext
 from release_tools.verification.checks import CHECKS
 from release_tools.verification.starts.memory_folder import temporary_root
 from release_tools.verification.wine import start_desktop
@@ -25,21 +25,25 @@ _BROKEN_CHECK: Final = (
 
 
 def verify(
-    subject: Subject, *, keep_going: bool, on_check: Callable[[str], None], checks: tuple[Check, ...] = CHECKS
+    context: VerificationContext,
+    *,
+    keep_going: bool,
+    on_check: Callable[[str], None],
+    checks: tuple[Check, ...] = CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Run the checks; the results are in their order, up to the first that failed unless `keep_going`.
 
     Announces each by its name when it starts.
     """
     start_desktop()
-    with temporary_root(subject.executable, subject.scratch) as root:
-        made = _make(replace(subject, temporary_root=root), checks, on_check, keep_going=keep_going)
+    with temporary_root(context.executable, context.scratch) as root:
+        made = _make(replace(context, temporary_root=root), checks, on_check, keep_going=keep_going)
     results = [made[position] for position in sorted(made)]
     return tuple(results if keep_going else _up_to_first_failure(results))
 
 
 def _make(
-    subject: Subject, checks: Sequence[Check], on_check: Callable[[str], None], *, keep_going: bool
+    context: VerificationContext, checks: Sequence[Check], on_check: Callable[[str], None], *, keep_going: bool
 ) -> dict[int, CheckResult]:
     """The results by the positions of their checks."""
     made: dict[int, CheckResult] = {}
@@ -49,7 +53,7 @@ def _make(
         if not keep_going and any(result.is_failed for earlier, result in tuple(made.items()) if earlier < position):
             return
         on_check(checks[position].name)
-        made[position] = _run(checks[position], subject)
+        made[position] = _run(checks[position], context)
 
     # Nothing is started for long before the bytes are found right.
     for (_, is_alone), group in groupby(
@@ -68,11 +72,11 @@ def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult
             return
 
 
-def _run(check: Check, subject: Subject) -> CheckResult:
+def _run(check: Check, context: VerificationContext) -> CheckResult:
     started = time.monotonic()
     try:
-        _require(check, subject)
-        found = check.run(subject)
+        _require(check, context)
+        found = check.run(context)
         figure, value = (found.figure, found.value) if isinstance(found, Measurement) else (found, None)
         result = CheckResult(name=check.name, verdict="passed", figure=figure, value=value)
     except CheckSkippedError as skipped:
@@ -90,8 +94,8 @@ def _described(error: Exception) -> str:
     return f"the check itself broke: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
 
 
-def _require(check: Check, subject: Subject) -> None:
-    if check.needs == "build" and subject.source_python is None:
+def _require(check: Check, context: VerificationContext) -> None:
+    if check.needs == "build" and context.source_python is None:
         raise CheckSkippedError("needs the build itself; made when the archive was built")
-    if check.needs != "archive" and subject.platform != host_platform():
+    if check.needs != "archive" and context.platform != host_platform():
         raise CheckSkippedError(f"this machine is {host_platform().name}, which cannot start it")

@@ -11,14 +11,14 @@ from release_tools.processes.run import observe
 
 # What the start below takes at most on a machine of its own, in seconds: half of it when nothing else runs. It may well
 # be measured in a quiet moment, and what is waited for come in a busy one; to be too patient costs only time.
-ORDINARY_START_SECONDS: Final = 0.25
+REFERENCE_START_SECONDS: Final = 0.25
 _START: Final = ("-I", "-c", "import asyncio, json")
 # So that what is stuck is still found on the same day.
 _MOST: Final = 30.0
 _START_TIMEOUT_SECONDS: Final = 600.0
 
 
-def patient(seconds: float) -> float:
+def scaled_timeout(seconds: float) -> float:
     """A limit that suits an ordinary machine, in seconds, as it suits this one; never less."""
     return round(seconds * slowness(), 1)
 
@@ -37,4 +37,4 @@ def slowness() -> float:
 
 def slowness_from(start_seconds: float) -> float:
     """The factor that a start of this length stands for."""
-    return min(max(start_seconds / ORDINARY_START_SECONDS, 1.0), _MOST)
+    return min(max(start_seconds / REFERENCE_START_SECONDS, 1.0), _MOST)

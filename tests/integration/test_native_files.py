@@ -19,7 +19,7 @@ from release_tools.binaries.elf_paths import clean_run_paths
 from release_tools.binaries.native_files import read_native
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static import floors, leaks, native_members, signatures
 from release_tools.versions import BuildVersion
 
@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("native files")]
 
 
 @pytest.fixture(scope="module", params=PLATFORMS, ids=lambda platform: platform.name)
-def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+def context(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> VerificationContext:
     """A one-file executable of each platform: its real bootloader, with a real extension module inside."""
     platform: Platform = request.param
     folder = tmp_path_factory.mktemp(platform.name)
@@ -50,7 +50,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     subprocess.run([*command, *wheels], check=True, timeout=300)
     shutil.copytree(SAMPLE, folder / "project")
     shutil.copy(SAMPLE.parents[2] / ".python-version", folder / "project")
-    made = Subject(
+    made = VerificationContext(
         settings=ReleaseSettings.load(folder / "project"),
         platform=platform,
         version=BuildVersion(label="v1.2.3", project_version="1.2.3", local_part=""),
@@ -67,49 +67,49 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return made
 
 
-def outcome(check: Callable[[Subject], str], subject: Subject) -> str:
+def outcome(check: Callable[[VerificationContext], str], context: VerificationContext) -> str:
     """What a check says about a good executable: its figure, or why it has none."""
     try:
-        return check(subject)
+        return check(context)
     except CheckSkippedError as skipped:
         return f"skipped: {skipped}"
 
 
-def test_the_member_is_for_the_machine_and_for_no_other(subject: Subject) -> None:
-    platform = subject.platform
-    assert native_members.check_member_machines(subject) == f"1 members, {platform.binary_format} for {platform.arch}"
+def test_the_member_is_for_the_machine_and_for_no_other(context: VerificationContext) -> None:
+    platform = context.platform
+    assert native_members.check_member_machines(context) == f"1 members, {platform.binary_format} for {platform.arch}"
     for other in PLATFORMS:
         # On Windows a native file is told by its name, and what another system calls its own is nobody's there.
         if other != platform and other.os != "windows":
             # The same file under the name that the other platform's executable has.
-            elsewhere = dataclasses.replace(subject, platform=other)
-            if elsewhere.executable != subject.executable:
-                shutil.copy(subject.executable, elsewhere.executable)
+            elsewhere = dataclasses.replace(context, platform=other)
+            if elsewhere.executable != context.executable:
+                shutil.copy(context.executable, elsewhere.executable)
             with pytest.raises(CheckFailedError, match=f"not {other.binary_format} for {other.arch}"):
                 native_members.check_member_machines(elsewhere)
 
 
-def test_nothing_is_wrong_with_what_its_makers_ship(subject: Subject) -> None:
-    is_linux, is_windows = subject.platform.os == "linux", subject.platform.os == "windows"
+def test_nothing_is_wrong_with_what_its_makers_ship(context: VerificationContext) -> None:
+    is_linux, is_windows = context.platform.os == "linux", context.platform.os == "windows"
     for check in (native_members.check_executable_stacks, native_members.check_segment_alignment):
-        assert outcome(check, subject).endswith("2 files" if is_linux else "for linux only")
-    assert outcome(native_members.check_run_paths, subject).endswith("run paths" if is_windows else "none in 2 files")
-    assert native_members.check_packing(subject) == "none of 2 files"
+        assert outcome(check, context).endswith("2 files" if is_linux else "for linux only")
+    assert outcome(native_members.check_run_paths, context).endswith("run paths" if is_windows else "none in 2 files")
+    assert native_members.check_packing(context) == "none of 2 files"
 
 
-def test_its_libraries_are_those_of_the_system_and_of_a_python_that_is_not_there(subject: Subject) -> None:
-    if subject.platform.os != "windows":
-        assert native_members.check_needed_libraries(subject) == "all libraries of 1 members"
+def test_its_libraries_are_those_of_the_system_and_of_a_python_that_is_not_there(context: VerificationContext) -> None:
+    if context.platform.os != "windows":
+        assert native_members.check_needed_libraries(context) == "all libraries of 1 members"
         return
     with pytest.raises(CheckFailedError) as failure:
-        native_members.check_needed_libraries(subject)
+        native_members.check_needed_libraries(context)
     assert [line.rpartition(" needs ")[2] for line in failure.value.what.splitlines()[1:]] == [
         "VCRUNTIME140.dll",
         "python313.dll",
     ]
 
 
-def test_the_oldest_system_is_told(subject: Subject) -> None:
+def test_the_oldest_system_is_told(context: VerificationContext) -> None:
     expected = {
         "darwin-arm64": ("macOS 11.0.0", floors.check_macos_minimum),
         "darwin-amd64": ("macOS 10.13.0", floors.check_macos_minimum),
@@ -117,20 +117,20 @@ def test_the_oldest_system_is_told(subject: Subject) -> None:
         "linux-arm64": ("GLIBC 2.17", floors.check_glibc_floor),
         "windows-amd64": ("skipped: a question for linux only", floors.check_glibc_floor),
     }
-    figure, check = expected[subject.platform.name]
-    assert outcome(check, subject).startswith(figure)
+    figure, check = expected[context.platform.name]
+    assert outcome(check, context).startswith(figure)
 
 
-def test_the_signature_that_the_linker_of_a_mac_makes_is_seen_and_missed(subject: Subject) -> None:
+def test_the_signature_that_the_linker_of_a_mac_makes_is_seen_and_missed(context: VerificationContext) -> None:
     expected = {
         "darwin-arm64": "on 2 files",
         "darwin-amd64": "skipped: Intel Macs run code without a signature",
     }
-    found = outcome(signatures.check_signatures, subject)
-    assert found == expected.get(subject.platform.name, "skipped: a question for darwin only")
-    if subject.platform.name != "darwin-arm64":
+    found = outcome(signatures.check_signatures, context)
+    assert found == expected.get(context.platform.name, "skipped: a question for darwin only")
+    if context.platform.name != "darwin-arm64":
         return
-    module = next((subject.folder / "wheels" / "markupsafe").glob("_speedups.*so"))
+    module = next((context.folder / "wheels" / "markupsafe").glob("_speedups.*so"))
     parsed = lief.MachO.parse(str(module))
     only = parsed.at(0) if parsed else None
     assert parsed
@@ -141,8 +141,8 @@ def test_the_signature_that_the_linker_of_a_mac_makes_is_seen_and_missed(subject
     assert unsigned.signed_machines == ()
 
 
-def test_what_others_built_tells_nothing_about_this_machine(subject: Subject) -> None:
-    assert leaks.check_leaks(subject).startswith("none in 2 files")
+def test_what_others_built_tells_nothing_about_this_machine(context: VerificationContext) -> None:
+    assert leaks.check_leaks(context).startswith("none in 2 files")
 
 
 @pytest.mark.skipif(host_platform().os != "linux", reason="only Linux loads ELF files")

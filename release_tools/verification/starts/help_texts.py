@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.processes.run import Finished
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.starts.running import bare_environment, start_program
 
 CHECK_NAME: Final = "help texts"
@@ -35,16 +35,16 @@ class HelpText:
     text: str
 
 
-def check_help_texts(subject: Subject) -> str:
+def check_help_texts(context: VerificationContext) -> str:
     """Every command's `--help` has the same text and exit code from the binary as from source."""
-    texts = read_source_texts(subject)
+    texts = read_source_texts(context)
     with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
-        frozen = pool.map(lambda text: ask_for_help(subject, subject.executable, text.command), texts)
+        frozen = pool.map(lambda text: ask_for_help(context, context.executable, text.command), texts)
         differences = [
             f"`{_shown(text.command)}`: {difference}"
             for text, finished in zip(texts, frozen, strict=True)
             if (difference := find_difference(text, finished))
-            and not subject.is_allowed(CHECK_NAME, _shown(text.command))
+            and not context.is_allowed(CHECK_NAME, _shown(text.command))
         ]
     if differences:
         raise CheckFailedError(
@@ -55,17 +55,17 @@ def check_help_texts(subject: Subject) -> str:
     return f"{len(texts)} commands"
 
 
-def read_source_texts(subject: Subject) -> tuple[HelpText, ...]:
+def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:
     """The help of the program and of all its commands, found by reading the help of the one above.
 
     Raises `CheckSkippedError` when there is no source to ask, or it has no `--help`.
     """
-    if subject.source_python is None:
+    if context.source_python is None:
         raise CheckSkippedError("the environment that was frozen is not at hand")
-    script = subject.source_python.parent / f"{subject.settings.executable}{subject.platform.executable_suffix}"
+    script = context.source_python.parent / f"{context.settings.executable}{context.platform.executable_suffix}"
     if not script.is_file():
         raise CheckFailedError(f"there is no console script {script}", "install the project's wheel beside it")
-    top = _help_text(ask_for_help(subject, script, ()), ())
+    top = _help_text(ask_for_help(context, script, ()), ())
     if top.code != 0 or not top.text.strip():
         raise CheckSkippedError(f"from source, --help exits with {top.code}; there is nothing to compare")
     found, level = [top], [top]
@@ -73,7 +73,7 @@ def read_source_texts(subject: Subject) -> tuple[HelpText, ...]:
         for _ in range(MAXIMUM_DEPTH):
             commands = [(*parent.command, name) for parent in level for name in listed_commands(parent.text)]
             room = MAXIMUM_COMMANDS - len(found)
-            answers = pool.map(lambda command: ask_for_help(subject, script, command), commands[:room])
+            answers = pool.map(lambda command: ask_for_help(context, script, command), commands[:room])
             seen = {text.text for text in found}
             # What is listed may be an argument and no command: then the help is that of the command above.
             level = [
@@ -102,11 +102,11 @@ def find_difference(source: HelpText, finished: Finished) -> str:
     return f"exit code {frozen.code}, from source {source.code}" if frozen.code != source.code else ""
 
 
-def ask_for_help(subject: Subject, program: Path, command: Sequence[str]) -> Finished:
+def ask_for_help(context: VerificationContext, program: Path, command: Sequence[str]) -> Finished:
     """Run `<command> --help` in an environment that is the same for source and binary."""
     # The binary is always in UTF-8 mode.
-    environment = {**bare_environment(subject), "COLUMNS": str(WIDTH), "PYTHONUTF8": "1"}
-    return start_program(subject, [str(program), *command, "--help"], environment)
+    environment = {**bare_environment(context), "COLUMNS": str(WIDTH), "PYTHONUTF8": "1"}
+    return start_program(context, [str(program), *command, "--help"], environment)
 
 
 def _listed_names(help_text: str) -> Iterator[str]:

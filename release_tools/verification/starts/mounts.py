@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.starts.running import bare_environment, start_program
 
 _OWN_NAMESPACE: Final = ("unshare", "--mount", "--map-root-user")
@@ -44,13 +44,13 @@ def copied_read_only(program: Path, folder: Path) -> tuple[str, ...]:
     return (*_OWN_NAMESPACE, "/bin/sh", "-c", _COPY_AND_START, "sh", str(folder), str(program))
 
 
-def require_mounts(subject: Subject, folder: Path) -> None:
+def require_mounts(context: VerificationContext, folder: Path) -> None:
     """Raises `CheckSkippedError`, with the system's own words, where such mounts are not possible."""
-    if subject.platform.os != "linux":
-        raise CheckSkippedError(f"{subject.platform.os} has no private mounts")
+    if context.platform.os != "linux":
+        raise CheckSkippedError(f"{context.platform.os} has no private mounts")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        tried = start_program(subject, [*mounted("size=4k", [folder]), "/bin/true"], bare_environment(subject))
+        tried = start_program(context, [*mounted("size=4k", [folder]), "/bin/true"], bare_environment(context))
     except CheckFailedError as error:
         raise CheckSkippedError(error.what) from None
     if tried.code != 0:

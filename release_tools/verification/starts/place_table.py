@@ -11,7 +11,7 @@ from typing import Final
 from release_tools.errors import CommandFailedError, MissingToolError
 from release_tools.platforms import OperatingSystem
 from release_tools.processes.run import Finished, capture
-from release_tools.verification.check import CheckSkippedError, Subject
+from release_tools.verification.check import CheckSkippedError, VerificationContext
 from release_tools.verification.starts.mounts import copied_read_only, mounted, require_mounts
 from release_tools.verification.starts.running import bare_environment, start_program, temporary_folder_variables
 from release_tools.verification.wine import wine_version
@@ -69,121 +69,121 @@ class Row:
     """A named place. `arrange` gets an empty folder, and raises `CheckSkippedError` where it cannot be had."""
 
     name: str
-    arrange: Callable[[Subject, Path], Place]
+    arrange: Callable[[VerificationContext, Path], Place]
     systems: tuple[OperatingSystem, ...] = EVERYWHERE
 
 
-def no_home(subject: Subject, _: Path) -> Place:
-    return _place(subject)
+def no_home(context: VerificationContext, _: Path) -> Place:
+    return _place(context)
 
 
-def unusual_path(subject: Subject, folder: Path) -> Place:
-    executable = folder / UNUSUAL_NAME / subject.executable.name
+def unusual_path(context: VerificationContext, folder: Path) -> Place:
+    executable = folder / UNUSUAL_NAME / context.executable.name
     executable.parent.mkdir()
-    _link_or_copy(subject.executable, executable)
-    return replace(_place(subject), executable=executable)
+    _link_or_copy(context.executable, executable)
+    return replace(_place(context), executable=executable)
 
 
-def unusual_temporary_folder(subject: Subject, folder: Path) -> Place:
+def unusual_temporary_folder(context: VerificationContext, folder: Path) -> Place:
     temporary = folder / UNUSUAL_NAME
     temporary.mkdir()
-    return _place(subject, temporary_folder_variables(subject, temporary))
+    return _place(context, temporary_folder_variables(context, temporary))
 
 
-def python_variables(subject: Subject, folder: Path) -> Place:
+def python_variables(context: VerificationContext, folder: Path) -> Place:
     """Nonsense in Python's own variables, and modules on PYTHONPATH that end the program."""
     for name in ("sitecustomize", "encodings", "importlib", "json", "os"):
         (folder / f"{name}.py").write_text(f"raise SystemExit('{name} came from PYTHONPATH')\n", encoding="utf-8")
-    return _place(subject, {**PYTHON_NONSENSE, "PYTHONPATH": str(folder), "PYTHONSTARTUP": str(folder / "os.py")})
+    return _place(context, {**PYTHON_NONSENSE, "PYTHONPATH": str(folder), "PYTHONSTARTUP": str(folder / "os.py")})
 
 
-def read_only_home(subject: Subject, folder: Path) -> Place:
-    return replace(_place(subject, {"HOME": str(folder)}), through=_made_read_only(subject, folder))
+def read_only_home(context: VerificationContext, folder: Path) -> Place:
+    return replace(_place(context, {"HOME": str(folder)}), through=_made_read_only(context, folder))
 
 
-def read_only_working_folder(subject: Subject, folder: Path) -> Place:
-    return replace(_place(subject), cwd=folder, through=_made_read_only(subject, folder))
+def read_only_working_folder(context: VerificationContext, folder: Path) -> Place:
+    return replace(_place(context), cwd=folder, through=_made_read_only(context, folder))
 
 
-def read_only_program_folder(subject: Subject, folder: Path) -> Place:
+def read_only_program_folder(context: VerificationContext, folder: Path) -> Place:
     """Where administrators install programs, and what images of containers are."""
-    executable = folder / subject.executable.name
+    executable = folder / context.executable.name
     try:
-        require_mounts(subject, folder)
+        require_mounts(context, folder)
     except CheckSkippedError as skipped:
         if os.geteuid() == 0:
             raise CheckSkippedError(f"the superuser may write anywhere, and {skipped}") from None
-        _link_or_copy(subject.executable, executable)
+        _link_or_copy(context.executable, executable)
         folder.chmod(0o555)
-        return replace(_place(subject), executable=executable)
-    return replace(_place(subject), executable=executable, through=copied_read_only(subject.executable, folder))
+        return replace(_place(context), executable=executable)
+    return replace(_place(context), executable=executable, through=copied_read_only(context.executable, folder))
 
 
-def symbolic_link(subject: Subject, folder: Path) -> Place:
+def symbolic_link(context: VerificationContext, folder: Path) -> Place:
     """What package managers put on the PATH."""
-    link = folder / subject.executable.name
-    link.symlink_to(subject.executable)
-    return replace(_place(subject), executable=link)
+    link = folder / context.executable.name
+    link.symlink_to(context.executable)
+    return replace(_place(context), executable=link)
 
 
-def found_on_the_path(subject: Subject, folder: Path) -> Place:
+def found_on_the_path(context: VerificationContext, folder: Path) -> Place:
     """As people start programs: the shell finds it, and the program does not hear where."""
-    place = _place(subject, {"PATH": str(subject.executable.parent)})
-    is_windows = subject.platform.os == "windows"
+    place = _place(context, {"PATH": str(context.executable.parent)})
+    is_windows = context.platform.os == "windows"
     shell = (os.environ.get("COMSPEC", "cmd.exe"), "/d", "/c") if is_windows else ("/bin/sh", "-c", 'exec "$@"', "sh")
-    return replace(place, executable=Path(subject.executable.name), cwd=folder, through=shell)
+    return replace(place, executable=Path(context.executable.name), cwd=folder, through=shell)
 
 
-def latin_1_locale(subject: Subject, folder: Path) -> Place:
+def latin_1_locale(context: VerificationContext, folder: Path) -> Place:
     """A locale that cannot say everything. Hardly any Linux has one, so it is made; C where it cannot be made."""
-    if subject.platform.os == "darwin":
-        return replace(_place(subject, {"LC_ALL": MACOS_LATIN_1}), probe_script=_probe_script(folder))
+    if context.platform.os == "darwin":
+        return replace(_place(context, {"LC_ALL": MACOS_LATIN_1}), probe_script=_probe_script(folder))
     command = ["localedef", "--inputfile=en_US", "--charmap=ISO-8859-1", str(folder / LATIN_1)]
     try:
         capture(command, cwd=folder)
         variables = {"LC_ALL": LATIN_1, "LOCPATH": str(folder)}
     except (CommandFailedError, MissingToolError):
         variables = {"LC_ALL": "C"}
-    return replace(_place(subject, variables), probe_script=_probe_script(folder))
+    return replace(_place(context, variables), probe_script=_probe_script(folder))
 
 
-def other_code_page(subject: Subject, folder: Path) -> Place:
+def other_code_page(context: VerificationContext, folder: Path) -> Place:
     """The code page of consoles in the United States, which has no Chinese."""
     batch = folder / "start.cmd"
     _write_batch(batch, f"@{_CHCP}\n")
     # "Active code page: 850" in the language of the system; letters that are no UTF-8 are numbers too, before that one.
-    numbers = re.findall("[0-9]+", _start_batch(subject, batch).stdout)
+    numbers = re.findall("[0-9]+", _start_batch(context, batch).stdout)
     _write_batch(batch, _WITH_CODE_PAGE.format(before=numbers[-1] if numbers else ""))
-    if not numbers or _start_batch(subject, batch, "rem").code == _NO_CODE_PAGE:
+    if not numbers or _start_batch(context, batch, "rem").code == _NO_CODE_PAGE:
         wine = wine_version()
         raise CheckSkippedError(f"chcp refuses it in {f'the console of Wine {wine}' if wine else 'this console'}")
-    return replace(_place(subject), through=(str(batch),), probe_script=_probe_script(folder))
+    return replace(_place(context), through=(str(batch),), probe_script=_probe_script(folder))
 
 
-def closed_output(subject: Subject, _: Path) -> Place:
-    return replace(_place(subject), through=("/bin/sh", "-c", 'exec "$@" >&-', "sh"), is_silent=True)
+def closed_output(context: VerificationContext, _: Path) -> Place:
+    return replace(_place(context), through=("/bin/sh", "-c", 'exec "$@" >&-', "sh"), is_silent=True)
 
 
-def no_time_zones(subject: Subject, folder: Path) -> Place:
-    require_mounts(subject, folder)
+def no_time_zones(context: VerificationContext, folder: Path) -> Place:
+    require_mounts(context, folder)
     zones = [Path(name) for name in ZONE_FOLDERS if Path(name).is_dir()]
-    return replace(_place(subject), through=mounted("ro", zones))
+    return replace(_place(context), through=mounted("ro", zones))
 
 
-def temporary_folder_without_programs(subject: Subject, folder: Path) -> Place:
+def temporary_folder_without_programs(context: VerificationContext, folder: Path) -> Place:
     """Where nothing that lies in the temporary folder may be executed, or loaded as a library.
 
     That the message names the folder takes a bundle without libz.so.1: with one, the system's loader fails on that
     file first, before the bootloader can speak.
     """
-    require_mounts(subject, folder)
-    place = _place(subject, temporary_folder_variables(subject, folder))
+    require_mounts(context, folder)
+    place = _place(context, temporary_folder_variables(context, folder))
     return replace(place, through=mounted("noexec", [folder]), told=(str(folder),))
 
 
-def full_temporary_folder(subject: Subject, folder: Path) -> Place:
-    require_mounts(subject, folder)
-    place = _place(subject, temporary_folder_variables(subject, folder))
+def full_temporary_folder(context: VerificationContext, folder: Path) -> Place:
+    require_mounts(context, folder)
+    place = _place(context, temporary_folder_variables(context, folder))
     return replace(place, through=mounted("size=4k", [folder]), told=("No space left", str(folder)))
 
 
@@ -207,8 +207,8 @@ ROWS: Final[tuple[Row, ...]] = (
 )
 
 
-def _place(subject: Subject, changes: Mapping[str, str] | None = None) -> Place:
-    return Place(executable=subject.executable, environment={**bare_environment(subject), **(changes or {})})
+def _place(context: VerificationContext, changes: Mapping[str, str] | None = None) -> Place:
+    return Place(executable=context.executable, environment={**bare_environment(context), **(changes or {})})
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -219,10 +219,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _made_read_only(subject: Subject, folder: Path) -> tuple[str, ...]:
+def _made_read_only(context: VerificationContext, folder: Path) -> tuple[str, ...]:
     """By a read-only mount, which binds the superuser too; else by its mode."""
     try:
-        require_mounts(subject, folder)
+        require_mounts(context, folder)
     except CheckSkippedError as skipped:
         if os.geteuid() == 0:
             raise CheckSkippedError(f"the superuser may write anywhere, and {skipped}") from None
@@ -235,8 +235,8 @@ def _write_batch(path: Path, text: str) -> None:
     path.write_text(text, encoding="ascii", newline="\r\n")
 
 
-def _start_batch(subject: Subject, path: Path, *args: str) -> Finished:
-    return start_program(subject, [str(path), *args], bare_environment(subject))
+def _start_batch(context: VerificationContext, path: Path, *args: str) -> Finished:
+    return start_program(context, [str(path), *args], bare_environment(context))
 
 
 def _probe_script(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from typing import Final
 
 from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, Subject
-from release_tools.verification.timeouts import patient
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, VerificationContext
+from release_tools.verification.timeouts import scaled_timeout
 
 START_TIMEOUT_SECONDS: Final = 120.0
 START_UP_ROUNDS: Final = 5
@@ -21,73 +21,73 @@ CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
 
 
-def bare_environment(subject: Subject) -> dict[str, str]:
+def bare_environment(context: VerificationContext) -> dict[str, str]:
     """Nothing of the caller's environment but what a start needs: no HOME, and a temporary folder of our own."""
     # Makes the bootloader's failure to clean up an error instead of a silence.
     strict = {"PYINSTALLER_STRICT_UNPACK_MODE": "1"}
     kept = {}
-    if subject.platform.os == "windows":
+    if context.platform.os == "windows":
         kept = {name: os.environ[name] for name in _WINDOWS_VARIABLES if name in os.environ}
-    return {**kept, **temporary_folder_variables(subject, subject.temporary_folder), **strict}
+    return {**kept, **temporary_folder_variables(context, context.temporary_folder), **strict}
 
 
-def temporary_folder_variables(subject: Subject, folder: Path) -> dict[str, str]:
+def temporary_folder_variables(context: VerificationContext, folder: Path) -> dict[str, str]:
     """What tells a program of this platform where its temporary files go."""
-    names = ("TEMP", "TMP") if subject.platform.os == "windows" else ("TMPDIR",)
+    names = ("TEMP", "TMP") if context.platform.os == "windows" else ("TMPDIR",)
     return dict.fromkeys(names, str(folder))
 
 
-def check_version(subject: Subject) -> str:
+def check_version(context: VerificationContext) -> str:
     """`--version` prints the program's name and the exact version, and nothing else."""
-    finished = start(subject, "--version")
-    if finished.code != 0 or not subject.is_version_line(finished.stdout.strip()) or finished.stderr:
+    finished = start(context, "--version")
+    if finished.code != 0 or not context.is_version_line(finished.stdout.strip()) or finished.stderr:
         raise CheckFailedError(
-            f"--version was to print {subject.version_line!r} and exit with 0, but {described(finished)}",
-            f"read the version with importlib.metadata.version({subject.settings.project_name!r}); the build puts the "
+            f"--version was to print {context.version_line!r} and exit with 0, but {described(finished)}",
+            f"read the version with importlib.metadata.version({context.settings.project_name!r}); the build puts the "
             "exact one there. Where other words stand around it, version-output of [tool.release-tools] says which",
         )
     return finished.stdout.strip()
 
 
-def check_smoke_commands(subject: Subject) -> str:
+def check_smoke_commands(context: VerificationContext) -> str:
     """Each of the project's smoke commands exits with 0 in the bare environment."""
-    commands = subject.settings.smoke_commands
+    commands = context.settings.smoke_commands
     if not commands:
         raise CheckSkippedError("no smoke-commands are set")
     for command in commands:
-        finished = start(subject, *command)
+        finished = start(context, *command)
         if finished.code != 0:
             raise CheckFailedError(
-                f"`{subject.settings.executable} {' '.join(command)}` failed: {described(finished)}",
-                f"run it by hand with an empty environment: env -i {subject.executable} {' '.join(command)}",
+                f"`{context.settings.executable} {' '.join(command)}` failed: {described(finished)}",
+                f"run it by hand with an empty environment: env -i {context.executable} {' '.join(command)}",
             )
     return ", ".join(" ".join(command) for command in commands)
 
 
-def check_unknown_option(subject: Subject) -> str:
+def check_unknown_option(context: VerificationContext) -> str:
     """An option that no program has is a usage error: an exit code above 0, and a message instead of a crash."""
-    finished = start(subject, UNKNOWN_OPTION)
+    finished = start(context, UNKNOWN_OPTION)
     crash = next((mark for mark in CRASH_MARKS if mark in finished.output), None)
     if crash or finished.code <= 0:
         why = f"its output holds {crash!r}" if crash else "it is no usage error"
-        if subject.is_allowed("unknown option", f"exit code {finished.code}"):
+        if context.is_allowed("unknown option", f"exit code {finished.code}"):
             return f"exit code {finished.code}"
         raise CheckFailedError(
-            f"`{subject.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
+            f"`{context.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
             "end with an exit code such as 2 and one line on standard error for arguments that make no sense",
         )
     return f"exit code {finished.code}"
 
 
-def check_start_up(subject: Subject) -> Measurement:
+def check_start_up(context: VerificationContext) -> Measurement:
     """How long `--version` takes, the best of a few starts; a figure, not a limit."""
-    best = min(start(subject, "--version").seconds for _ in range(START_UP_ROUNDS))
+    best = min(start(context, "--version").seconds for _ in range(START_UP_ROUNDS))
     return Measurement(figure=f"{best:.2f} s", value=round(best, 3))
 
 
-def check_temporary_files(subject: Subject) -> str:
+def check_temporary_files(context: VerificationContext) -> str:
     """No start left anything in the temporary folder."""
-    left = sorted(path.name for path in subject.temporary_folder.iterdir())
+    left = sorted(path.name for path in context.temporary_folder.iterdir())
     if left:
         raise CheckFailedError(
             f"the program left {len(left)} entries in its temporary folder: {', '.join(left[:5])}",
@@ -96,29 +96,29 @@ def check_temporary_files(subject: Subject) -> str:
     return "none left"
 
 
-def start(subject: Subject, *args: str, extra: Mapping[str, str] | None = None) -> Finished:
+def start(context: VerificationContext, *args: str, extra: Mapping[str, str] | None = None) -> Finished:
     """Run the executable to its end in the bare environment.
 
     Raises `CheckFailedError` when it cannot be started or does not end.
     """
-    environment = {**bare_environment(subject), **(extra or {})}
-    return start_program(subject, [str(subject.executable), *args], environment)
+    environment = {**bare_environment(context), **(extra or {})}
+    return start_program(context, [str(context.executable), *args], environment)
 
 
 def start_program(
-    subject: Subject, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+    context: VerificationContext, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
 ) -> Finished:
     """Run a program to its end in exactly this environment.
 
     Raises `CheckFailedError` when it cannot be started or does not end.
     """
-    subject.temporary_folder.mkdir(parents=True, exist_ok=True)
+    context.temporary_folder.mkdir(parents=True, exist_ok=True)
     try:
         return observe(
             command,
-            cwd=cwd or subject.scratch,
+            cwd=cwd or context.scratch,
             environment=environment,
-            timeout_seconds=patient(START_TIMEOUT_SECONDS),
+            timeout_seconds=scaled_timeout(START_TIMEOUT_SECONDS),
         )
     except ReleaseError as error:
         raise CheckFailedError(error.what, "the program must start, and end by itself, with these arguments") from None

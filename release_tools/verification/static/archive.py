@@ -2,16 +2,16 @@
 
 from release_tools.archives import EXECUTABLE_MODE, FILE_MODE, member_modes
 from release_tools.binaries.native_files import read_native
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 LICENSE_FILES = ("LICENSE", "THIRD_PARTY_LICENSES")
 MIB = 1024 * 1024
 
 
-def check_members(subject: Subject) -> str:
+def check_members(context: VerificationContext) -> str:
     """The binary with mode 0755, the two license files with 0644, and nothing else."""
-    expected = {subject.executable.name: EXECUTABLE_MODE, **dict.fromkeys(LICENSE_FILES, FILE_MODE)}
-    found = member_modes(subject.archive)
+    expected = {context.executable.name: EXECUTABLE_MODE, **dict.fromkeys(LICENSE_FILES, FILE_MODE)}
+    found = member_modes(context.archive)
     wrong = [f"{name} is missing" for name in expected if name not in found]
     wrong += [f"{name} does not belong there" for name in found if name not in expected]
     wrong += [
@@ -24,10 +24,10 @@ def check_members(subject: Subject) -> str:
     return f"{len(found)} files"
 
 
-def check_size(subject: Subject) -> str:
+def check_size(context: VerificationContext) -> str:
     """The archive is no larger than the project allows."""
-    limit = subject.settings.size_limit_mib
-    size = subject.archive.stat().st_size / MIB
+    limit = context.settings.size_limit_mib
+    size = context.archive.stat().st_size / MIB
     if limit is None:
         raise CheckSkippedError(f"{size:.1f} MiB; no size-limit-mib is set")
     if size > limit:
@@ -38,19 +38,19 @@ def check_size(subject: Subject) -> str:
     return f"{size:.1f} of {limit} MiB"
 
 
-def check_machine(subject: Subject) -> str:
+def check_machine(context: VerificationContext) -> str:
     """The executable has the platform's format, for the platform's machine and no other."""
-    wanted = f"{subject.platform.binary_format} for {subject.platform.arch}"
-    if not subject.executable.is_file():
+    wanted = f"{context.platform.binary_format} for {context.platform.arch}"
+    if not context.executable.is_file():
         raise CheckFailedError(
-            f"the archive holds no {subject.executable.name}",
+            f"the archive holds no {context.executable.name}",
             "get it again: its name says another platform or version than what is inside",
         )
-    native = read_native(subject.executable.read_bytes())
+    native = read_native(context.executable.read_bytes())
     found = f"{native.format} for {', '.join(native.machines)}" if native else "no executable file format"
     if found != wanted:
         raise CheckFailedError(
-            f"{subject.executable.name} is {found}, not {wanted}",
-            f"build on a {subject.platform.name} machine, with a Python made for it",
+            f"{context.executable.name} is {found}, not {wanted}",
+            f"build on a {context.platform.name} machine, with a Python made for it",
         )
     return found

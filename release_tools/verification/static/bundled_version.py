@@ -5,21 +5,21 @@ from email.parser import HeaderParser
 from release_tools.binaries.payload import Payload
 from release_tools.errors import ReleaseError
 from release_tools.lockfile import normalized_name
-from release_tools.verification.check import CheckFailedError, Subject
+from release_tools.verification.check import CheckFailedError, VerificationContext
 
 _METADATA = ".dist-info/METADATA"
 
 
-def check_bundled_version(subject: Subject) -> str:
+def check_bundled_version(context: VerificationContext) -> str:
     """The metadata of the app in the bundle states the version that is in the archive's name."""
     try:
-        versions = bundled_versions(Payload(subject.executable), subject.settings.project_name)
+        versions = bundled_versions(Payload(context.executable), context.settings.project_name)
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
-    if len(versions) == 1 and subject.version.is_printed_as(versions[0]):
+    if len(versions) == 1 and context.version.is_printed_as(versions[0]):
         return versions[0]
     raise CheckFailedError(
-        f"the archive is of {subject.version.label}, and the metadata of {subject.settings.project_name} in the bundle "
+        f"the archive is of {context.version.label}, and the metadata of {context.settings.project_name} in the bundle "
         f"says {' and '.join(versions) or 'nothing'}",
         "build it again, or download it again; an archive keeps the name that its build gave it",
     )

@@ -11,7 +11,7 @@ from typing import Final
 from release_tools.distributions import metadata_files, module_name, own_files, own_modules, runtime_distributions
 from release_tools.freeze.namespace_packages import namespace_modules, without_excluded
 from release_tools.lockfile import read_lock_file
-from release_tools.verification.check import CheckSkippedError, Subject, refuse
+from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.suite.coverage import BundleContents, read_contents
 
 NAMESPACES: Final = "namespace packages"
@@ -23,15 +23,15 @@ _HINT: Final = (
 )
 
 
-def check_namespace_packages(subject: Subject) -> str:
+def check_namespace_packages(context: VerificationContext) -> str:
     """Every module of the namespace packages of the locked distributions is bundled: plugins are found by listing."""
-    runtime = runtime_distributions(read_lock_file(subject.settings.lock_path))
-    modules = without_excluded(namespace_modules(runtime), subject.settings.exclude_modules)
+    runtime = runtime_distributions(read_lock_file(context.settings.lock_path))
+    modules = without_excluded(namespace_modules(runtime), context.settings.exclude_modules)
     if not modules:
         raise CheckSkippedError("no locked distribution has a namespace package")
-    bundled = _importable(read_contents(subject.executable))
+    bundled = _importable(read_contents(context.executable))
     refuse(
-        subject,
+        context,
         NAMESPACES,
         (module for module in modules if module not in bundled),
         what="modules of namespace packages that the binary lacks",
@@ -40,10 +40,10 @@ def check_namespace_packages(subject: Subject) -> str:
     return f"{len(modules)} modules in {', '.join(sorted({module.partition('.')[0] for module in modules}))}"
 
 
-def check_own_files(subject: Subject) -> str:
+def check_own_files(context: VerificationContext) -> str:
     """Every file of the project's own wheel and of whole distributions, and the metadata of all that it needs."""
-    settings = subject.settings
-    contents = read_contents(subject.executable)
+    settings = context.settings
+    contents = read_contents(context.executable)
     runtime = (*runtime_distributions(read_lock_file(settings.lock_path)), distribution(settings.project_name))
     whole = settings.bundled_whole
     modules = without_excluded([name for one in whole for name in own_modules(one)], settings.exclude_modules)
@@ -53,7 +53,7 @@ def check_own_files(subject: Subject) -> str:
         *(f"module {module}" for module in modules if module not in contents.modules),
         *(f"file {path}" for path in (*files, *metadata) if path not in contents.files),
     }
-    refuse(subject, OWN_FILES, missing, what="modules and files of the project that the binary lacks", hint=_HINT)
+    refuse(context, OWN_FILES, missing, what="modules and files of the project that the binary lacks", hint=_HINT)
     return f"{len(modules)} modules, {len(files)} files, metadata of {len(runtime)} distributions"
 
 

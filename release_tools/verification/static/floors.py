@@ -8,35 +8,35 @@ from pathlib import PurePosixPath
 
 from release_tools.binaries.compiler_runtime import RUNTIME_LIBRARIES, runtime_versions
 from release_tools.binaries.symbol_versions import NewestVersion, Version, as_version, comparable, newest_versions
-from release_tools.verification.check import CheckFailedError, Subject
+from release_tools.verification.check import CheckFailedError, VerificationContext
 from release_tools.verification.static.native_contents import contents_of, native_files
 
 
-def check_glibc_floor(subject: Subject) -> str:
+def check_glibc_floor(context: VerificationContext) -> str:
     """The newest symbol versions that any native file needs; glibc's has a limit, and so has a runtime not bundled."""
-    contents = contents_of(subject, "ELF")
-    newest = newest_versions(native_files(subject, contents))
-    limit = subject.settings.glibc_floor
+    contents = contents_of(context, "ELF")
+    newest = newest_versions(native_files(context, contents))
+    limit = context.settings.glibc_floor
     figures = [
         f"{library} {_dotted(newest[library].version)} ({PurePosixPath(newest[library].file).name})"
         for library in ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
         if library in newest
     ]
     if limit is not None and "GLIBC" in newest:
-        _keep_limit(subject, "glibc-floor", limit, newest["GLIBC"].version, newest["GLIBC"].file)
+        _keep_limit(context, "glibc-floor", limit, newest["GLIBC"].version, newest["GLIBC"].file)
     if limit is not None:
         left = [
             name for library, names in RUNTIME_LIBRARIES.items() if library not in contents.file_names for name in names
         ]
-        _keep_runtime(subject, limit, {name: newest[name] for name in left if name in newest})
+        _keep_runtime(context, limit, {name: newest[name] for name in left if name in newest})
     return f"{', '.join(figures) or 'no versioned symbols'}; {_stated('glibc-floor', limit)}"
 
 
-def _keep_runtime(subject: Subject, floor: str, left_to_the_system: dict[str, NewestVersion]) -> None:
+def _keep_runtime(context: VerificationContext, floor: str, left_to_the_system: dict[str, NewestVersion]) -> None:
     """What is left to the system has to be there on the oldest one."""
     for name, newest in left_to_the_system.items():
         oldest = runtime_versions(floor)[name]
-        if newest.version > oldest and not subject.version.is_dev:
+        if newest.version > oldest and not context.version.is_dev:
             raise CheckFailedError(
                 f"{newest.file} needs {name}_{_dotted(newest.version)} of the system, and systems "
                 f"with glibc {floor} have up to {_dotted(oldest)}",
@@ -44,20 +44,20 @@ def _keep_runtime(subject: Subject, floor: str, left_to_the_system: dict[str, Ne
             )
 
 
-def check_macos_minimum(subject: Subject) -> str:
+def check_macos_minimum(context: VerificationContext) -> str:
     """The newest macOS that any native file asks for; it has a limit."""
-    files = native_files(subject, contents_of(subject, "MACHO"))
+    files = native_files(context, contents_of(context, "MACHO"))
     version, name = max(
-        ((native.macos_minimum(subject.platform.arch), name) for name, native in files), default=((), "")
+        ((native.macos_minimum(context.platform.arch), name) for name, native in files), default=((), "")
     )
-    limit = subject.settings.macos_minimum
+    limit = context.settings.macos_minimum
     if limit is not None:
-        _keep_limit(subject, "macos-minimum", limit, version, name)
+        _keep_limit(context, "macos-minimum", limit, version, name)
     return f"macOS {_dotted(version)} ({PurePosixPath(name).name}); {_stated('macos-minimum', limit)}"
 
 
-def _keep_limit(subject: Subject, key: str, limit: str, version: Version, name: str) -> None:
-    if subject.version.is_dev or comparable(version) <= as_version(limit):
+def _keep_limit(context: VerificationContext, key: str, limit: str, version: Version, name: str) -> None:
+    if context.version.is_dev or comparable(version) <= as_version(limit):
         return
     raise CheckFailedError(
         f"{name} needs {_dotted(version)}, which is newer than {key} {limit}",

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from release_tools.binaries.payload import MODULES, UNPACKED, Payload
 from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, Subject, refuse
+from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
 from release_tools.verification.static.secret_patterns import SECRET_PATTERNS, secret_variables
 from release_tools.verification.static.sizes import OTHER_MODULES, SHARED_LIBRARIES, find_owners
 
@@ -79,7 +79,7 @@ class Part:
     is_locked: bool
 
 
-def check_leaks(subject: Subject) -> str:
+def check_leaks(context: VerificationContext) -> str:
     """No file and no module names a folder or a user of the build machine, or holds a secret.
 
     The folder of the Python that was frozen stands in Python's own library. It is stated; it is a finding only where it
@@ -87,11 +87,11 @@ def check_leaks(subject: Subject) -> str:
     """
     home, prefix = home_of(_user()), Path(sys.base_prefix)
     python = Mark(what=f"the folder of the build's Python, {prefix}", texts=_spellings(prefix))
-    marks = [*machine_marks(subject, home), *secret_marks(os.environ)]
+    marks = [*machine_marks(context, home), *secret_marks(os.environ)]
     is_personal = home is not None and any(text in os.fsencode(prefix) for text in home.texts)
     named, found, packed, count = [], [], [], 0
     try:
-        for part in parts_of(subject):
+        for part in parts_of(context):
             content = part.content
             if content is None:
                 packed.append(part.name)
@@ -108,10 +108,10 @@ def check_leaks(subject: Subject) -> str:
             ]
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
-    if is_personal and not subject.version.is_dev:
+    if is_personal and not context.version.is_dev:
         found += [f"{name} holds {python.what}" for name in named]
     refuse(
-        subject,
+        context,
         LEAKS,
         found,
         what="what only the build machine may know",
@@ -143,12 +143,12 @@ def host_mark(host: str) -> Mark | None:
     return Mark(what=f"the machine's name, {name}", texts=(name.encode(),), pattern=pattern, is_of_machine=True)
 
 
-def machine_marks(subject: Subject, home: Mark | None) -> list[Mark]:
+def machine_marks(context: VerificationContext, home: Mark | None) -> list[Mark]:
     """What this machine and this checkout are called."""
     folders = {
-        "the project's folder": subject.settings.root,
+        "the project's folder": context.settings.root,
         "the folder of the environment": Path(sys.prefix),
-        "the folder of the verification": subject.scratch,
+        "the folder of the verification": context.scratch,
     }
     marks = [
         Mark(what=f"{what}, {folder}", texts=_spellings(folder))
@@ -169,18 +169,18 @@ def secret_marks(environment: Mapping[str, str]) -> list[Mark]:
     return values + [Mark(what=it.what, texts=it.texts, pattern=it.pattern) for it in SECRET_PATTERNS]
 
 
-def parts_of(subject: Subject) -> Iterator[Part]:
+def parts_of(context: VerificationContext) -> Iterator[Part]:
     """Everything in the executable, unpacked: its own code, the members, what is in their zip files, the modules."""
-    payload = Payload(subject.executable)
+    payload = Payload(context.executable)
     unzipped = 0
     # Only the build knows which distributions are in it.
-    owners = find_owners(distributions()) if subject.source_python else None
-    own = {canonicalize_name(subject.settings.project_name), SHARED_LIBRARIES, OTHER_MODULES}
+    owners = find_owners(distributions()) if context.source_python else None
+    own = {canonicalize_name(context.settings.project_name), SHARED_LIBRARIES, OTHER_MODULES}
 
     def is_locked(owner: str) -> bool:
         return canonicalize_name(owner) not in own and owner not in own
 
-    yield Part(name=subject.executable.name, content=payload.bootloader(), is_locked=True)
+    yield Part(name=context.executable.name, content=payload.bootloader(), is_locked=True)
     for member in payload.members:
         if member.kind in UNPACKED:
             content = payload.read(member)

@@ -12,7 +12,7 @@ from release_tools.binaries.native_files import NativeFile, read_native
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
 from release_tools.errors import ReleaseError
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 _LIBRARY_NAME: Final = re.compile(r".*\.(so(\.\d+)*|dylib|dll|pyd)", re.IGNORECASE)
 _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
@@ -34,16 +34,16 @@ class NativeContents:
         return ((name, native) for name, native in sorted(self.members.items()) if native is not None)
 
 
-def native_contents(subject: Subject) -> NativeContents:
+def native_contents(context: VerificationContext) -> NativeContents:
     """What the checks here look at; read once for all of them.
 
     Raises `CheckFailedError` when the executable cannot be read.
     """
-    path = subject.executable
+    path = context.executable
     try:
         status = path.stat()
         with _reading:
-            return _read_contents(path, subject.platform.binary_format, status.st_mtime_ns, status.st_size)
+            return _read_contents(path, context.platform.binary_format, status.st_mtime_ns, status.st_size)
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
     except OSError as error:
@@ -77,18 +77,18 @@ def _is_bundled_as_native(member: PayloadMember, binary_format: BinaryFormat) ->
     return member.kind == BINARY and (binary_format != "PE" or _PE_LIBRARY_NAME.fullmatch(member.name) is not None)
 
 
-def contents_of(subject: Subject, binary_format: BinaryFormat) -> NativeContents:
+def contents_of(context: VerificationContext, binary_format: BinaryFormat) -> NativeContents:
     """What the checks of one format look at.
 
     Raises `CheckSkippedError` on the platforms of another one.
     """
-    if subject.platform.binary_format != binary_format:
+    if context.platform.binary_format != binary_format:
         systems = [system for system, kind in BINARY_FORMATS.items() if kind == binary_format]
         raise CheckSkippedError(f"a question for {', '.join(systems)} only")
-    return native_contents(subject)
+    return native_contents(context)
 
 
-def native_files(subject: Subject, contents: NativeContents) -> list[tuple[str, NativeFile]]:
+def native_files(context: VerificationContext, contents: NativeContents) -> list[tuple[str, NativeFile]]:
     """The members that can be read, and the executable itself."""
-    itself = [(subject.executable.name, contents.executable)] if contents.executable else []
+    itself = [(context.executable.name, contents.executable)] if contents.executable else []
     return [*contents.natives(), *itself]

@@ -10,7 +10,7 @@ from release_tools.binaries.compiler_runtime import RUNTIME_LIBRARIES
 from release_tools.binaries.native_files import NativeFile, is_own_run_path
 from release_tools.binaries.system_libraries import is_system_library
 from release_tools.platforms import BinaryFormat
-from release_tools.verification.check import CheckSkippedError, Subject, refuse
+from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents, native_files
 
 MACHINES: Final = "machine of members"
@@ -21,48 +21,48 @@ RUN_PATHS: Final = "run paths"
 PACKING: Final = "packed members"
 
 
-def check_member_machines(subject: Subject) -> str:
+def check_member_machines(context: VerificationContext) -> str:
     """Every native member is of the platform's format and runs on its machine; a fat one may hold more machines."""
-    wanted = f"{subject.platform.binary_format} for {subject.platform.arch}"
-    members = native_contents(subject).members
+    wanted = f"{context.platform.binary_format} for {context.platform.arch}"
+    members = native_contents(context).members
     wrong = (
         f"{name} is {_described(native)}"
         for name, native in members.items()
         if native is None
-        or native.format != subject.platform.binary_format
-        or subject.platform.arch not in native.machines
+        or native.format != context.platform.binary_format
+        or context.platform.arch not in native.machines
     )
     refuse(
-        subject,
+        context,
         MACHINES,
         wrong,
         what=f"not {wanted}",
-        hint=f"install the wheels that are made for {subject.platform.name}, or list the finding with a reason in "
+        hint=f"install the wheels that are made for {context.platform.name}, or list the finding with a reason in "
         "allowed-findings",
     )
     return f"{len(members)} members, {wanted}"
 
 
-def check_needed_libraries(subject: Subject) -> str:
+def check_needed_libraries(context: VerificationContext) -> str:
     """Every library that a native file cannot be loaded without is in the executable, or comes with the system."""
-    contents = native_contents(subject)
+    contents = native_contents(context)
     files = list(contents.natives())
     missing = {
         f"{name} needs {library}"
         for name, native in files
         for library in native.libraries
-        if not is_system_library(library, subject.platform.os)
+        if not is_system_library(library, context.platform.os)
         and not _is_bundled(library, contents)
-        and not _is_runtime_of_the_floor(library, subject)
+        and not _is_runtime_of_the_floor(library, context)
     }
     # Before anything is unpacked, so that no member can help.
     missing |= {
-        f"{subject.executable.name} needs {library} before it has unpacked anything"
+        f"{context.executable.name} needs {library} before it has unpacked anything"
         for library in (contents.executable.libraries if contents.executable else ())
-        if not is_system_library(library, subject.platform.os)
+        if not is_system_library(library, context.platform.os)
     }
     refuse(
-        subject,
+        context,
         LIBRARIES,
         missing,
         what="neither in the executable nor part of the system",
@@ -72,12 +72,12 @@ def check_needed_libraries(subject: Subject) -> str:
     return f"all libraries of {len(files)} members"
 
 
-def check_executable_stacks(subject: Subject) -> str:
+def check_executable_stacks(context: VerificationContext) -> str:
     """No member asks for an executable stack: glibc 2.41 and hardened kernels refuse to load one that does."""
-    contents = contents_of(subject, "ELF")
-    files = native_files(subject, contents)
+    contents = contents_of(context, "ELF")
+    files = native_files(context, contents)
     refuse(
-        subject,
+        context,
         STACKS,
         (name for name, native in files if native.has_executable_stack),
         what="glibc from 2.41 on refuses to load these, which want an executable stack",
@@ -87,13 +87,13 @@ def check_executable_stacks(subject: Subject) -> str:
     return f"none in {len(files)} files"
 
 
-def check_segment_alignment(subject: Subject) -> str:
+def check_segment_alignment(context: VerificationContext) -> str:
     """Every segment lies in the file as its address demands, which some versions of strip break."""
-    contents = contents_of(subject, "ELF")
-    files = native_files(subject, contents)
+    contents = contents_of(context, "ELF")
+    files = native_files(context, contents)
     wrong = (f"{name} (segment at {address:#x})" for name, native in files for address in native.misaligned_segments)
     refuse(
-        subject,
+        context,
         SEGMENTS,
         wrong,
         what='these cannot be loaded ("ELF load command address/offset not page-aligned")',
@@ -102,12 +102,12 @@ def check_segment_alignment(subject: Subject) -> str:
     return f"right in {len(files)} files"
 
 
-def check_run_paths(subject: Subject) -> str:
+def check_run_paths(context: VerificationContext) -> str:
     """No native file searches a folder of the build machine for its libraries."""
-    if subject.platform.os == "windows":
+    if context.platform.os == "windows":
         raise CheckSkippedError("PE files have no run paths")
-    contents = native_contents(subject)
-    files = native_files(subject, contents)
+    contents = native_contents(context)
+    files = native_files(context, contents)
     foreign = {
         f"{name} searches {folder or 'the current folder'}"
         for name, native in files
@@ -115,7 +115,7 @@ def check_run_paths(subject: Subject) -> str:
         if not _is_harmless_run_path(folder, native.format)
     }
     refuse(
-        subject,
+        context,
         RUN_PATHS,
         foreign,
         what="libraries are searched in folders of the build machine, where anybody may put one",
@@ -125,12 +125,12 @@ def check_run_paths(subject: Subject) -> str:
     return f"none in {len(files)} files"
 
 
-def check_packing(subject: Subject) -> str:
+def check_packing(context: VerificationContext) -> str:
     """Nothing is packed with UPX, which breaks some libraries and alarms virus scanners."""
-    contents = native_contents(subject)
-    files = native_files(subject, contents)
+    contents = native_contents(context)
+    files = native_files(context, contents)
     refuse(
-        subject,
+        context,
         PACKING,
         (name for name, native in files if native.is_packed),
         what="packed with UPX",
@@ -139,10 +139,10 @@ def check_packing(subject: Subject) -> str:
     return f"none of {len(files)} files"
 
 
-def _is_runtime_of_the_floor(library: str, subject: Subject) -> bool:
+def _is_runtime_of_the_floor(library: str, context: VerificationContext) -> bool:
     # Where a floor is declared, the freeze leaves a runtime that is too new to the system, and the check of the floor
     # looks at what is asked of it.
-    return subject.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
+    return context.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
 
 
 def _is_bundled(library: str, contents: NativeContents) -> bool:

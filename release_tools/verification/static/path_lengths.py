@@ -4,7 +4,7 @@ from typing import Final
 
 from release_tools.binaries.payload import UNPACKED, Payload
 from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, refuse
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
 
 PATH_LENGTHS: Final = "path lengths"
 
@@ -18,16 +18,16 @@ _BUNDLE_FOLDER: Final = "_MEI" + 8 * "0" + 8 * "x"
 _ROOM: Final = _LONGEST_PATH - len(f"{_TEMPORARY_FOLDER}\\{_BUNDLE_FOLDER}\\")
 
 
-def check_path_lengths(subject: Subject) -> str:
+def check_path_lengths(context: VerificationContext) -> str:
     """No member's path is too long for the temporary folder of a Windows user with the longest name there is."""
-    if subject.platform.os != "windows":
+    if context.platform.os != "windows":
         raise CheckSkippedError("a question for windows only")
     try:
-        names = [member.name for member in Payload(subject.executable).members if member.kind in UNPACKED]
+        names = [member.name for member in Payload(context.executable).members if member.kind in UNPACKED]
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
     refuse(
-        subject,
+        context,
         PATH_LENGTHS,
         (f"{name} ({len(name)} characters)" for name in names if len(name) > _ROOM),
         what=f"longer than the {_ROOM} characters that Windows leaves below a user's temporary folder",

@@ -8,7 +8,7 @@ from typing import Final
 
 from release_tools.errors import ReleaseError
 from release_tools.processes.run import observe
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, refuse
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.starts.running import bare_environment, described
 from release_tools.verification.static.native_contents import contents_of, native_files
 
@@ -19,16 +19,16 @@ _CODESIGN: Final = "/usr/bin/codesign"
 _TIMEOUT_SECONDS: Final = 120.0
 
 
-def check_signatures(subject: Subject) -> str:
+def check_signatures(context: VerificationContext) -> str:
     """Everything that runs on Apple silicon carries a signature; told by the bytes, on any machine."""
-    contents = contents_of(subject, "MACHO")
-    if subject.platform.arch != "arm64":
+    contents = contents_of(context, "MACHO")
+    if context.platform.arch != "arm64":
         raise CheckSkippedError("Intel Macs run code without a signature")
-    files = native_files(subject, contents)
+    files = native_files(context, contents)
     refuse(
-        subject,
+        context,
         SIGNATURES,
-        (name for name, native in files if subject.platform.arch not in native.signed_machines),
+        (name for name, native in files if context.platform.arch not in native.signed_machines),
         what="macOS on Apple silicon ends what carries no code signature",
         hint="PyInstaller signs on macOS, and its log (build/<platform>/freeze/pyinstaller.log) says why it did not; "
         "what strips or changes files afterwards takes the signature away",
@@ -36,15 +36,15 @@ def check_signatures(subject: Subject) -> str:
     return f"on {len(files)} files"
 
 
-def check_codesign(subject: Subject) -> str:
+def check_codesign(context: VerificationContext) -> str:
     """The executable's signature fits its bytes, as macOS itself judges; asked where macOS runs."""
-    if subject.platform.os != "darwin":
+    if context.platform.os != "darwin":
         raise CheckSkippedError("a question for darwin only")
     try:
         finished = observe(
-            [_CODESIGN, "--verify", "--strict", "--verbose=2", str(subject.executable)],
-            cwd=subject.scratch,
-            environment=bare_environment(subject),
+            [_CODESIGN, "--verify", "--strict", "--verbose=2", str(context.executable)],
+            cwd=context.scratch,
+            environment=bare_environment(context),
             timeout_seconds=_TIMEOUT_SECONDS,
         )
     except ReleaseError as error:

@@ -13,7 +13,7 @@ from typing import Final
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import module_name, recorded_files
 from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, Subject
+from release_tools.verification.check import CheckFailedError, VerificationContext
 
 PYTHON: Final = "Python"
 BOOTSTRAP: Final = "PyInstaller"
@@ -90,15 +90,15 @@ def measure_sizes(executable: Path) -> dict[str, int]:
     return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(distributions()))
 
 
-def check_sizes(subject: Subject) -> str:
+def check_sizes(context: VerificationContext) -> str:
     """Which distributions the size comes from, and what changed since the last build; a figure, not a limit."""
     try:
-        sizes = measure_sizes(subject.executable)
+        sizes = measure_sizes(context.executable)
     except ReleaseError as error:
         raise CheckFailedError(error.what, error.hint) from None
     largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:SHOWN]]
     more = ["…"] if len(sizes) > SHOWN else []
-    change = described_change(sizes, recorded_sizes(subject.previous_record))
+    change = described_change(sizes, recorded_sizes(context.previous_record))
     return ", ".join([*largest, *more]) + (f" ({change})" if change else "")
 
 

@@ -4,19 +4,19 @@ import lief
 from packaging.version import Version
 
 from release_tools.freeze.version_resource import version_numbers
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 _HINT = "freeze.spec gives PyInstaller the resource that version_resource.py makes of pyproject.toml's name and texts"
 
 
-def check_version_resource(subject: Subject) -> str:
+def check_version_resource(context: VerificationContext) -> str:
     """A Windows executable names the product and the exact version, as text and as numbers."""
-    if subject.platform.os != "windows":
+    if context.platform.os != "windows":
         raise CheckSkippedError("a question for windows only")
-    texts, numbers = read_version_resource(subject.executable.read_bytes())
-    settings = subject.settings
+    texts, numbers = read_version_resource(context.executable.read_bytes())
+    settings = context.settings
     expected = {
-        "OriginalFilename": subject.executable.name,
+        "OriginalFilename": context.executable.name,
         "ProductName": settings.project_name,
         "FileDescription": texts.get("FileDescription") or "(a description)",
     }
@@ -26,14 +26,14 @@ def check_version_resource(subject: Subject) -> str:
         if texts.get(name) != text
     ]
     wrong += [
-        f"{name} is {texts.get(name, 'missing')!r}, and --version prints {subject.version_line!r}"
+        f"{name} is {texts.get(name, 'missing')!r}, and --version prints {context.version_line!r}"
         for name in ("FileVersion", "ProductVersion")
-        if not subject.version.is_printed_as(texts.get(name, ""))
+        if not context.version.is_printed_as(texts.get(name, ""))
     ]
     if not wrong and numbers != version_numbers(Version(texts["FileVersion"])):
         wrong.append(f"the version in numbers is {'.'.join(map(str, numbers))}")
     if wrong:
-        raise CheckFailedError(f"the version resource of {subject.executable.name}: {'; '.join(wrong)}", _HINT)
+        raise CheckFailedError(f"the version resource of {context.executable.name}: {'; '.join(wrong)}", _HINT)
     return f"{texts['ProductName']} {texts['FileVersion']}: {texts['FileDescription']}"
 
 

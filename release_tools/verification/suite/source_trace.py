@@ -22,8 +22,8 @@ from release_tools.freeze.build_only import build_only_modules
 from release_tools.lockfile import normalized_name, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.processes.run import capture
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
-from release_tools.verification.suite.black_box import BegunSuite, begun_suite, require_success
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
+from release_tools.verification.suite.black_box import RunningSuite, require_success, running_suite
 from release_tools.verification.suite.coverage import find_misses, read_contents, runtime_files
 from release_tools.verification.suite.traces import Kind, Trace, gather_trace, read_trace, write_trace
 
@@ -56,39 +56,39 @@ class SourceEnvironment:
 
 
 @contextmanager
-def begun_trace(subject: Subject) -> Iterator[Subject]:
-    """The subject with its traced tests running beside other work, if they can be and have to.
+def tracing_suite(context: VerificationContext) -> Iterator[VerificationContext]:
+    """The context with its traced tests running beside other work, if they can be and have to.
 
     The freeze keeps one processor busy; what the tests use of the others costs the build no time. What goes wrong here
     is for the check to say, which tries again.
     """
     with ExitStack() as stack:
         try:
-            source = read_source_environment(subject)
-            if read_trace(_stored_trace(subject)) is None:
-                subject = replace(subject, tracing=stack.enter_context(_begun(subject, source)))
+            source = read_source_environment(context)
+            if read_trace(_stored_trace(context)) is None:
+                context = replace(context, tracing=stack.enter_context(_begun(context, source)))
         except (CheckFailedError, CheckSkippedError):
             pass
-        yield subject
+        yield context
 
 
-def check_source_trace(subject: Subject) -> str:
+def check_source_trace(context: VerificationContext) -> str:
     """The bundle holds every module, data file, library and metadata that the app's tests used from source."""
-    source = read_source_environment(subject)
-    stored = _stored_trace(subject)
+    source = read_source_environment(context)
+    stored = _stored_trace(context)
     trace = read_trace(stored)
     origin = " (from the last run)" if trace else ""
     if trace is None:
-        with _begun(subject, source) as run:
-            trace = finish_trace(subject, source, run)
+        with _begun(context, source) as run:
+            trace = finish_trace(context, source, run)
         shutil.rmtree(stored.parent, ignore_errors=True)
         # What fails today may pass tomorrow, and then use more.
         if not trace.failed:
             write_trace(trace, stored)
-    locked = locked_here(read_lock_file(subject.settings.lock_path), RUNTIME_GROUPS)
-    runtime = runtime_files(source.packages, {*locked, normalized_name(subject.settings.project_name)})
-    misses = find_misses(trace, read_contents(subject.executable), runtime, subject.settings.exclude_modules)
-    wrong = {miss: test for miss, test in misses.items() if not subject.is_allowed(CHECK_NAME, miss)}
+    locked = locked_here(read_lock_file(context.settings.lock_path), RUNTIME_GROUPS)
+    runtime = runtime_files(source.packages, {*locked, normalized_name(context.settings.project_name)})
+    misses = find_misses(trace, read_contents(context.executable), runtime, context.settings.exclude_modules)
+    wrong = {miss: test for miss, test in misses.items() if not context.is_allowed(CHECK_NAME, miss)}
     if wrong:
         needed = [f"{miss}, for {test or 'a process of an unknown test'}" for miss, test in sorted(wrong.items())]
         raise CheckFailedError(
@@ -100,79 +100,81 @@ def check_source_trace(subject: Subject) -> str:
     return _figure(trace) + origin
 
 
-def read_source_environment(subject: Subject) -> SourceEnvironment:
+def read_source_environment(context: VerificationContext) -> SourceEnvironment:
     """Ask the Python of the environment that was frozen for its folders.
 
     Raises `CheckSkippedError` for what is no build or has no suite.
     """
-    python = subject.source_python
-    if python is None or subject.suite_python is None or subject.settings.test_suite is None:
+    python = context.source_python
+    if python is None or context.suite_python is None or context.settings.test_suite is None:
         raise CheckSkippedError("no test-suite is set")
-    answer = capture([str(python), "-c", _ASK_FOR_FOLDERS], cwd=subject.scratch, env=ISOLATED)
+    answer = capture([str(python), "-c", _ASK_FOR_FOLDERS], cwd=context.scratch, env=ISOLATED)
     prefix, purelib, platlib, library = json.loads(answer)
     return SourceEnvironment(python=python, prefix=prefix, packages=(purelib, platlib), python_library=library)
 
 
 @contextmanager
-def _begun(subject: Subject, source: SourceEnvironment) -> Iterator[BegunSuite]:
+def _begun(context: VerificationContext, source: SourceEnvironment) -> Iterator[RunningSuite]:
     """The suite on the source, under the tracer; the one that runs already if there is one."""
-    if subject.tracing is not None:
-        yield subject.tracing
+    if context.tracing is not None:
+        yield context.tracing
         return
-    folder = _trace_folder(subject)
+    folder = _trace_folder(context)
     shutil.rmtree(folder, ignore_errors=True)
     tracer = folder / "tracer"
     shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
     for made in ("records", "current"):
         (folder / made).mkdir()
     (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
-    build_only = build_only_modules(subject.settings, read_lock_file(subject.settings.lock_path))
+    build_only = build_only_modules(context.settings, read_lock_file(context.settings.lock_path))
     (tracer / "absent.txt").write_text("\n".join(build_only), encoding="utf-8")
-    program = write_traced_program(subject, source, folder)
+    program = write_traced_program(context, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
-    with begun_suite(subject, program, folder / "suite", changes=changes, arguments=arguments, gives_way=True) as run:
+    with running_suite(
+        context, program, folder / "suite", changes=changes, arguments=arguments, in_background=True
+    ) as run:
         yield run
 
 
-def finish_trace(subject: Subject, source: SourceEnvironment, run: BegunSuite) -> Trace:
+def finish_trace(context: VerificationContext, source: SourceEnvironment, run: RunningSuite) -> Trace:
     """Wait for the traced suite. Tests that fail are told in the figure: some suit the binary alone.
 
     Raises `CheckFailedError` when no test passes, or none starts the program.
     """
     ended = run.finish()
-    trace = gather_trace(_trace_folder(subject) / "records", source.packages, source.python_library, ended.output)
+    trace = gather_trace(_trace_folder(context) / "records", source.packages, source.python_library, ended.output)
     if not trace.passed:
-        script = source.script(subject.settings.executable, subject.platform)
-        require_success(subject, ended, script, "the black-box tests fail from source")
+        script = source.script(context.settings.executable, context.platform)
+        require_success(context, ended, script, "the black-box tests fail from source")
     if trace.processes == 0:
         raise CheckFailedError(
-            f"the tests never start the program that {subject.settings.test_binary_variable} names: what passes on "
+            f"the tests never start the program that {context.settings.test_binary_variable} names: what passes on "
             "them says nothing about the binary",
             "start it by the path in that variable; nothing else is the binary",
         )
     return trace
 
 
-def _trace_folder(subject: Subject) -> Path:
-    return subject.scratch / "source-trace"
+def _trace_folder(context: VerificationContext) -> Path:
+    return context.scratch / "source-trace"
 
 
-def _stored_trace(subject: Subject) -> Path:
-    return subject.settings.build_folder(subject.platform.name) / "trace-cache" / f"{digest_of_inputs(subject)}.json"
+def _stored_trace(context: VerificationContext) -> Path:
+    return context.settings.build_folder(context.platform.name) / "trace-cache" / f"{digest_of_inputs(context)}.json"
 
 
-def write_traced_program(subject: Subject, source: SourceEnvironment, folder: Path) -> Path:
+def write_traced_program(context: VerificationContext, source: SourceEnvironment, folder: Path) -> Path:
     """A program like the console script, but traced also where a test gives it an environment of its own.
 
     On Windows it is the console script itself, which cannot be written by hand: there PYTHONPATH has to reach it.
     """
-    name = subject.settings.executable
-    script = source.script(name, subject.platform)
+    name = context.settings.executable
+    script = source.script(name, context.platform)
     if not script.is_file():
         raise CheckFailedError(
             f"the environment that was frozen has no console script {script}", "install the project's wheel into it"
         )
-    if subject.platform.os == "windows":
+    if context.platform.os == "windows":
         return script
     program = folder / "bin" / name
     program.parent.mkdir()
@@ -194,13 +196,13 @@ def write_traced_program(subject: Subject, source: SourceEnvironment, folder: Pa
     return program
 
 
-def digest_of_inputs(subject: Subject) -> str:
+def digest_of_inputs(context: VerificationContext) -> str:
     """A digest of all that decides what a traced run shows: lock, app, tests, their settings, tracer and Python."""
-    settings = subject.settings
+    settings = context.settings
     digest = hashlib.sha256(sys.version.encode())
-    for path in [settings.lock_path, *sorted(TRACING.glob("*.py")), Path(__file__), *_suite_files(subject)]:
+    for path in [settings.lock_path, *sorted(TRACING.glob("*.py")), Path(__file__), *_suite_files(context)]:
         digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    for name, content in _wheel_members(settings.build_folder(subject.platform.name) / "wheel"):
+    for name, content in _wheel_members(settings.build_folder(context.platform.name) / "wheel"):
         digest.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
     pytest_settings = settings.pyproject.get("tool", {}).get("pytest", {})
     decisions = [settings.executable, settings.test_binary_variable, settings.test_arguments, pytest_settings]
@@ -208,8 +210,8 @@ def digest_of_inputs(subject: Subject) -> str:
     return digest.hexdigest()
 
 
-def _suite_files(subject: Subject) -> Iterator[Path]:
-    suite, root = subject.settings.test_suite, subject.settings.root
+def _suite_files(context: VerificationContext) -> Iterator[Path]:
+    suite, root = context.settings.test_suite, context.settings.root
     if suite is None:
         return
     yield from sorted(path for path in suite.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

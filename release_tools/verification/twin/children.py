@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.platforms import Platform
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.starts.running import temporary_folder_variables
-from release_tools.verification.timeouts import patient
+from release_tools.verification.timeouts import scaled_timeout
 from release_tools.verification.twin.probe import ask, probe_environment, source_python_of
 from release_tools.verification.wine import wine_version
 
@@ -62,14 +62,14 @@ with open(sys.argv[1], "wb") as file:
 """
 
 
-def check_child_environment(subject: Subject) -> str:
+def check_child_environment(context: VerificationContext) -> str:
     """Whatever way a child process is started, it gets the environment that the program itself was started with."""
-    library_path = {"LD_LIBRARY_PATH": str(subject.scratch)}
-    found = _leaks(subject, {}, "a")
-    if subject.platform.os == "linux":
+    library_path = {"LD_LIBRARY_PATH": str(context.scratch)}
+    found = _leaks(context, {}, "a")
+    if context.platform.os == "linux":
         found |= {
             f"{way} (with LD_LIBRARY_PATH set by the user)": leak
-            for way, leak in _leaks(subject, library_path, "b").items()
+            for way, leak in _leaks(context, library_path, "b").items()
         }
     leaks = [f"{way}: {leak}" for way, leak in found.items() if leak]
     if leaks:
@@ -80,16 +80,16 @@ def check_child_environment(subject: Subject) -> str:
     return f"{len(found)} starts clean"
 
 
-def check_workers(subject: Subject) -> str:
+def check_workers(context: VerificationContext) -> str:
     """Worker processes of multiprocessing start and work, by every start method; none of them runs the app instead."""
-    request: dict[str, Any] = {"methods": [], "seconds": patient(WORKER_TIMEOUT_SECONDS)}
+    request: dict[str, Any] = {"methods": [], "seconds": scaled_timeout(WORKER_TIMEOUT_SECONDS)}
     # Workers talk by sockets in the temporary folder, whose path must be short (108 bytes on Linux).
     with tempfile.TemporaryDirectory(prefix="w", ignore_cleanup_errors=True) as short:
-        extra = temporary_folder_variables(subject, Path(short))
-        frozen: dict[str, str] = ask(subject, "worker_processes", request, extra=extra)
+        extra = temporary_folder_variables(context, Path(short))
+        frozen: dict[str, str] = ask(context, "worker_processes", request, extra=extra)
         failing = [method for method, problem in frozen.items() if problem]
         request["methods"] = failing
-        source = ask(subject, "worker_processes", request, place="source", extra=extra) if failing else {}
+        source = ask(context, "worker_processes", request, place="source", extra=extra) if failing else {}
     if not frozen:
         raise CheckSkippedError("the program has no multiprocessing")
     broken = [f"{method}: {frozen[method]}" for method in failing if not source[method]]
@@ -105,26 +105,26 @@ def check_workers(subject: Subject) -> str:
     return ", ".join([*working, *(f"{method} neither here nor from source" for method in failing)])
 
 
-def check_nested_starts(subject: Subject) -> str:
+def check_nested_starts(context: VerificationContext) -> str:
     """The program starts from inside the program, directly, by a shell, and by a shell that outlives the first."""
-    arguments = [str(subject.executable), "--version"]
-    command = shell_command(arguments, subject.platform)
+    arguments = [str(context.executable), "--version"]
+    command = shell_command(arguments, context.platform)
     request = {"arguments": arguments, "command": command, "detached": []}
-    if subject.platform.os == "windows":
-        results = ask(subject, "nested_starts", request)
+    if context.platform.os == "windows":
+        results = ask(context, "nested_starts", request)
     else:
-        folder = subject.scratch / "probes" / "detached"
+        folder = context.scratch / "probes" / "detached"
         with _detached_shell(folder, command) as (detached, result):
-            results = ask(subject, "nested_starts", {**request, "detached": detached})
+            results = ask(context, "nested_starts", {**request, "detached": detached})
             results["after the first has ended"] = result()
     wrong = [
         f"{way} it exits with {code} and prints {output!r}"
         for way, (code, output) in results.items()
-        if code != 0 or not subject.is_version_line(output)
+        if code != 0 or not context.is_version_line(output)
     ]
     if wrong:
         raise CheckFailedError(
-            f"started from inside itself, --version was to print {subject.version_line!r}:{listed(wrong)}",
+            f"started from inside itself, --version was to print {context.version_line!r}:{listed(wrong)}",
             "a child must not inherit the variables _PYI_*, by which it takes the bundle of the first for its own",
         )
     return ", ".join(results)
@@ -138,20 +138,20 @@ def shell_command(arguments: list[str], platform: Platform) -> str:
     return " ".join(f'"{argument}"' for argument in arguments)
 
 
-def _leaks(subject: Subject, extra: Mapping[str, str], name: str) -> dict[str, str]:
+def _leaks(context: VerificationContext, extra: Mapping[str, str], name: str) -> dict[str, str]:
     """By way: in what the child's environment differs from the one that the twin was started with, "" if in nothing."""
-    folder = subject.scratch / "probes" / f"canary-{name}"
+    folder = context.scratch / "probes" / f"canary-{name}"
     folder.mkdir(parents=True)
     canary = folder / "canary.py"
     canary.write_text(_CANARY, encoding="utf-8")
-    python = [str(source_python_of(subject)), "-I", str(canary)]
+    python = [str(source_python_of(context)), "-I", str(canary)]
     files = {way: folder / f"{number}.seen" for number, way in enumerate(WAYS)}
     starts = {
-        way: ([*python, str(path)], shell_command([*python, str(path)], subject.platform))
+        way: ([*python, str(path)], shell_command([*python, str(path)], context.platform))
         for way, path in files.items()
     }
-    tried: list[str] = ask(subject, "child_processes", starts, extra=extra)
-    given = {**probe_environment(subject, "child_processes"), **extra}
+    tried: list[str] = ask(context, "child_processes", starts, extra=extra)
+    given = {**probe_environment(context, "child_processes"), **extra}
     return {way: _difference(given, _seen(files[way])) for way in tried}
 
 
@@ -194,7 +194,7 @@ def _detached_shell(folder: Path, command: str) -> Iterator[tuple[list[str], Any
 
     def result() -> tuple[int, str]:
         os.write(pipes[0], b"go\n")
-        seconds = patient(DETACHED_TIMEOUT_SECONDS)
+        seconds = scaled_timeout(DETACHED_TIMEOUT_SECONDS)
         if not select.select([pipes[1]], [], [], seconds)[0]:
             return -1, f"nothing within {seconds:g} s"
         return int(os.read(pipes[1], 100)), output.read_text(encoding="utf-8").strip()

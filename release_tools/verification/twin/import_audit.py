@@ -16,7 +16,7 @@ from typing import Final
 from release_tools.distributions import own_packages, recorded_files
 from release_tools.freeze.build_only import build_only_modules
 from release_tools.lockfile import read_lock_file
-from release_tools.verification.check import CheckFailedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, VerificationContext, listed
 from release_tools.verification.twin.import_list import (
     BundledCode,
     ImportList,
@@ -40,23 +40,23 @@ _LOADS_FROM_FILE: Final = "spec_from_file_location"
 Failure = tuple[str, str]
 
 
-def check_imports(subject: Subject) -> str:
+def check_imports(context: VerificationContext) -> str:
     """Every bundled module, and every name, entry point and version that bundled code looks up, as from source."""
-    bundled = read_bundled_code(subject.executable)
-    wanted = list_imports(subject.settings, bundled)
-    build_only = build_only_modules(subject.settings, read_lock_file(subject.settings.lock_path))
-    own = own_packages(subject.settings.project_name) if build_only else ()
+    bundled = read_bundled_code(context.executable)
+    wanted = list_imports(context.settings, bundled)
+    build_only = build_only_modules(context.settings, read_lock_file(context.settings.lock_path))
+    own = own_packages(context.settings.project_name) if build_only else ()
     failures = [
         failure
-        for failure in audit(subject, wanted, "twin")
-        if not _is_left_out(failure, subject.settings.exclude_modules)
+        for failure in audit(context, wanted, "twin")
+        if not _is_left_out(failure, context.settings.exclude_modules)
         and not _is_not_the_apps(failure, build_only, own)
         and not _is_unused(failure, bundled)
     ]
     remaining = [
         (item, why)
-        for item, why in _failures_of_freezing(subject, failures, wanted)
-        if not subject.is_allowed(NAME, item) and not subject.is_allowed(NAME, why)
+        for item, why in _failures_of_freezing(context, failures, wanted)
+        if not context.is_allowed(NAME, item) and not context.is_allowed(NAME, why)
     ]
     if remaining:
         raise CheckFailedError(
@@ -72,12 +72,12 @@ def check_imports(subject: Subject) -> str:
     return f"{figure}; code is loaded from files by {', '.join(searching)}" if searching else figure
 
 
-def audit(subject: Subject, wanted: ImportList, place: Place) -> list[Failure]:
+def audit(context: VerificationContext, wanted: ImportList, place: Place) -> list[Failure]:
     """What of the list fails in this place. An import that kills or stops the process is a failure, not the end."""
     failures: list[Failure] = []
     modules = list(wanted.modules)
     for _ in range(_MOST_DEATHS):
-        progress = subject.scratch / "probes" / "import-progress"
+        progress = context.scratch / "probes" / "import-progress"
         request = {
             "modules": modules,
             "names": list(wanted.names),
@@ -86,7 +86,7 @@ def audit(subject: Subject, wanted: ImportList, place: Place) -> list[Failure]:
             "public_names": list(wanted.public_names),
             "progress": str(progress),
         }
-        reply = try_to_ask(subject, "import_audit", request, place=place, timeout_seconds=AUDIT_TIMEOUT_SECONDS)
+        reply = try_to_ask(context, "import_audit", request, place=place, timeout_seconds=AUDIT_TIMEOUT_SECONDS)
         if reply.value is not None:
             return [*failures, *reply.value]
         culprit = _last_line(progress)
@@ -140,20 +140,22 @@ def _installed_names() -> set[str]:
     return {part.partition(".")[0] for path in paths for part in path.split("/")}
 
 
-def _failures_of_freezing(subject: Subject, failures: Sequence[Failure], wanted: ImportList) -> list[Failure]:
+def _failures_of_freezing(
+    context: VerificationContext, failures: Sequence[Failure], wanted: ImportList
+) -> list[Failure]:
     """Those of the failures that are no failures from source, and not only because of what was imported before."""
     installed = _installed_names()
     candidates = [failure for failure in failures if not _is_not_installed(failure, installed)]
     if not candidates:
         return []
-    from_source = {item for item, _ in audit(subject, _only(candidates, wanted), "source")}
+    from_source = {item for item, _ in audit(context, _only(candidates, wanted), "source")}
     suspicious = [failure for failure in candidates if failure[0] not in from_source]
     if not suspicious:
         return []
-    again = audit(subject, _only(suspicious, wanted), "twin")
+    again = audit(context, _only(suspicious, wanted), "twin")
     if len(again) > _MOST_RETRIES:
         return again
-    return [failure for first in again for failure in audit(subject, _only([first], wanted), "twin")]
+    return [failure for first in again for failure in audit(context, _only([first], wanted), "twin")]
 
 
 def _only(failures: Iterable[Failure], wanted: ImportList) -> ImportList:

@@ -15,9 +15,9 @@ from typing import Final
 
 from release_tools.errors import CommandFailedError
 from release_tools.processes.run import RunningProgram, started
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.starts.running import temporary_folder_variables
-from release_tools.verification.timeouts import patient
+from release_tools.verification.timeouts import scaled_timeout
 from release_tools.verification.twin.probe import probe_command, probe_environment, run_probe
 from release_tools.verification.wine import wine_version
 
@@ -43,12 +43,12 @@ else:
     )
 
 
-def check_exit_codes(subject: Subject) -> str:
+def check_exit_codes(context: VerificationContext) -> str:
     """The exit code of the program is the exit code that its caller sees."""
 
     def end(code: int) -> str:
         try:
-            seen = run_probe(subject, _PROBE, extra={"RELEASE_TOOLS_ENDING": str(code)}).code
+            seen = run_probe(context, _PROBE, extra={"RELEASE_TOOLS_ENDING": str(code)}).code
         except CommandFailedError as error:
             return error.what
         return "" if seen == code else f"{code} becomes {seen}"
@@ -62,13 +62,13 @@ def check_exit_codes(subject: Subject) -> str:
     return ", ".join(map(str, EXIT_CODES))
 
 
-def check_signals(subject: Subject) -> str:
+def check_signals(context: VerificationContext) -> str:
     """SIGTERM and SIGINT reach the program, end it with their own status, and leave no temporary files.
 
     On Windows Ctrl-Break stands for both: it is all that one program can send to another there.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        found = pool.map(lambda ending: _ending_problems(subject, *ending), ENDINGS)
+        found = pool.map(lambda ending: _ending_problems(context, *ending), ENDINGS)
         problems = [problem for problems in found for problem in problems]
     if problems:
         raise CheckFailedError(
@@ -78,9 +78,9 @@ def check_signals(subject: Subject) -> str:
     return "Ctrl-Break once and twice" if sys.platform == "win32" else "SIGTERM, SIGINT once and twice"
 
 
-def check_orphans(subject: Subject) -> str:
+def check_orphans(context: VerificationContext) -> str:
     """When the bootloader is killed without a chance to say so, the program does not stay behind."""
-    with _waiting_twin(subject, "SIGKILL", ORPHAN_TIMEOUT_SECONDS) as twin:
+    with _waiting_twin(context, "SIGKILL", ORPHAN_TIMEOUT_SECONDS) as twin:
         began = time.monotonic()
         twin.kill()
         twin.read_rest()
@@ -93,8 +93,8 @@ def check_orphans(subject: Subject) -> str:
     return f"gone after {seconds:.2f} s"
 
 
-def _ending_problems(subject: Subject, name: str, signals: list[int], expected: int) -> list[str]:
-    with _waiting_twin(subject, name, ENDING_TIMEOUT_SECONDS) as twin:
+def _ending_problems(context: VerificationContext, name: str, signals: list[int], expected: int) -> list[str]:
+    with _waiting_twin(context, name, ENDING_TIMEOUT_SECONDS) as twin:
         for number in signals[:-1]:
             _send(twin, number)
             # Its handler says that it ran; a second signal before that could become one with the first.
@@ -102,7 +102,7 @@ def _ending_problems(subject: Subject, name: str, signals: list[int], expected: 
         _send(twin, signals[-1])
         twin.read_rest()
         code = twin.wait()
-    left = sorted(path.name for path in _temporary_folder(subject, name).iterdir())
+    left = sorted(path.name for path in _temporary_folder(context, name).iterdir())
     problems = [f"{name}: it ended with {code}, not {expected}"] if code != expected else []
     return problems + ([f"{name}: it left {', '.join(left)} in its temporary folder"] if left else [])
 
@@ -120,14 +120,17 @@ def _send(twin: RunningProgram, number: int) -> None:
 
 
 @contextmanager
-def _waiting_twin(subject: Subject, ending: str, timeout_seconds: float) -> Iterator[RunningProgram]:
+def _waiting_twin(context: VerificationContext, ending: str, timeout_seconds: float) -> Iterator[RunningProgram]:
     """The twin, started and ready for its end, with a temporary folder of its own."""
-    temporary = _temporary_folder(subject, ending)
+    temporary = _temporary_folder(context, ending)
     temporary.mkdir(parents=True)
-    own = {"RELEASE_TOOLS_ENDING": ending, **temporary_folder_variables(subject, temporary)}
-    environment = {**probe_environment(subject, _PROBE), **own}
+    own = {"RELEASE_TOOLS_ENDING": ending, **temporary_folder_variables(context, temporary)}
+    environment = {**probe_environment(context, _PROBE), **own}
     with started(
-        probe_command(subject), cwd=subject.scratch, environment=environment, timeout_seconds=patient(timeout_seconds)
+        probe_command(context),
+        cwd=context.scratch,
+        environment=environment,
+        timeout_seconds=scaled_timeout(timeout_seconds),
     ) as twin:
         first = twin.read_line()
         if first != "ready":
@@ -137,5 +140,5 @@ def _waiting_twin(subject: Subject, ending: str, timeout_seconds: float) -> Iter
         yield twin
 
 
-def _temporary_folder(subject: Subject, ending: str) -> Path:
-    return subject.own_temporary_folder(f"ending by {ending}")
+def _temporary_folder(context: VerificationContext, ending: str) -> Path:
+    return context.own_temporary_folder(f"ending by {ending}")

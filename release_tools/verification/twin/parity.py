@@ -5,25 +5,25 @@ What is read from source code or from docstrings is lost without an error when i
 
 from typing import Any
 
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.twin.probe import ask
 
 _LONGEST_VALUE = 200
 
 
-def check_parity(subject: Subject) -> str:
+def check_parity(context: VerificationContext) -> str:
     """Each function that the settings name under `parity` gives the same data from source and frozen."""
-    functions = subject.settings.parity
+    functions = context.settings.parity
     if not functions:
         raise CheckSkippedError("no parity functions are set")
-    source = ask(subject, "function_results", list(functions), place="source")
+    source = ask(context, "function_results", list(functions), place="source")
     broken = [f"{function}: {source[function][1]}" for function in functions if source[function][0] == "error"]
     if broken:
         raise CheckFailedError(
             f"it fails from source already:{listed(broken)}",
             "a function under parity takes no arguments and returns what can be written as JSON",
         )
-    frozen = ask(subject, "function_results", list(functions))
+    frozen = ask(context, "function_results", list(functions))
     differing = [
         f"{function} {_difference(source[function], frozen[function])}"
         for function in functions

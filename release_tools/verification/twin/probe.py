@@ -18,9 +18,9 @@ from release_tools.binaries.payload import SCRIPT
 from release_tools.errors import CommandFailedError
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.processes.run import Finished, observe
-from release_tools.verification.check import CheckFailedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, VerificationContext, listed
 from release_tools.verification.starts.running import bare_environment, temporary_folder_variables
-from release_tools.verification.timeouts import patient
+from release_tools.verification.timeouts import scaled_timeout
 
 PROBES: Final = Path(__file__).with_name("probes")
 PROBE_TIMEOUT_SECONDS: Final = 120.0
@@ -39,9 +39,9 @@ class Reply:
     ending: str
 
 
-def check_equality(subject: Subject) -> str:
+def check_equality(context: VerificationContext) -> str:
     """Twin and executable hold the same bytes, but for the main script: what holds for one holds for the other."""
-    shipped, twin = (CArchiveReader(str(path)) for path in (subject.executable, twin_of(subject)))
+    shipped, twin = (CArchiveReader(str(path)) for path in (context.executable, twin_of(context)))
     mine, other = set(shipped.toc), set(twin.toc)
     # The main script of the one is not in the other; all else is.
     differing = sorted((mine ^ other) - {_main_script(shipped), _main_script(twin)})
@@ -62,7 +62,7 @@ def _main_script(archive: CArchiveReader) -> str:
 
 
 def ask(
-    subject: Subject,
+    context: VerificationContext,
     probe: str,
     # Plain data of any shape, as the probe wants it.
     request: Any,
@@ -75,18 +75,18 @@ def ask(
 
     Raises `CheckFailedError` where it gave none.
     """
-    reply = try_to_ask(subject, probe, request, place=place, extra=extra, timeout_seconds=timeout_seconds)
+    reply = try_to_ask(context, probe, request, place=place, extra=extra, timeout_seconds=timeout_seconds)
     if reply.value is None:
         where = "frozen program" if place == "twin" else "source environment"
         raise CheckFailedError(
             f"inside the {where}, the probe {probe} {reply.ending}",
-            f"run it by hand: RELEASE_TOOLS_PROBE={PROBES / probe}.py {twin_of(subject)}",
+            f"run it by hand: RELEASE_TOOLS_PROBE={PROBES / probe}.py {twin_of(context)}",
         )
     return reply.value
 
 
 def try_to_ask(
-    subject: Subject,
+    context: VerificationContext,
     probe: str,
     request: Any,
     *,
@@ -95,7 +95,7 @@ def try_to_ask(
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
 ) -> Reply:
     """The answer of a probe, or how it ended without one."""
-    folder = subject.scratch / "probes" / f"{probe}-{next(_numbers)}"
+    folder = context.scratch / "probes" / f"{probe}-{next(_numbers)}"
     folder.mkdir(parents=True)
     (folder / "request").write_bytes(marshal.dumps(request))
     files = {
@@ -104,7 +104,7 @@ def try_to_ask(
     }
     try:
         finished = run_probe(
-            subject, probe, place=place, extra={**files, **(extra or {})}, timeout_seconds=timeout_seconds
+            context, probe, place=place, extra={**files, **(extra or {})}, timeout_seconds=timeout_seconds
         )
     except CommandFailedError as error:
         return Reply(value=None, ending=f"did not end: {error.what}")
@@ -115,7 +115,7 @@ def try_to_ask(
 
 
 def run_probe(
-    subject: Subject,
+    context: VerificationContext,
     probe: str,
     *,
     place: Place = "twin",
@@ -127,44 +127,44 @@ def run_probe(
     Raises `CommandFailedError` when the time is up.
     """
     return observe(
-        probe_command(subject, place),
-        cwd=subject.scratch,
-        environment={**probe_environment(subject, probe), **(extra or {})},
-        timeout_seconds=patient(timeout_seconds),
+        probe_command(context, place),
+        cwd=context.scratch,
+        environment={**probe_environment(context, probe), **(extra or {})},
+        timeout_seconds=scaled_timeout(timeout_seconds),
     )
 
 
-def probe_command(subject: Subject, place: Place = "twin") -> list[str]:
+def probe_command(context: VerificationContext, place: Place = "twin") -> list[str]:
     """What to start with the environment of `probe_environment`."""
     if place == "twin":
-        return [str(twin_of(subject))]
+        return [str(twin_of(context))]
     # Isolated as the frozen interpreter is, and like it in UTF-8 mode.
-    return [str(source_python_of(subject)), "-I", "-X", "utf8", str(PROBE_LAUNCHER)]
+    return [str(source_python_of(context)), "-I", "-X", "utf8", str(PROBE_LAUNCHER)]
 
 
-def probe_environment(subject: Subject, probe: str) -> dict[str, str]:
+def probe_environment(context: VerificationContext, probe: str) -> dict[str, str]:
     """The bare environment, with a home and a temporary folder that only probes use, since they may leave things."""
-    home, temporary = subject.scratch / "probes" / "home", subject.own_temporary_folder("tmp of probes")
+    home, temporary = context.scratch / "probes" / "home", context.own_temporary_folder("tmp of probes")
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
-    at_home = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if subject.platform.os == "windows" else ("HOME",)
+    at_home = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if context.platform.os == "windows" else ("HOME",)
     return {
-        **bare_environment(subject),
-        **temporary_folder_variables(subject, temporary),
+        **bare_environment(context),
+        **temporary_folder_variables(context, temporary),
         **dict.fromkeys(at_home, str(home)),
         "PATH": os.defpath,
         "RELEASE_TOOLS_PROBE": str(PROBES / f"{probe}.py"),
     }
 
 
-def twin_of(subject: Subject) -> Path:
-    """The probe twin, which every subject of a build has."""
-    if subject.probe is None:
+def twin_of(context: VerificationContext) -> Path:
+    """The probe twin, which every context of a build has."""
+    if context.probe is None:
         raise CheckFailedError("the build has no probe twin", "freeze.spec writes it beside the executable")
-    return subject.probe
+    return context.probe
 
 
-def source_python_of(subject: Subject) -> Path:
-    if subject.source_python is None:
+def source_python_of(context: VerificationContext) -> Path:
+    if context.source_python is None:
         raise CheckFailedError("the environment that was frozen is not known", "run the check as part of a build")
-    return subject.source_python
+    return context.source_python

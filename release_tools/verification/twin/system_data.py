@@ -2,27 +2,27 @@
 
 from release_tools.distributions import RUNTIME_GROUPS, locked_here, own_packages
 from release_tools.lockfile import read_lock_file
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code
 from release_tools.verification.twin.probe import ask
 
 _ZONE = "Europe/Berlin"
 
 
-def check_time_zones(subject: Subject) -> str:
+def check_time_zones(context: VerificationContext) -> str:
     """Time zones are there without the system's time zone files, which Windows and small containers do not have."""
-    if "tzdata" not in locked_here(read_lock_file(subject.settings.lock_path), RUNTIME_GROUPS):
-        users = _own_users_of("zoneinfo", subject)
+    if "tzdata" not in locked_here(read_lock_file(context.settings.lock_path), RUNTIME_GROUPS):
+        users = _own_users_of("zoneinfo", context)
         if users:
             raise CheckFailedError(
                 f"tzdata is no locked dependency, so there may be no time zones for:{listed(users)}",
                 "add tzdata to the project's dependencies, then: poetry lock",
             )
         raise CheckSkippedError("tzdata is no locked dependency, and the project's own code does not use zoneinfo")
-    frozen = ask(subject, "time_zones", _ZONE)
+    frozen = ask(context, "time_zones", _ZONE)
     if not frozen["is_bundled"]:
         raise CheckSkippedError("the program does not use zoneinfo")
-    if frozen["error"] and not ask(subject, "time_zones", _ZONE, place="source")["error"]:
+    if frozen["error"] and not ask(context, "time_zones", _ZONE, place="source")["error"]:
         raise CheckFailedError(
             f"without the system's files there is no time zone {_ZONE}: {frozen['error']}",
             "the data of tzdata must be bundled: import tzdata where the app uses time zones",
@@ -30,16 +30,16 @@ def check_time_zones(subject: Subject) -> str:
     return f"{_ZONE} without the system's files"
 
 
-def check_authorities(subject: Subject) -> str:
+def check_authorities(context: VerificationContext) -> str:
     """A TLS connection trusts the machine's certificate authorities, wherever it keeps them."""
-    frozen = ask(subject, "trusted_authorities", None)
+    frozen = ask(context, "trusted_authorities", None)
     if not frozen["is_bundled"]:
         raise CheckSkippedError("the program does not use ssl")
     if frozen["loaded"]:
         return f"{frozen['loaded']} authorities"
     if frozen["in_folder"]:
         return f"a folder of {frozen['in_folder']} files"
-    source = ask(subject, "trusted_authorities", None, place="source")
+    source = ask(context, "trusted_authorities", None, place="source")
     if not source["loaded"] and not source["in_folder"]:
         raise CheckSkippedError("this machine has no certificate authorities")
     raise CheckFailedError(
@@ -48,6 +48,6 @@ def check_authorities(subject: Subject) -> str:
     )
 
 
-def _own_users_of(module: str, subject: Subject) -> list[str]:
-    own = read_bundled_code(subject.executable, own_packages(subject.settings.project_name)).codes
+def _own_users_of(module: str, context: VerificationContext) -> list[str]:
+    own = read_bundled_code(context.executable, own_packages(context.settings.project_name)).codes
     return sorted(name for name, code in own.items() if module in {target for target, _ in imported_names(code, "")})

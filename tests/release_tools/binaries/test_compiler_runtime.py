@@ -10,8 +10,8 @@ from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import GLIBC_FLOORS
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.static.native_members import check_needed_libraries
+from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import make_elf
-from tests.release_tools.verification.static.subjects import make_subject
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def test_files_for_amd64_may_ask_for_gcc_4_8_within_the_oldest_floor() -> None:
 def test_a_runtime_that_is_not_bundled_is_missing_only_where_no_floor_is_declared(settings: ReleaseSettings) -> None:
     binaries = {"a.so": make_elf(needed=["libstdc++.so.6", "libgcc_s.so.1", "libc.so.6"])}
     with pytest.raises(CheckFailedError, match=r"a\.so needs libgcc_s\.so\.1\n.*a\.so needs libstdc\+\+\.so\.6"):
-        check_needed_libraries(make_subject(settings, binaries=binaries))
+        check_needed_libraries(make_context(settings, binaries=binaries))
     declared = dataclasses.replace(settings, glibc_floor="2.28")
-    assert check_needed_libraries(make_subject(declared, binaries=binaries)) == "all libraries of 1 members"
+    assert check_needed_libraries(make_context(declared, binaries=binaries)) == "all libraries of 1 members"
     other = {"a.so": make_elf(needed=["libssl.so.3"])}
     with pytest.raises(CheckFailedError, match=r"libssl"):
-        check_needed_libraries(make_subject(declared, binaries=other))
+        check_needed_libraries(make_context(declared, binaries=other))

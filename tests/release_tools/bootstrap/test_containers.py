@@ -20,8 +20,8 @@ from release_tools.errors import (
     KilledError,
     MissingEmulatorError,
     NoContainerProgramError,
+    ReportedError,
     RequestError,
-    ToldError,
 )
 from release_tools.platforms import PLATFORMS, find_platform
 from release_tools.settings import ContainerSettings, ReleaseSettings
@@ -341,7 +341,7 @@ def test_the_inner_build_begins_as_a_job_on_github_does(
 def test_without_nox_nothing_is_built(settings: ReleaseSettings, fakes: Fakes) -> None:
     fakes.install("docker")
     fakes.put_inside("uv", "exit 2")
-    with pytest.raises(ToldError) as caught:
+    with pytest.raises(ReportedError) as caught:
         start_build(settings)
     assert caught.value.code == 2
 
@@ -350,7 +350,7 @@ def test_without_nox_nothing_is_built(settings: ReleaseSettings, fakes: Fakes) -
 def test_the_exit_code_of_the_inner_build_is_passed_on(settings: ReleaseSettings, fakes: Fakes) -> None:
     fakes.install("podman")
     put_nox(settings.root, "exit 7")
-    with pytest.raises(ToldError) as caught:
+    with pytest.raises(ReportedError) as caught:
         start_build(settings)
     assert caught.value.code == 7
 

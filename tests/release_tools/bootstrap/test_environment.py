@@ -10,7 +10,7 @@ import pytest
 from release_tools.archives import sha256_of
 from release_tools.bootstrap import environment
 from release_tools.bootstrap.environment import create_environment, find_python, isolation, wheel_choice
-from release_tools.errors import CommandFailedError, ToldError
+from release_tools.errors import CommandFailedError, ReportedError
 from release_tools.lockfile import content_hash
 from release_tools.platforms import find_platform
 from release_tools.processes.run import changed_environment
@@ -69,7 +69,7 @@ def test_a_package_with_source_only_is_refused_and_not_compiled(
     )
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("UV_OFFLINE", "1")
-    with pytest.raises(ToldError):
+    with pytest.raises(ReportedError):
         create_environment(settings, settings.build_folder("here") / "main", ["main"], is_kept=False)
     assert "thing" in capfd.readouterr().err
     assert not mark.exists()

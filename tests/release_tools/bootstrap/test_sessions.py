@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from release_tools.bootstrap import sessions
-from release_tools.bootstrap.folder_lock import sole_use
+from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import (
     BusyError,
+    FilesystemError,
     ReleaseError,
     RequestError,
-    SystemRefusalError,
     UnknownPlatformError,
-    refusals_told,
+    reporting_os_errors,
 )
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.settings import ReleaseSettings
@@ -120,13 +120,16 @@ def test_a_test_suite_needs_pytest(locked_project: Path) -> None:
 
 
 def test_a_second_build_in_the_same_folder_is_refused_at_once(locked_project: Path) -> None:
-    with sole_use(locked_project / "build" / host_platform().name), pytest.raises(BusyError, match="is at work in"):
+    with (
+        exclusive_use(locked_project / "build" / host_platform().name),
+        pytest.raises(BusyError, match="is at work in"),
+    ):
         sessions.build(locked_project, host_platform().name, [])
 
 
 def test_a_folder_may_be_used_again_after_its_use(tmp_path: Path) -> None:
     for _ in range(2):
-        with sole_use(tmp_path / "folder"):
+        with exclusive_use(tmp_path / "folder"):
             assert (tmp_path / "folder").is_dir()
 
 
@@ -135,8 +138,8 @@ USING = """
 import sys
 from pathlib import Path
 from release_tools.processes.run import run
-from release_tools.bootstrap.folder_lock import sole_use
-with sole_use(Path(sys.argv[1])):
+from release_tools.bootstrap.folder_lock import exclusive_use
+with exclusive_use(Path(sys.argv[1])):
     run(sys.argv[2:], cwd=Path())
 """
 
@@ -156,15 +159,15 @@ def test_a_build_that_goes_on_after_nox_was_killed_keeps_its_folder(tmp_path: Pa
         assert nox.stdout.readline() == b"ready\n"
         nox.kill()
         nox.wait(timeout=60)
-        with pytest.raises(BusyError), sole_use(tmp_path / "folder"):
+        with pytest.raises(BusyError), exclusive_use(tmp_path / "folder"):
             pass
         nox.stdin.close()
         assert nox.stdout.read() == b"", "the build ends"
 
 
 def test_what_the_system_refuses_is_told_and_a_mistake_of_ours_is_not_hidden() -> None:
-    with pytest.raises(SystemRefusalError, match=r"No space left on device \(dist/app\)") as caught, refusals_told():
+    with pytest.raises(FilesystemError, match=r"No space left on device \(dist/app\)") as caught, reporting_os_errors():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "dist/app")
     assert caught.value.hint == "make room on the disk, then run the same command again"
-    with pytest.raises(ConnectionError), refusals_told():
+    with pytest.raises(ConnectionError), reporting_os_errors():
         raise ConnectionError(errno.ECONNRESET, "reset")

@@ -71,7 +71,12 @@ def test_a_program_in_the_background_gives_way_and_writes_all_it_prints_to_its_l
     )
     log = tmp_path / "log"
     with started_with_log(
-        python(code), cwd=tmp_path, environment={"PYTHONUNBUFFERED": "1"}, timeout_seconds=60, log=log, gives_way=True
+        python(code),
+        cwd=tmp_path,
+        environment={"PYTHONUNBUFFERED": "1"},
+        timeout_seconds=60,
+        log=log,
+        in_background=True,
     ) as program:
         begin.write_text("")
         assert program.wait() == 0
@@ -87,7 +92,7 @@ def test_a_program_in_the_background_does_not_outlive_the_block(tmp_path: Path) 
     os.mkfifo(pipe)
     code = f"alive = open({str(pipe)!r}, 'wb')\n{WAIT}"
     with started_with_log(
-        python(code), cwd=tmp_path, environment={}, timeout_seconds=60, log=tmp_path / "log", gives_way=False
+        python(code), cwd=tmp_path, environment={}, timeout_seconds=60, log=tmp_path / "log", in_background=False
     ):
         alive = pipe.open("rb")
     with alive:

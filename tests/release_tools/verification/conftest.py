@@ -8,13 +8,13 @@ import pytest
 
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Subject
+from release_tools.verification.check import VerificationContext
 from release_tools.versions import BuildVersion
 
 # As a frozen program: deaf to Python's variables, and in UTF-8 mode.
 LIKE_FROZEN = "-IXutf8"
 
-MakeSubject = Callable[..., Subject]
+MakeContext = Callable[..., VerificationContext]
 
 
 def write_script(path: Path, code: str, options: str = LIKE_FROZEN) -> Path:
@@ -25,13 +25,13 @@ def write_script(path: Path, code: str, options: str = LIKE_FROZEN) -> Path:
 
 
 @pytest.fixture
-def make_subject(settings: ReleaseSettings) -> MakeSubject:
-    """Makes a subject whose executable is a script of this code, for this machine."""
+def make_context(settings: ReleaseSettings) -> MakeContext:
+    """Makes a context whose executable is a script of this code, for this machine."""
 
-    def make(code: str, options: str = LIKE_FROZEN) -> Subject:
+    def make(code: str, options: str = LIKE_FROZEN) -> VerificationContext:
         scratch = settings.root / "verify"
         write_script(scratch / "unpacked" / "tiny", code, options)
-        return Subject(
+        return VerificationContext(
             settings=settings,
             platform=host_platform(),
             version=BuildVersion(label="v1.2.3", project_version="1.2.3", local_part=""),

@@ -6,16 +6,16 @@ from pathlib import Path
 from release_tools.archives import Member, unpack_archive, write_archive
 from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Subject
+from release_tools.verification.check import VerificationContext
 from release_tools.versions import BuildVersion
 
 VERSION = BuildVersion(label="v1.2.3", project_version="1.2.3", local_part="")
 GOOD = "print('tiny 1.2.3')"
 
 
-def make_subject(
+def make_context(
     settings: ReleaseSettings, code: str = GOOD, modes: tuple[int, int, int] = (0o755, 0o644, 0o644)
-) -> Subject:
+) -> VerificationContext:
     """An archive with a program of this code, unpacked, on Linux."""
     source = settings.root / "source"
     source.mkdir(exist_ok=True)
@@ -28,7 +28,7 @@ def make_subject(
     write_archive(packed, members, 0)
     scratch = settings.root / "verify"
     unpack_archive(packed, scratch / "unpacked")
-    return Subject(
+    return VerificationContext(
         settings=settings,
         platform=find_platform("linux-amd64"),
         version=VERSION,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from release_tools.errors import KilledError, ReleaseError, RequestError, ToldError
+from release_tools.errors import KilledError, ReleaseError, ReportedError, RequestError
 from release_tools.processes import run as commands
 from release_tools.processes.run import Finished
 from release_tools.releasing.errors import (
@@ -410,7 +410,7 @@ def test_watching_waits_for_the_run_and_follows_it_to_its_end(
     [(entry(7, "completed", "failure"), ReleaseRunFailedError), (entry(7), RemoteRunError)],
     ids=["failed", "lost"],
 )
-@pytest.mark.parametrize("gh_ends", [ToldError, KilledError])
+@pytest.mark.parametrize("gh_ends", [ReportedError, KilledError])
 def test_a_run_that_fails_is_told_from_one_that_gh_lost(
     workplace: Workplace,
     monkeypatch: pytest.MonkeyPatch,

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from release_tools.settings import AllowedFinding
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.starts.help_texts import check_help_texts, listed_commands
-from tests.release_tools.verification.conftest import MakeSubject, write_script
+from tests.release_tools.verification.conftest import MakeContext, write_script
 
 # A program with a command `show`, which has a command `all`, and a command `export` with an argument and an option.
 PROGRAM = """
@@ -92,59 +92,59 @@ def program(log: Path, show_all: str = "'all of it'", export: str = "'to somewhe
     return PROGRAM.replace("SHOW_ALL", show_all).replace("EXPORT", export).replace("LOG", repr(str(log)))
 
 
-def with_source(subject: Subject, code: str) -> Subject:
-    folder = subject.scratch / "environment" / "bin"
+def with_source(context: VerificationContext, code: str) -> VerificationContext:
+    folder = context.scratch / "environment" / "bin"
     write_script(folder / "tiny", code)
     (folder / "python").symlink_to(sys.executable)
-    return dataclasses.replace(subject, source_python=folder / "python")
+    return dataclasses.replace(context, source_python=folder / "python")
 
 
 @pytest.mark.programs
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
 class TestPrograms:
-    def test_the_same_help_of_nested_commands_passes(self, make_subject: MakeSubject, tmp_path: Path) -> None:
+    def test_the_same_help_of_nested_commands_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
         source, frozen = tmp_path / "source", tmp_path / "frozen"
-        subject = with_source(make_subject(program(frozen)), program(source))
-        assert check_help_texts(subject) == "4 commands"
+        context = with_source(make_context(program(frozen)), program(source))
+        assert check_help_texts(context) == "4 commands"
         assert set(frozen.read_text().splitlines()) == {"--help", "show --help", "show all --help", "export --help"}
 
     def test_a_text_that_was_lost_is_named_with_its_command_and_line(
-        self, make_subject: MakeSubject, tmp_path: Path
+        self, make_context: MakeContext, tmp_path: Path
     ) -> None:
         lost = program(tmp_path / "log", show_all="None")
-        subject = with_source(make_subject(lost), program(tmp_path / "log"))
+        context = with_source(make_context(lost), program(tmp_path / "log"))
         expected = r"source: `show all --help`: line 3 is 'options:', from source 'all of it'$"
         with pytest.raises(CheckFailedError) as caught:
-            check_help_texts(subject)
+            check_help_texts(context)
         assert caught.match(expected.removesuffix("$") + r"\nhint")
 
     def test_a_command_that_crashes_only_in_the_binary_is_found(
-        self, make_subject: MakeSubject, tmp_path: Path
+        self, make_context: MakeContext, tmp_path: Path
     ) -> None:
         broken = program(tmp_path / "log", export="__import__('no_such_module') if 'export' in sys.argv else None")
-        subject = with_source(make_subject(broken), program(tmp_path / "log"))
+        context = with_source(make_context(broken), program(tmp_path / "log"))
         with pytest.raises(CheckFailedError, match=r"source: `export --help`: line 1 is 'Traceback"):
-            check_help_texts(subject)
+            check_help_texts(context)
 
-    def test_an_exit_code_that_differs_is_found(self, make_subject: MakeSubject) -> None:
-        subject = with_source(make_subject("print('help'); raise SystemExit(3)"), "print('help')")
+    def test_an_exit_code_that_differs_is_found(self, make_context: MakeContext) -> None:
+        context = with_source(make_context("print('help'); raise SystemExit(3)"), "print('help')")
         with pytest.raises(CheckFailedError, match="`--help`: exit code 3, from source 0"):
-            check_help_texts(subject)
+            check_help_texts(context)
 
-    def test_a_difference_that_the_project_allows_passes(self, make_subject: MakeSubject, tmp_path: Path) -> None:
-        subject = make_subject(program(tmp_path / "log", show_all="None"))
+    def test_a_difference_that_the_project_allows_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
+        context = make_context(program(tmp_path / "log", show_all="None"))
         allowed = AllowedFinding(check="help texts", finding="show all --help", reason="differs on purpose")
-        settings = dataclasses.replace(subject.settings, allowed_findings=(allowed,))
-        subject = with_source(dataclasses.replace(subject, settings=settings), program(tmp_path / "log"))
-        assert check_help_texts(subject) == "4 commands"
+        settings = dataclasses.replace(context.settings, allowed_findings=(allowed,))
+        context = with_source(dataclasses.replace(context, settings=settings), program(tmp_path / "log"))
+        assert check_help_texts(context) == "4 commands"
 
-    def test_a_program_without_help_has_nothing_to_compare(self, make_subject: MakeSubject) -> None:
-        subject = with_source(make_subject("print('help')"), "raise SystemExit(2)")
+    def test_a_program_without_help_has_nothing_to_compare(self, make_context: MakeContext) -> None:
+        context = with_source(make_context("print('help')"), "raise SystemExit(2)")
         with pytest.raises(CheckSkippedError, match="from source, --help exits with 2"):
-            check_help_texts(subject)
+            check_help_texts(context)
 
-    def test_an_environment_without_the_program_is_found(self, make_subject: MakeSubject) -> None:
-        subject = with_source(make_subject("print('help')"), "print('help')")
-        (subject.scratch / "environment" / "bin" / "tiny").unlink()
+    def test_an_environment_without_the_program_is_found(self, make_context: MakeContext) -> None:
+        context = with_source(make_context("print('help')"), "print('help')")
+        (context.scratch / "environment" / "bin" / "tiny").unlink()
         with pytest.raises(CheckFailedError, match="there is no console script"):
-            check_help_texts(subject)
+            check_help_texts(context)

@@ -10,12 +10,12 @@ import pytest
 
 from release_tools.processes.run import Finished
 from release_tools.settings import AllowedFinding
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.starts import place_table
 from release_tools.verification.starts.mounts import require_mounts
 from release_tools.verification.starts.place_table import ROWS, ZONE_FOLDERS, Place, Row
 from release_tools.verification.starts.places import check_places
-from tests.release_tools.verification.conftest import MakeSubject, write_script
+from tests.release_tools.verification.conftest import MakeContext, write_script
 
 pytestmark = [
     pytest.mark.programs,
@@ -93,40 +93,40 @@ BROKEN = {
 NEED_MOUNTS = {"no time zones", "temporary folder noexec", "temporary folder full"}
 
 
-def row_named(name: str, subject: Subject) -> Row:
+def row_named(name: str, context: VerificationContext) -> Row:
     row = next(row for row in ROWS if row.name == name)
-    if subject.platform.os not in row.systems:
-        pytest.skip(f"there is no such place on {subject.platform.os}")
+    if context.platform.os not in row.systems:
+        pytest.skip(f"there is no such place on {context.platform.os}")
     if name in NEED_MOUNTS:
-        require_mounts_or_skip(subject)
+        require_mounts_or_skip(context)
     if name == "Latin-1 locale" and shutil.which("localedef") is None:
         pytest.skip("this machine cannot make a Latin-1 locale")
     return row
 
 
-def require_mounts_or_skip(subject: Subject) -> None:
+def require_mounts_or_skip(context: VerificationContext) -> None:
     try:
-        require_mounts(subject, subject.scratch / "try")
+        require_mounts(context, context.scratch / "try")
     except CheckSkippedError as skipped:
         pytest.skip(str(skipped))
 
 
-def with_smoke_command(subject: Subject) -> Subject:
-    return dataclasses.replace(subject, settings=dataclasses.replace(subject.settings, smoke_commands=(("greet",),)))
+def with_smoke_command(context: VerificationContext) -> VerificationContext:
+    return dataclasses.replace(context, settings=dataclasses.replace(context.settings, smoke_commands=(("greet",),)))
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_good_program_works_in_every_place(make_subject: MakeSubject, name: str) -> None:
-    subject = with_smoke_command(make_subject(GOOD))
-    assert check_places(subject, (row_named(name, subject),)) == "1 places"
+def test_a_good_program_works_in_every_place(make_context: MakeContext, name: str) -> None:
+    context = with_smoke_command(make_context(GOOD))
+    assert check_places(context, (row_named(name, context),)) == "1 places"
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_program_that_does_not_work_in_a_place_is_found(make_subject: MakeSubject, name: str) -> None:
+def test_a_program_that_does_not_work_in_a_place_is_found(make_context: MakeContext, name: str) -> None:
     code, options, said = BROKEN[name]
-    subject = with_smoke_command(make_subject(code, options))
+    context = with_smoke_command(make_context(code, options))
     with pytest.raises(CheckFailedError, match=rf"(?s)work in some places: {name}: .*{said}"):
-        check_places(subject, (row_named(name, subject),))
+        check_places(context, (row_named(name, context),))
 
 
 def test_every_place_of_this_kind_of_system_has_been_tried() -> None:
@@ -134,71 +134,71 @@ def test_every_place_of_this_kind_of_system_has_been_tried() -> None:
 
 
 @pytest.mark.parametrize("name", ["temporary folder noexec", "temporary folder full"])
-def test_a_failure_that_does_not_say_why_is_found(make_subject: MakeSubject, name: str) -> None:
-    subject = make_subject("import sys; sys.exit('libz.so.1: failed to map')")
+def test_a_failure_that_does_not_say_why_is_found(make_context: MakeContext, name: str) -> None:
+    context = make_context("import sys; sys.exit('libz.so.1: failed to map')")
     with pytest.raises(CheckFailedError, match=r"(?s)the message does not name .*libz.so.1: failed to map"):
-        check_places(subject, (row_named(name, subject),))
+        check_places(context, (row_named(name, context),))
 
 
-def test_a_closed_output_may_be_an_error_with_a_message(make_subject: MakeSubject) -> None:
-    subject = make_subject("import sys; sys.stdout or sys.exit('standard output is closed')")
-    assert check_places(subject, (row_named("closed output", subject),)) == "1 places"
+def test_a_closed_output_may_be_an_error_with_a_message(make_context: MakeContext) -> None:
+    context = make_context("import sys; sys.stdout or sys.exit('standard output is closed')")
+    assert check_places(context, (row_named("closed output", context),)) == "1 places"
 
 
 @pytest.mark.parametrize(("options", "is_right"), [("-IXutf8", True), ("-I", False)])
 def test_a_bundle_that_follows_the_locale_is_found_also_where_the_app_prints_plain_ascii(
-    make_subject: MakeSubject, options: str, is_right: bool
+    make_context: MakeContext, options: str, is_right: bool
 ) -> None:
-    subject = make_subject("print('tiny 1.2.3')")
+    context = make_context("print('tiny 1.2.3')")
     code = "import os, pathlib; exec(pathlib.Path(os.environ['RELEASE_TOOLS_PROBE']).read_text('utf-8'))"
-    subject = dataclasses.replace(subject, probe=write_script(subject.scratch / "probe", code, options))
-    rows = (row_named("Latin-1 locale", subject),)
+    context = dataclasses.replace(context, probe=write_script(context.scratch / "probe", code, options))
+    rows = (row_named("Latin-1 locale", context),)
     if is_right:
-        assert check_places(subject, rows) == "1 places"
+        assert check_places(context, rows) == "1 places"
     else:
         with pytest.raises(CheckFailedError, match=r"a script in the bundle was to print"):
-            check_places(subject, rows)
+            check_places(context, rows)
 
 
-def test_a_place_that_cannot_be_had_is_named_with_the_reason(make_subject: MakeSubject) -> None:
-    def arrange(_subject: Subject, _folder: Path) -> Place:
+def test_a_place_that_cannot_be_had_is_named_with_the_reason(make_context: MakeContext) -> None:
+    def arrange(_context: VerificationContext, _folder: Path) -> Place:
         raise CheckSkippedError("no such moon")
 
     rows = (Row(name="dark side", arrange=arrange), next(row for row in ROWS if row.name == "no HOME"))
-    assert check_places(make_subject(GOOD), rows) == "1 places; not tried: dark side (no such moon)"
+    assert check_places(make_context(GOOD), rows) == "1 places; not tried: dark side (no such moon)"
 
 
-def test_a_place_where_the_program_need_not_work_can_be_allowed(make_subject: MakeSubject) -> None:
-    subject = make_subject("import os; os.environ['HOME']")
+def test_a_place_where_the_program_need_not_work_can_be_allowed(make_context: MakeContext) -> None:
+    context = make_context("import os; os.environ['HOME']")
     allowed = AllowedFinding(check="unusual places", finding="no HOME", reason="it keeps its state there")
-    subject = dataclasses.replace(subject, settings=dataclasses.replace(subject.settings, allowed_findings=(allowed,)))
+    context = dataclasses.replace(context, settings=dataclasses.replace(context.settings, allowed_findings=(allowed,)))
     rows = (next(row for row in ROWS if row.name == "no HOME"),)
-    assert check_places(subject, rows) == "0 places; not tried: no HOME (allowed)"
+    assert check_places(context, rows) == "0 places; not tried: no HOME (allowed)"
 
 
 def test_a_machine_that_permits_no_mounts_is_told_in_its_own_words(
-    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
+    make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = make_subject(GOOD)
-    unshare = write_script(subject.scratch / "bin" / "unshare", "import sys; sys.exit('Operation not permitted')")
+    context = make_context(GOOD)
+    unshare = write_script(context.scratch / "bin" / "unshare", "import sys; sys.exit('Operation not permitted')")
     monkeypatch.setenv("PATH", str(unshare.parent))
-    rows = tuple(row for row in ROWS if row.name == "temporary folder full" and subject.platform.os in row.systems)
+    rows = tuple(row for row in ROWS if row.name == "temporary folder full" and context.platform.os in row.systems)
     expected = "0 places; not tried: temporary folder full (private mounts are not permitted here: "
-    assert not rows or check_places(subject, rows) == f"{expected}Operation not permitted)"
+    assert not rows or check_places(context, rows) == f"{expected}Operation not permitted)"
 
 
 @pytest.fixture
 def arrange_code_page(
-    make_subject: MakeSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, int], Place]:
     """Arranges the place where chcp says this and ends so. The border is Windows, which runs the batch files."""
 
     def arrange(words: str, code: int) -> Place:
-        def answer(_: Subject, args: list[str], __: Mapping[str, str]) -> Finished:
+        def answer(_: VerificationContext, args: list[str], __: Mapping[str, str]) -> Finished:
             return Finished(args=tuple(args), code=code, stdout=words, stderr="", seconds=0)
 
         monkeypatch.setattr(place_table, "start_program", answer)
-        return place_table.other_code_page(make_subject(PRINTS_VERSION), tmp_path)
+        return place_table.other_code_page(make_context(PRINTS_VERSION), tmp_path)
 
     return arrange
 

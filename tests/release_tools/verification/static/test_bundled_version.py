@@ -8,7 +8,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.static.bundled_version import check_bundled_version
 from release_tools.versions import BuildVersion
-from tests.release_tools.verification.static.subjects import make_subject
+from tests.release_tools.verification.static.contexts import make_context
 
 
 def metadata(version: str, folder: str = "tiny_app-1.2.3.dist-info") -> dict[str, bytes]:
@@ -18,7 +18,7 @@ def metadata(version: str, folder: str = "tiny_app-1.2.3.dist-info") -> dict[str
 @pytest.mark.parametrize("platform", ["linux-amd64", "darwin-arm64", "windows-amd64"])
 def test_the_version_of_the_archives_name_is_found_on_every_platform(settings: ReleaseSettings, platform: str) -> None:
     data = {**metadata("1.2.3"), **metadata("9.9", folder="other-9.9.dist-info")}
-    assert check_bundled_version(make_subject(settings, platform=platform, data=data)) == "1.2.3"
+    assert check_bundled_version(make_context(settings, platform=platform, data=data)) == "1.2.3"
 
 
 @pytest.mark.parametrize(
@@ -36,17 +36,17 @@ def test_any_other_version_is_found(settings: ReleaseSettings, data: dict[str, b
     with pytest.raises(
         CheckFailedError, match=f"the archive is of v1.2.3, and the metadata of tiny-app in the bundle {said}\n"
     ):
-        check_bundled_version(make_subject(settings, data=data))
+        check_bundled_version(make_context(settings, data=data))
 
 
 def test_a_dev_build_from_elsewhere_is_of_any_commit(settings: ReleaseSettings) -> None:
     elsewhere = BuildVersion(label="dev", project_version="1.2.3", local_part=None)
-    subject = dataclasses.replace(make_subject(settings, data=metadata("1.3.0+dev.g1a2b3c4")), version=elsewhere)
-    assert check_bundled_version(subject) == "1.3.0+dev.g1a2b3c4"
+    context = dataclasses.replace(make_context(settings, data=metadata("1.3.0+dev.g1a2b3c4")), version=elsewhere)
+    assert check_bundled_version(context) == "1.3.0+dev.g1a2b3c4"
 
 
 def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings)
-    subject.executable.write_bytes(b"nothing")
+    context = make_context(settings)
+    context.executable.write_bytes(b"nothing")
     with pytest.raises(CheckFailedError, match="no one-file executable"):
-        check_bundled_version(subject)
+        check_bundled_version(context)

@@ -10,7 +10,7 @@ import pytest
 from release_tools.lockfile import LockedPackage, LockFile
 from release_tools.platforms import find_platform
 from release_tools.settings import AllowedFinding, ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static import completeness as namespaces
 from release_tools.verification.suite.coverage import BundleContents
 from release_tools.versions import BuildVersion
@@ -30,7 +30,7 @@ FILES = {
 
 
 @pytest.fixture
-def subject(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Subject:
+def context(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerificationContext:
     """A build in an environment with the project, a distribution of plugins, and a plain one."""
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, files in INSTALLED.items():
@@ -41,7 +41,7 @@ def subject(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Monke
         (metadata / "RECORD").write_text(record, encoding="utf-8")
     bundle(monkeypatch)
     lock(monkeypatch, "plugins", "plain")
-    return Subject(
+    return VerificationContext(
         settings=settings,
         platform=find_platform("linux-amd64"),
         version=BuildVersion(label="dev", project_version="1.0", local_part="dev"),
@@ -69,9 +69,9 @@ def lock(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(namespaces, "read_lock_file", lambda _: read)
 
 
-def test_a_bundle_with_all_of_it_passes(subject: Subject) -> None:
-    assert namespaces.check_own_files(subject) == "2 modules, 3 files, metadata of 3 distributions"
-    assert namespaces.check_namespace_packages(subject) == "2 modules in space"
+def test_a_bundle_with_all_of_it_passes(context: VerificationContext) -> None:
+    assert namespaces.check_own_files(context) == "2 modules, 3 files, metadata of 3 distributions"
+    assert namespaces.check_namespace_packages(context) == "2 modules in space"
 
 
 @pytest.mark.parametrize(
@@ -85,38 +85,44 @@ def test_a_bundle_with_all_of_it_passes(subject: Subject) -> None:
     ],
 )
 def test_a_lost_file_of_the_project_is_named(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch, lost: str, told: str
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, lost: str, told: str
 ) -> None:
     bundle(monkeypatch, without=[lost])
     with pytest.raises(CheckFailedError) as caught:
-        namespaces.check_own_files(subject)
+        namespaces.check_own_files(context)
     assert caught.value.what == f"modules and files of the project that the binary lacks: {told}"
 
 
-def test_a_lost_file_of_a_whole_distribution_is_named(subject: Subject) -> None:
-    whole = dataclasses.replace(subject.settings, whole_distributions=("plain",))
+def test_a_lost_file_of_a_whole_distribution_is_named(context: VerificationContext) -> None:
+    whole = dataclasses.replace(context.settings, whole_distributions=("plain",))
     with pytest.raises(CheckFailedError, match=r"that the binary lacks: file plain/__init__\.py"):
-        namespaces.check_own_files(dataclasses.replace(subject, settings=whole))
+        namespaces.check_own_files(dataclasses.replace(context, settings=whole))
 
 
 @pytest.mark.parametrize(("lost", "module"), [("space.red", "space.red"), (FAST, "space.fast")])
-def test_a_lost_plugin_is_named(subject: Subject, monkeypatch: pytest.MonkeyPatch, lost: str, module: str) -> None:
+def test_a_lost_plugin_is_named(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, lost: str, module: str
+) -> None:
     bundle(monkeypatch, without=[lost])
     with pytest.raises(CheckFailedError, match=f"that the binary lacks: {module}\n"):
-        namespaces.check_namespace_packages(subject)
+        namespaces.check_namespace_packages(context)
 
 
-def test_what_is_excluded_or_allowed_may_be_missing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_excluded_or_allowed_may_be_missing(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundle(monkeypatch, without=["space.red", "tiny_app.late", "tiny_app/late.py", "tiny_app/hello.txt"])
     allowed = (AllowedFinding(check="own files", finding="file tiny_app/hello.txt", reason="a note"),)
     excluding = dataclasses.replace(
-        subject.settings, exclude_modules=("space.red", "tiny_app.late"), allowed_findings=allowed
+        context.settings, exclude_modules=("space.red", "tiny_app.late"), allowed_findings=allowed
     )
-    assert namespaces.check_own_files(dataclasses.replace(subject, settings=excluding)).startswith("1 modules, 2 files")
-    assert namespaces.check_namespace_packages(dataclasses.replace(subject, settings=excluding)) == "1 modules in space"
+    assert namespaces.check_own_files(dataclasses.replace(context, settings=excluding)).startswith("1 modules, 2 files")
+    assert namespaces.check_namespace_packages(dataclasses.replace(context, settings=excluding)) == "1 modules in space"
 
 
-def test_an_app_without_namespace_packages_is_skipped(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_app_without_namespace_packages_is_skipped(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock(monkeypatch, "plain")
     with pytest.raises(CheckSkippedError, match="no locked distribution has a namespace package"):
-        namespaces.check_namespace_packages(subject)
+        namespaces.check_namespace_packages(context)

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, Subject
+from release_tools.verification.check import CheckFailedError, VerificationContext
 from release_tools.verification.static.freeze_support import check_worker_processes
-from tests.release_tools.verification.static.subjects import make_subject as make_downloaded
+from tests.release_tools.verification.static.contexts import make_context as make_downloaded
 
 MODULES = {"multiprocessing": "", "app": ""}
 READY = "import multiprocessing\nif __name__ == '__main__':\n    multiprocessing.freeze_support()\n"
 READY_IN_A_FUNCTION = "def main():\n    from multiprocessing import freeze_support\n    freeze_support()\nmain()\n"
 
 
-def make_subject(settings: ReleaseSettings, *, script: str = "", modules: Mapping[str, str] = MODULES) -> Subject:
+def make_context(
+    settings: ReleaseSettings, *, script: str = "", modules: Mapping[str, str] = MODULES
+) -> VerificationContext:
     """An executable as the build verifies it."""
     return dataclasses.replace(
         make_downloaded(settings, modules=modules, script=script), source_python=Path(sys.executable)
@@ -26,14 +28,14 @@ def make_subject(settings: ReleaseSettings, *, script: str = "", modules: Mappin
 
 @pytest.mark.parametrize("script", [READY, READY_IN_A_FUNCTION])
 def test_a_script_that_calls_freeze_support_passes(settings: ReleaseSettings, script: str) -> None:
-    subject = make_subject(settings, script=script)
-    assert check_worker_processes(subject) == "freeze_support is called"
+    context = make_context(settings, script=script)
+    assert check_worker_processes(context) == "freeze_support is called"
 
 
 def test_a_script_that_does_not_is_named(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings, script="NOTE = 'freeze_support'\nimport app\n")
+    context = make_context(settings, script="NOTE = 'freeze_support'\nimport app\n")
     with pytest.raises(CheckFailedError, match=r"the script main does not call multiprocessing\.freeze_support\(\)"):
-        check_worker_processes(subject)
+        check_worker_processes(context)
 
 
 def test_a_script_from_elsewhere_is_searched_for_the_name(settings: ReleaseSettings) -> None:
@@ -54,12 +56,12 @@ def test_a_script_from_elsewhere_is_not_unmarshalled(
 
 
 def test_without_multiprocessing_there_is_nothing_to_call(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings, modules={"app": ""}, script="import app\n")
-    assert check_worker_processes(subject) == "multiprocessing is not bundled"
+    context = make_context(settings, modules={"app": ""}, script="import app\n")
+    assert check_worker_processes(context) == "multiprocessing is not bundled"
 
 
 def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings)
-    subject.executable.write_bytes(b"nothing")
+    context = make_context(settings)
+    context.executable.write_bytes(b"nothing")
     with pytest.raises(CheckFailedError, match="no one-file executable"):
-        check_worker_processes(subject)
+        check_worker_processes(context)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from release_tools.settings import AllowedFinding, ReleaseSettings
-from release_tools.verification.check import CheckFailedError, Subject
+from release_tools.verification.check import CheckFailedError, VerificationContext
 from release_tools.verification.static.leaks import check_leaks, machine_marks, secret_marks
-from tests.release_tools.verification.static.subjects import as_dev_build, make_subject
+from tests.release_tools.verification.static.contexts import as_dev_build, make_context
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----"
 BASE64 = "MIIEpAIBAAKCAQEA7bq" * 20
@@ -51,34 +51,34 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/opt/pythons/3.13.1")
 
 
-def found(subject: Subject) -> str:
+def found(context: VerificationContext) -> str:
     with pytest.raises(CheckFailedError) as failure:
-        check_leaks(subject)
+        check_leaks(context)
     return failure.value.what
 
 
-def at_the_build(subject: Subject) -> Subject:
-    return dataclasses.replace(subject, source_python=Path(sys.executable))
+def at_the_build(context: VerificationContext) -> VerificationContext:
+    return dataclasses.replace(context, source_python=Path(sys.executable))
 
 
 def test_an_executable_that_tells_nothing_passes(settings: ReleaseSettings) -> None:
     modules = {"app": "NAME = 'app'", "app.cli": "import app"}
-    subject = make_subject(settings, data={"app/notes.txt": b"nothing to see"}, modules=modules)
+    context = make_context(settings, data={"app/notes.txt": b"nothing to see"}, modules=modules)
     # The bootloader, the script, the file and two modules.
-    assert check_leaks(subject) == "none in 5 files and modules"
+    assert check_leaks(context) == "none in 5 files and modules"
 
 
 def test_the_projects_folder_is_found_in_files_modules_scripts_and_zip_files(settings: ReleaseSettings) -> None:
     folder = str(settings.root)
     packed = zip_file(zipfile.ZIP_DEFLATED, **{"inner.pyc": b"\0" * 999 + folder.encode()})
-    subject = make_subject(
+    context = make_context(
         settings,
         binaries={"lib/a.so": b"\0" + folder.encode() + b"/src\0"},
         data={"base_library.zip": packed, "wide.txt": folder.encode("utf-16-le")},
         modules={"app.cli": f"ROOT = {folder!r}"},
         script=f"ROOT = {folder + '/app'!r}",
     )
-    lines = [line for line in found(subject).splitlines() if "the project's folder" in line]
+    lines = [line for line in found(context).splitlines() if "the project's folder" in line]
     assert [line.split(" holds ")[0] for line in lines] == [
         "  - base_library.zip/inner.pyc",
         "  - lib/a.so",
@@ -101,40 +101,40 @@ def test_zip_files_that_would_fill_the_memory_are_found(
 ) -> None:
     monkeypatch.setattr("release_tools.verification.static.leaks._MOST_UNZIPPED_BYTES", 3 * 2**20)
     zeros = zip_file(zipfile.ZIP_DEFLATED, zeros=bytes(2 * 2**20))
-    assert check_leaks(make_subject(settings, data={"one.zip": zeros}))
-    both = make_subject(settings, data={"one.zip": zeros, "two.zip": zeros})
+    assert check_leaks(make_context(settings, data={"one.zip": zeros}))
+    both = make_context(settings, data={"one.zip": zeros, "two.zip": zeros})
     assert found(both).endswith("hold more than 3 MiB; the first that cannot be searched is two.zip")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_zip_files_that_inflate_at_once_are_searched_as_they_are(settings: ReleaseSettings, method: int) -> None:
-    subject = make_subject(settings, data={"packed.zip": zip_file(method, zeros=bytes(2**20))})
+    context = make_context(settings, data={"packed.zip": zip_file(method, zeros=bytes(2**20))})
     # The bootloader, the script and the zip file, and nothing in it.
-    assert check_leaks(subject) == "none in 3 files and modules; searched as they are packed: packed.zip/zeros"
+    assert check_leaks(context) == "none in 3 files and modules; searched as they are packed: packed.zip/zeros"
     # What the build itself has made is no bomb.
-    assert check_leaks(at_the_build(subject)).startswith("none in 4 files and modules")
+    assert check_leaks(at_the_build(context)).startswith("none in 4 files and modules")
 
 
 def test_a_damaged_file_in_a_zip_file_hides_no_other(settings: ReleaseSettings) -> None:
     content = zip_file(zipfile.ZIP_STORED, first=b"to be damaged", second=f"cache = {settings.root}".encode())
-    subject = make_subject(settings, data={"a.zip": content.replace(b"to be damaged", b"has been done")})
-    assert "a.zip/second holds the project's folder" in found(subject)
+    context = make_context(settings, data={"a.zip": content.replace(b"to be damaged", b"has been done")})
+    assert "a.zip/second holds the project's folder" in found(context)
 
 
 def test_the_bootloader_is_searched_too(settings: ReleaseSettings) -> None:
     bootloader = b"\x7fELF" + bytes(4096) + str(settings.root).encode()
-    assert "tiny holds the project's folder" in found(make_subject(settings, bootloader=bootloader))
+    assert "tiny holds the project's folder" in found(make_context(settings, bootloader=bootloader))
 
 
 @pytest.mark.parametrize("home", ["/home/nicola/x", "/Users/nicola", "C:\\Users\\nicola\\x", "C:\\\\Users\\\\nicola"])
 def test_the_users_home_is_found(settings: ReleaseSettings, home: str) -> None:
-    subject = make_subject(settings, data={"a.cfg": f"cache = {home}".encode()})
-    assert found(subject).endswith("a.cfg holds the home folder of nicola")
+    context = make_context(settings, data={"a.cfg": f"cache = {home}".encode()})
+    assert found(context).endswith("a.cfg holds the home folder of nicola")
 
 
 @pytest.mark.parametrize("text", ["nicola", "by nicola@example.org", "/home/nicolas/x", "/home/another"])
 def test_the_users_name_alone_and_other_homes_are_no_finding(settings: ReleaseSettings, text: str) -> None:
-    check_leaks(make_subject(settings, data={"AUTHORS": text.encode()}))
+    check_leaks(make_context(settings, data={"AUTHORS": text.encode()}))
 
 
 def test_a_name_that_many_machines_have_tells_nothing(
@@ -142,8 +142,8 @@ def test_a_name_that_many_machines_have_tells_nothing(
 ) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "runner")
     monkeypatch.setattr(socket, "gethostname", lambda: "vm")
-    subject = make_subject(settings, data={"a.txt": b"/home/runner/x on vm, and /Users/runner"})
-    check_leaks(at_the_build(subject))
+    context = make_context(settings, data={"a.txt": b"/home/runner/x on vm, and /Users/runner"})
+    check_leaks(at_the_build(context))
 
 
 def test_a_user_without_a_name_is_no_obstacle(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,24 +151,24 @@ def test_a_user_without_a_name_is_no_obstacle(settings: ReleaseSettings, monkeyp
         raise OSError("no username set in the environment")
 
     monkeypatch.setattr(getpass, "getuser", unknown)
-    check_leaks(make_subject(settings))
+    check_leaks(make_context(settings))
 
 
 def test_the_machines_name_is_found_as_a_word_in_what_was_made_here(settings: ReleaseSettings) -> None:
-    subject = at_the_build(make_subject(settings, data={"a.txt": b"built on tortoise at noon"}))
-    assert found(subject).endswith("a.txt holds the machine's name, tortoise")
-    check_leaks(at_the_build(make_subject(settings, data={"a.txt": b"tortoises, and xtortoise"})))
+    context = at_the_build(make_context(settings, data={"a.txt": b"built on tortoise at noon"}))
+    assert found(context).endswith("a.txt holds the machine's name, tortoise")
+    check_leaks(at_the_build(make_context(settings, data={"a.txt": b"tortoises, and xtortoise"})))
 
 
 def test_in_a_locked_distribution_the_machines_name_is_chance(settings: ReleaseSettings) -> None:
     # A file that the RECORD of an installed distribution lists.
-    subject = at_the_build(make_subject(settings, data={"pytest/py.typed": b"the hare and the tortoise"}))
-    check_leaks(subject)
+    context = at_the_build(make_context(settings, data={"pytest/py.typed": b"the hare and the tortoise"}))
+    check_leaks(context)
 
 
 def test_the_folder_of_the_builds_python_is_stated(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings, binaries={"libpython3.13.so": b"PREFIX=/opt/pythons/3.13.1\0"})
-    assert check_leaks(subject) == (
+    context = make_context(settings, binaries={"libpython3.13.so": b"PREFIX=/opt/pythons/3.13.1\0"})
+    assert check_leaks(context) == (
         "none in 3 files and modules; the folder of the build's Python, /opt/pythons/3.13.1, stands in libpython3.13.so"
     )
 
@@ -178,17 +178,17 @@ def test_in_the_users_home_it_is_stated_for_a_dev_build_and_refused_for_a_versio
 ) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/home/nicola/python")
     binaries = {"libpython3.13.so": b"/home/nicola/python\0/home/nicola/python/lib\0"}
-    subject = make_subject(settings, binaries=binaries)
-    assert check_leaks(as_dev_build(subject)).endswith("/home/nicola/python, stands in libpython3.13.so")
-    assert found(subject).endswith("libpython3.13.so holds the folder of the build's Python, /home/nicola/python")
+    context = make_context(settings, binaries=binaries)
+    assert check_leaks(as_dev_build(context)).endswith("/home/nicola/python, stands in libpython3.13.so")
+    assert found(context).endswith("libpython3.13.so holds the folder of the build's Python, /home/nicola/python")
 
 
 def test_another_folder_of_the_home_is_refused_for_a_dev_build_too(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/home/nicola/python")
-    subject = make_subject(settings, data={"a.txt": b"/home/nicola/python and /home/nicola/notes"})
-    assert found(as_dev_build(subject)).endswith("a.txt holds the home folder of nicola")
+    context = make_context(settings, data={"a.txt": b"/home/nicola/python and /home/nicola/notes"})
+    assert found(as_dev_build(context)).endswith("a.txt holds the home folder of nicola")
 
 
 def test_the_value_of_a_secret_variable_is_found_and_not_shown(
@@ -196,7 +196,7 @@ def test_the_value_of_a_secret_variable_is_found_and_not_shown(
 ) -> None:
     value = "correct horse battery"
     monkeypatch.setenv("DEPLOY_PASSWORD", value)
-    text = found(make_subject(settings, modules={"app": f"LOGIN = {value!r}"}))
+    text = found(make_context(settings, modules={"app": f"LOGIN = {value!r}"}))
     assert text.endswith("module app holds the value of the environment variable DEPLOY_PASSWORD")
     assert value not in text
 
@@ -208,19 +208,19 @@ def test_other_variables_short_values_and_paths_are_no_secrets(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    check_leaks(make_subject(settings, data={"a.txt": value.encode()}))
+    check_leaks(make_context(settings, data={"a.txt": value.encode()}))
 
 
 @pytest.mark.parametrize(("what", "secret"), SECRETS.items(), ids=SECRETS)
 def test_a_secret_is_found_in_files_and_in_code_and_not_shown(
     settings: ReleaseSettings, what: str, secret: str
 ) -> None:
-    subject = make_subject(
+    context = make_context(
         settings,
         data={"a.json": secret.encode(), "b.json": secret.replace("\n", "\\n").encode()},
         modules={"app": f"class Client:\n    token = {secret!r}\n"},
     )
-    text = found(subject)
+    text = found(context)
     assert [line.removeprefix("  - ") for line in text.splitlines()[1:]] == [
         f"a.json holds {what}",
         f"b.json holds {what}",
@@ -231,19 +231,19 @@ def test_a_secret_is_found_in_files_and_in_code_and_not_shown(
 
 @pytest.mark.parametrize("text", LOOKALIKES)
 def test_what_only_looks_like_a_secret_is_let_through(settings: ReleaseSettings, text: str) -> None:
-    check_leaks(make_subject(settings, data={"a.txt": text.encode()}, modules={"app": f"TEXT = {text!r}"}))
+    check_leaks(make_context(settings, data={"a.txt": text.encode()}, modules={"app": f"TEXT = {text!r}"}))
 
 
 def test_a_key_that_is_meant_to_be_public_can_be_allowed(settings: ReleaseSettings) -> None:
     allowed = AllowedFinding(check="leaks", finding="test.pem holds a private key", reason="the key of the examples")
     with_it = dataclasses.replace(settings, allowed_findings=(allowed,))
-    check_leaks(make_subject(with_it, data={"test.pem": SECRETS["a private key"].encode()}))
+    check_leaks(make_context(with_it, data={"test.pem": SECRETS["a private key"].encode()}))
 
 
 def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings)
-    subject.executable.write_bytes(b"nothing")
-    assert "no one-file executable" in found(subject)
+    context = make_context(settings)
+    context.executable.write_bytes(b"nothing")
+    assert "no one-file executable" in found(context)
 
 
 @pytest.mark.parametrize("secret", ["t" * 2000, "kaf\udce9-kaf\udce9-kaf\udce9", "with\na line end"])
@@ -256,5 +256,5 @@ def test_a_secret_may_be_any_text(secret: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are text there")
 def test_a_project_may_lie_in_a_folder_whose_name_is_no_text(settings: ReleaseSettings) -> None:
     root = Path("/srv/kaf\udce9/project")
-    subject = dataclasses.replace(make_subject(settings), settings=dataclasses.replace(settings, root=root))
-    assert any(mark.is_in(b"/srv/kaf\xe9/project/app.py") for mark in machine_marks(subject, None))
+    context = dataclasses.replace(make_context(settings), settings=dataclasses.replace(settings, root=root))
+    assert any(mark.is_in(b"/srv/kaf\xe9/project/app.py") for mark in machine_marks(context, None))

@@ -19,8 +19,8 @@ from release_tools.verification.static.sizes import (
     recorded_sizes,
     sizes_by_distribution,
 )
+from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import make_elf
-from tests.release_tools.verification.static.subjects import make_subject
 
 OWNERS = Owners(
     files={"one/_fast.so": "one", "ns/two.txt": "two"},
@@ -30,14 +30,14 @@ OWNERS = Owners(
 
 
 def test_every_byte_has_an_owner(settings: ReleaseSettings) -> None:
-    subject = make_subject(
+    context = make_context(
         settings,
         binaries={"one/_fast.so": bytes(10_000), "libpython3.13.so.1.0": bytes(20_000), "libz.so.1": bytes(3_000)},
         data={"one-1.0.dist-info/METADATA": bytes(500), "ns/two.txt": bytes(2_000)},
         modules={"one": "", "one.cli": "", "ns.two": "", "json.decoder": "", "stray": ""},
     )
-    whole = subject.executable.stat().st_size
-    sizes = sizes_by_distribution(Payload(subject.executable), whole, OWNERS)
+    whole = context.executable.stat().st_size
+    sizes = sizes_by_distribution(Payload(context.executable), whole, OWNERS)
     assert set(sizes) == {"one", "two", "Python", "PyInstaller", "shared libraries", "other modules"}
     assert sum(sizes.values()) == whole
     assert sizes["one"] > 10_000
@@ -69,16 +69,16 @@ def test_the_environment_tells_who_owns_what() -> None:
 
 
 def test_the_largest_are_stated(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings, binaries={"libz.so.1": make_elf() + bytes(1_200_000)})
-    assert check_sizes(subject) == "shared libraries 1.2 MB, PyInstaller 0.0 MB"
+    context = make_context(settings, binaries={"libz.so.1": make_elf() + bytes(1_200_000)})
+    assert check_sizes(context) == "shared libraries 1.2 MB, PyInstaller 0.0 MB"
 
 
 def test_the_change_since_the_last_record_is_stated(settings: ReleaseSettings, tmp_path: Path) -> None:
-    subject = make_subject(settings, binaries={"libz.so.1": bytes(1_200_000)})
-    before = measure_sizes(subject.executable)
+    context = make_context(settings, binaries={"libz.so.1": bytes(1_200_000)})
+    before = measure_sizes(context.executable)
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"sizes": {**before, "shared libraries": 900_000, "gone": 2_000_000}}))
-    figure = check_sizes(dataclasses.replace(subject, previous_record=record))
+    figure = check_sizes(dataclasses.replace(context, previous_record=record))
     assert figure.endswith("(-1.7 MB since the last build: gone -2.0 MB, shared libraries +0.3 MB)")
 
 
@@ -99,7 +99,7 @@ def test_without_a_record_no_change_is_stated() -> None:
 
 
 def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
-    subject = make_subject(settings)
-    subject.executable.write_bytes(b"nothing")
+    context = make_context(settings)
+    context.executable.write_bytes(b"nothing")
     with pytest.raises(CheckFailedError, match="no one-file executable"):
-        check_sizes(subject)
+        check_sizes(context)

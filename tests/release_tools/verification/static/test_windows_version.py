@@ -9,11 +9,11 @@ import pytest
 
 from release_tools.freeze.version_resource import make_version_resource
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static.windows_version import check_version_resource, read_version_resource
 from release_tools.versions import BuildVersion
+from tests.release_tools.verification.static.contexts import DEV, make_context
 from tests.release_tools.verification.static.samples import make_pe
-from tests.release_tools.verification.static.subjects import DEV, make_subject
 
 TEXTS = {
     "FileDescription": "Größe",
@@ -34,9 +34,9 @@ def installed(folder: Path, metadata: str) -> PathDistribution:
 
 def windows_subject(
     settings: ReleaseSettings, changes: Mapping[str, str], numbers: tuple[int, ...] = NUMBERS
-) -> Subject:
+) -> VerificationContext:
     bootloader = make_pe(version=(numbers, {**TEXTS, **changes}))
-    return make_subject(settings, platform="windows-amd64", bootloader=bootloader)
+    return make_context(settings, platform="windows-amd64", bootloader=bootloader)
 
 
 def test_the_texts_come_from_the_metadata(tmp_path: Path) -> None:
@@ -99,27 +99,27 @@ def test_numbers_that_do_not_agree_are_found(settings: ReleaseSettings) -> None:
 
 
 def test_a_version_of_two_numbers_is_one_that_ends_in_zeros(settings: ReleaseSettings) -> None:
-    subject = windows_subject(settings, {"FileVersion": "1.2", "ProductVersion": "1.2"}, (1, 2, 0, 0))
+    context = windows_subject(settings, {"FileVersion": "1.2", "ProductVersion": "1.2"}, (1, 2, 0, 0))
     short = BuildVersion(label="v1.2", project_version="1.2", local_part="")
-    assert check_version_resource(dataclasses.replace(subject, version=short)) == "tiny-app 1.2: Größe"
+    assert check_version_resource(dataclasses.replace(context, version=short)) == "tiny-app 1.2: Größe"
 
 
 def test_an_executable_without_a_resource_is_found(settings: ReleaseSettings) -> None:
     assert read_version_resource(make_pe()) == ({}, ())
     with pytest.raises(CheckFailedError, match="FileVersion is 'missing'"):
-        check_version_resource(make_subject(settings, platform="windows-amd64"))
+        check_version_resource(make_context(settings, platform="windows-amd64"))
 
 
 def test_a_dev_build_of_any_commit_passes(settings: ReleaseSettings) -> None:
     version = "1.2.3+dev.gabcdef0"
-    subject = windows_subject(settings, {"FileVersion": version, "ProductVersion": version})
+    context = windows_subject(settings, {"FileVersion": version, "ProductVersion": version})
     elsewhere = BuildVersion(label="dev", project_version="1.2.3", local_part=None)
-    assert check_version_resource(dataclasses.replace(subject, version=elsewhere)) == f"tiny-app {version}: Größe"
+    assert check_version_resource(dataclasses.replace(context, version=elsewhere)) == f"tiny-app {version}: Größe"
     with pytest.raises(CheckFailedError, match="FileVersion is"):
-        check_version_resource(dataclasses.replace(subject, version=DEV))
+        check_version_resource(dataclasses.replace(context, version=DEV))
 
 
 @pytest.mark.parametrize("name", ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"])
 def test_other_platforms_have_no_such_thing(settings: ReleaseSettings, name: str) -> None:
     with pytest.raises(CheckSkippedError, match="a question for windows only"):
-        check_version_resource(make_subject(settings, platform=name))
+        check_version_resource(make_context(settings, platform=name))

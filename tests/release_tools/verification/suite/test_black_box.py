@@ -6,7 +6,7 @@ import pytest
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.suite import black_box as suite
-from tests.release_tools.verification.packaged import make_subject
+from tests.release_tools.verification.packaged import make_context
 
 pytestmark = [
     pytest.mark.programs,
@@ -23,18 +23,18 @@ def with_suite(settings: ReleaseSettings, test: str) -> ReleaseSettings:
 
 def test_the_suite_gets_the_unpacked_executable(settings: ReleaseSettings) -> None:
     test = "import os\n\ndef test_it():\n    assert os.environ['TINY'].endswith('verify/unpacked/tiny')\n"
-    assert suite.check_suite(make_subject(with_suite(settings, test))).startswith("1 passed in ")
+    assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
 
 
-@pytest.mark.parametrize(("gives_way", "factor"), [(False, "2.5"), (True, "10.0")])
+@pytest.mark.parametrize(("in_background", "factor"), [(False, "2.5"), (True, "10.0")])
 def test_tests_that_give_way_get_more_time(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, gives_way: bool, factor: str
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, in_background: bool, factor: str
 ) -> None:
     monkeypatch.setattr(suite, "slowness", lambda: 2.5)
     test = f"import os\n\ndef test_it():\n    assert os.environ['RELEASE_TOOLS_SLOWNESS'] == '{factor}'\n"
-    subject = make_subject(with_suite(settings, test))
-    folder = subject.scratch / "suite"
-    with suite.begun_suite(subject, subject.executable, folder, gives_way=gives_way) as begun:
+    context = make_context(with_suite(settings, test))
+    folder = context.scratch / "suite"
+    with suite.running_suite(context, context.executable, folder, in_background=in_background) as begun:
         assert begun.finish().summary.startswith("1 passed")
 
 
@@ -44,28 +44,28 @@ def test_the_suite_does_not_get_the_secrets_of_the_environment(
     monkeypatch.setenv("GH_TOKEN", "a-token-of-the-builder")
     monkeypatch.setenv("HARMLESS", "a-setting-of-the-builder")
     test = "import os\n\ndef test_it():\n    assert 'GH_TOKEN' not in os.environ and 'HARMLESS' in os.environ\n"
-    assert suite.check_suite(make_subject(with_suite(settings, test))).startswith("1 passed in ")
+    assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
 
 
 @pytest.mark.parametrize("test", ["def test_it():\n    assert False, 'broken'\n", "import no_such_module\n", "", "x ="])
 def test_a_suite_that_fails_or_runs_no_test_is_found(settings: ReleaseSettings, test: str) -> None:
     with pytest.raises(CheckFailedError, match="the black-box tests fail on the binary"):
-        suite.check_suite(make_subject(with_suite(settings, test)))
+        suite.check_suite(make_context(with_suite(settings, test)))
 
 
 def test_a_suite_of_skipped_tests_has_not_passed(settings: ReleaseSettings) -> None:
     test = "import pytest\n\ndef test_it():\n    pytest.skip('nothing to see')\n"
     with pytest.raises(CheckFailedError, match="no test of the suite ran"):
-        suite.check_suite(make_subject(with_suite(settings, test)))
+        suite.check_suite(make_context(with_suite(settings, test)))
 
 
 def test_a_suite_that_hangs_is_ended_and_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SUITE_TIMEOUT_SECONDS", 3.0)
     test = "import threading\n\ndef test_it():\n    threading.Event().wait()\n"
     with pytest.raises(CheckFailedError, match="still running after"):
-        suite.check_suite(make_subject(with_suite(settings, test)))
+        suite.check_suite(make_context(with_suite(settings, test)))
 
 
 def test_without_a_suite_the_check_says_so(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckSkippedError, match="no test-suite is set"):
-        suite.check_suite(make_subject(settings))
+        suite.check_suite(make_context(settings))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from release_tools.settings import AllowedFinding
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Subject
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.suite import source_trace
 from release_tools.verification.suite.coverage import BundleContents, read_contents
-from release_tools.verification.suite.source_trace import begun_trace, check_source_trace
-from tests.release_tools.verification.conftest import MakeSubject, write_script
+from release_tools.verification.suite.source_trace import check_source_trace, tracing_suite
+from tests.release_tools.verification.conftest import MakeContext, write_script
 
 pytestmark = [
     pytest.mark.programs,
@@ -83,7 +83,7 @@ lock-version = "2.1"
 python-versions = "*"
 content-hash = "x"
 """
-Prepare = Callable[..., Subject]
+Prepare = Callable[..., VerificationContext]
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +113,13 @@ def install(packages: Path, name: str, files: dict[str, str], entry_points: str 
 
 
 @pytest.fixture
-def prepare(make_subject: MakeSubject, complete: BundleContents, monkeypatch: pytest.MonkeyPatch) -> Prepare:
-    """Makes a subject whose suite has these tests, and whose bundle holds everything but what is left out."""
+def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: pytest.MonkeyPatch) -> Prepare:
+    """Makes a context whose suite has these tests, and whose bundle holds everything but what is left out."""
 
-    def make(tests: str, *, without: str = "") -> Subject:
-        subject = make_subject("print('not started')")
-        root = subject.settings.root
-        environment = root / "build" / subject.platform.name / "environment"
+    def make(tests: str, *, without: str = "") -> VerificationContext:
+        context = make_context("print('not started')")
+        root = context.settings.root
+        environment = root / "build" / context.platform.name / "environment"
         venv.create(environment, with_pip=False, symlinks=True)
         packages = next(environment.glob("lib/python*/site-packages"))
         app = {"__init__.py": "", "cli.py": APP, "plugin.py": "NAME = 'plug'\n", "__main__.py": "", "table.json": "{}"}
@@ -136,8 +136,8 @@ def prepare(make_subject: MakeSubject, complete: BundleContents, monkeypatch: py
         (suite / "test_it.py").write_text(SUITE + tests, encoding="utf-8")
         contents = BundleContents(modules=complete.modules - {without}, files=complete.files - {without})
         monkeypatch.setattr(source_trace, "read_contents", lambda _: contents)
-        settings = dataclasses.replace(subject.settings, test_suite=suite, test_binary_variable="TINY")
-        return dataclasses.replace(subject, settings=settings, source_python=environment / "bin" / "python")
+        settings = dataclasses.replace(context.settings, test_suite=suite, test_binary_variable="TINY")
+        return dataclasses.replace(context, settings=settings, source_python=environment / "bin" / "python")
 
     return make
 
@@ -162,14 +162,14 @@ def a_test_of(command: str, options: str = "") -> str:
 def test_what_the_bundle_lacks_is_named_with_the_test_that_needs_it(
     prepare: Prepare, command: str, without: str, finding: str
 ) -> None:
-    subject = prepare(a_test_of("nothing") + a_test_of(command), without=without)
+    context = prepare(a_test_of("nothing") + a_test_of(command), without=without)
     test = f"suite/test_it.py::test_{'nothing' if without == 'importlib' else command.replace('-', '_')}"
     with pytest.raises(CheckFailedError) as caught:
-        check_source_trace(subject)
+        check_source_trace(context)
     assert caught.value.what == f"the tests used from source what the binary does not hold: {finding}, for {test}"
     allowed = AllowedFinding(check="source trace", finding=finding, reason="works without it")
-    settings = dataclasses.replace(subject.settings, allowed_findings=(allowed,))
-    assert "2 tests" in check_source_trace(dataclasses.replace(subject, settings=settings))
+    settings = dataclasses.replace(context.settings, allowed_findings=(allowed,))
+    assert "2 tests" in check_source_trace(dataclasses.replace(context, settings=settings))
 
 
 def test_a_complete_bundle_passes_with_the_counts(prepare: Prepare) -> None:
@@ -179,9 +179,9 @@ def test_a_complete_bundle_passes_with_the_counts(prepare: Prepare) -> None:
 
 
 def test_a_program_in_an_environment_of_its_own_is_traced_too(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin", ", env={}"), without="tiny_app.plugin")
+    context = prepare(a_test_of("plugin", ", env={}"), without="tiny_app.plugin")
     with pytest.raises(CheckFailedError, match=r"module tiny_app.plugin, for suite/test_it.py::test_plugin"):
-        check_source_trace(subject)
+        check_source_trace(context)
 
 
 def test_a_program_that_is_terminated_leaves_its_record(prepare: Prepare) -> None:
@@ -197,74 +197,74 @@ def test_killed():
 
 
 def test_the_program_sees_its_own_name_and_nothing_of_the_tracer(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin", ", env={}"))
-    environment = subject.scratch.parent / "build" / subject.platform.name / "environment"
+    context = prepare(a_test_of("plugin", ", env={}"))
+    environment = context.scratch.parent / "build" / context.platform.name / "environment"
     shows = "import os, sys; print([sys.argv, [p for p in sys.path if 'tracer' in p], 'PYTHONPATH' in os.environ])"
     script = environment / "bin" / "tiny"
     script.write_text(script.read_text().partition("\n")[0] + "\n" + shows)
-    (subject.settings.root / "suite" / "test_it.py").write_text(
+    (context.settings.root / "suite" / "test_it.py").write_text(
         SUITE + f"\ndef test_it():\n    assert run('a', env={{}}) == str([[{str(script)!r}, 'a'], [], False])\n"
     )
-    assert check_source_trace(subject).endswith("1 tests")
+    assert check_source_trace(context).endswith("1 tests")
 
 
 def test_what_only_the_build_needs_is_not_there(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_trace, "build_only_modules", lambda *_: ("build_tool",))
-    subject = prepare("\ndef test_optional():\n    assert run('optional') == 'without'\n")
-    assert "1 tests" in check_source_trace(subject)
+    context = prepare("\ndef test_optional():\n    assert run('optional') == 'without'\n")
+    assert "1 tests" in check_source_trace(context)
 
 
 def test_an_unchanged_trace_is_reused_and_a_changed_test_makes_it_anew(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin"))
-    first = check_source_trace(subject)
-    assert check_source_trace(subject) == f"{first} (from the last run)"
-    suite = subject.settings.root / "suite" / "test_it.py"
+    context = prepare(a_test_of("plugin"))
+    first = check_source_trace(context)
+    assert check_source_trace(context) == f"{first} (from the last run)"
+    suite = context.settings.root / "suite" / "test_it.py"
     suite.write_text(suite.read_text() + a_test_of("version"))
-    assert check_source_trace(subject).endswith(" of 2 tests")
-    (cached,) = (subject.settings.build_folder(subject.platform.name) / "trace-cache").iterdir()
+    assert check_source_trace(context).endswith(" of 2 tests")
+    (cached,) = (context.settings.build_folder(context.platform.name) / "trace-cache").iterdir()
     cached.write_text("damaged")
-    assert check_source_trace(subject).endswith(" of 2 tests")
+    assert check_source_trace(context).endswith(" of 2 tests")
 
 
 def test_the_tests_run_beside_the_freeze_and_once_only(prepare: Prepare, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    subject = prepare(a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n")
-    with begun_trace(subject) as begun:
+    context = prepare(a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n")
+    with tracing_suite(context) as begun:
         assert begun.tracing is not None
         assert check_source_trace(begun).endswith("of 1 tests")
-    with begun_trace(subject) as again:
+    with tracing_suite(context) as again:
         assert again.tracing is None
         assert check_source_trace(again).endswith("(from the last run)")
     assert runs.read_text(encoding="utf-8") == "run "
 
 
 def test_what_cannot_be_begun_is_told_by_the_check(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin"))
-    assert subject.source_python is not None
-    for script in subject.source_python.parent.glob("tiny*"):
+    context = prepare(a_test_of("plugin"))
+    assert context.source_python is not None
+    for script in context.source_python.parent.glob("tiny*"):
         script.unlink()
-    with begun_trace(subject) as same:
+    with tracing_suite(context) as same:
         assert same.tracing is None
         with pytest.raises(CheckFailedError, match="has no console script"):
             check_source_trace(same)
 
 
 def test_modules_that_the_project_excludes_are_not_missed(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin"), without="tiny_app.plugin")
-    settings = dataclasses.replace(subject.settings, exclude_modules=("tiny_app.plugin",))
-    assert check_source_trace(dataclasses.replace(subject, settings=settings)).endswith(" of 1 tests")
+    context = prepare(a_test_of("plugin"), without="tiny_app.plugin")
+    settings = dataclasses.replace(context.settings, exclude_modules=("tiny_app.plugin",))
+    assert check_source_trace(dataclasses.replace(context, settings=settings)).endswith(" of 1 tests")
 
 
 def test_tests_that_do_not_start_the_named_program_are_found(prepare: Prepare) -> None:
-    subject = prepare("\ndef test_it():\n    assert True\n")
+    context = prepare("\ndef test_it():\n    assert True\n")
     with pytest.raises(CheckFailedError, match="the tests never start the program that TINY names"):
-        check_source_trace(subject)
+        check_source_trace(context)
 
 
 def test_tests_that_fail_from_source_are_told_and_the_trace_is_not_kept(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin") + "\ndef test_frozen():\n    assert run('table') == 'frozen'\n")
+    context = prepare(a_test_of("plugin") + "\ndef test_frozen():\n    assert run('table') == 'frozen'\n")
     for _ in range(2):
-        figure = check_source_trace(subject)
+        figure = check_source_trace(context)
         assert figure.endswith(" of 1 tests; from source 1 more fail: suite/test_it.py::test_frozen")
 
 
@@ -274,25 +274,25 @@ def test_a_suite_that_fails_as_a_whole_from_source_is_found(prepare: Prepare) ->
 
 
 def test_an_environment_without_the_console_script_is_found(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin"))
-    assert subject.source_python is not None
-    subject.source_python.with_name("tiny").unlink()
+    context = prepare(a_test_of("plugin"))
+    assert context.source_python is not None
+    context.source_python.with_name("tiny").unlink()
     with pytest.raises(CheckFailedError, match="has no console script"):
-        check_source_trace(subject)
+        check_source_trace(context)
 
 
-def test_without_a_suite_there_is_nothing_to_trace(make_subject: MakeSubject) -> None:
-    subject = dataclasses.replace(make_subject("pass"), source_python=Path(sys.executable))
+def test_without_a_suite_there_is_nothing_to_trace(make_context: MakeContext) -> None:
+    context = dataclasses.replace(make_context("pass"), source_python=Path(sys.executable))
     with pytest.raises(CheckSkippedError, match="no test-suite is set"):
-        check_source_trace(subject)
+        check_source_trace(context)
 
 
 def test_an_environment_with_a_space_in_its_path_is_traced(prepare: Prepare) -> None:
-    subject = prepare(a_test_of("plugin"))
-    assert subject.source_python is not None
-    moved = subject.settings.root / "in a folder"
-    shutil.copytree(subject.source_python.parents[1], moved, symlinks=True)
-    moved_subject = dataclasses.replace(subject, source_python=moved / "bin" / "python")
+    context = prepare(a_test_of("plugin"))
+    assert context.source_python is not None
+    moved = context.settings.root / "in a folder"
+    shutil.copytree(context.source_python.parents[1], moved, symlinks=True)
+    moved_subject = dataclasses.replace(context, source_python=moved / "bin" / "python")
     assert check_source_trace(moved_subject).endswith(" of 1 tests")
 
 

@@ -16,7 +16,7 @@ from release_tools.verification.twin.children import (
     check_workers,
     shell_command,
 )
-from tests.release_tools.verification.twin.subjects import make_twin, write_script
+from tests.release_tools.verification.twin.contexts import make_twin, write_script
 
 pytestmark = [
     pytest.mark.programs,
@@ -46,9 +46,9 @@ def test_children_of_a_program_with_the_hook_see_nothing_of_the_bundle(settings:
 
 
 def test_children_of_a_program_without_it_are_found_with_what_they_see(settings: ReleaseSettings) -> None:
-    subject = make_twin(settings, bootloader(settings.root, is_hooked=False))
+    context = make_twin(settings, bootloader(settings.root, is_hooked=False))
     with pytest.raises(CheckFailedError) as caught:
-        check_child_environment(subject)
+        check_child_environment(context)
     assert f"subprocess: LD_LIBRARY_PATH={BUNDLE}, _PYI_ARCHIVE_FILE=/app" in caught.value.what
     assert "os.system: " in caught.value.what
 
@@ -94,16 +94,16 @@ SHIPPED = "import os\nprint('lost' if '_PYI_ARCHIVE_FILE' in os.environ else 'ti
 
 
 def test_a_program_starts_from_inside_itself_and_after_itself(settings: ReleaseSettings) -> None:
-    subject = make_twin(settings, bootloader(settings.root))
-    write_script(subject.executable, SHIPPED)
-    assert check_nested_starts(subject) == "directly, through a shell, after the first has ended"
+    context = make_twin(settings, bootloader(settings.root))
+    write_script(context.executable, SHIPPED)
+    assert check_nested_starts(context) == "directly, through a shell, after the first has ended"
 
 
 def test_a_program_that_takes_the_firsts_bundle_for_its_own_is_found(settings: ReleaseSettings) -> None:
-    subject = make_twin(settings, bootloader(settings.root, is_hooked=False))
-    write_script(subject.executable, SHIPPED)
+    context = make_twin(settings, bootloader(settings.root, is_hooked=False))
+    write_script(context.executable, SHIPPED)
     with pytest.raises(CheckFailedError) as caught:
-        check_nested_starts(subject)
+        check_nested_starts(context)
     for way in ("directly", "through a shell", "after the first has ended"):
         assert f"{way} it exits with 0 and prints 'lost'" in caught.value.what
 

@@ -8,7 +8,7 @@ from release_tools.settings import AllowedFinding, ReleaseSettings
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.twin.import_audit import check_imports
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code, users_of_attribute
-from tests.release_tools.verification.twin.subjects import make_twin
+from tests.release_tools.verification.twin.contexts import make_twin
 
 # Each is in the standard library, and nothing that the probe itself needs.
 MODULES = {"bdb": "", "colorsys": "", "tabnanny": "from colorsys import rgb_to_hsv\n"}
@@ -56,22 +56,22 @@ def test_a_dependency_may_do_without_what_only_the_build_has_and_the_project_may
     prelude = REFUSE.replace("colorsys", "iniconfig").format(
         condition="True", action='raise ModuleNotFoundError("No module named \'iniconfig\'", name="iniconfig")'
     )
-    subject = make_twin(settings, prelude, modules={"_pytest.config.findpaths": ""}, locked=locked_for_the_build)
+    context = make_twin(settings, prelude, modules={"_pytest.config.findpaths": ""}, locked=locked_for_the_build)
     lock = settings.lock_path
     lock.write_text(lock.read_text(encoding="utf-8").replace('["main"]', '["build"]'), encoding="utf-8")
     if is_found:
         with pytest.raises(CheckFailedError, match=r"_pytest\.config\.findpaths fails with ModuleNotFoundError"):
-            check_imports(subject)
+            check_imports(context)
     else:
-        assert check_imports(subject).startswith("1 modules")
+        assert check_imports(context).startswith("1 modules")
 
 
 @pytest.mark.programs
 def test_modules_that_load_code_from_files_are_told(settings: ReleaseSettings) -> None:
     shim = "import importlib.util\nspec = importlib.util.spec_from_file_location('a', 'a.py')\n"
     late = "import importlib.util\ndef load():\n    return importlib.util.spec_from_file_location('a', 'a.py')\n"
-    subject = make_twin(settings, modules={"bdb": late, "tabnanny": shim})
-    assert check_imports(subject).endswith("0 versions; code is loaded from files by tabnanny")
+    context = make_twin(settings, modules={"bdb": late, "tabnanny": shim})
+    assert check_imports(context).endswith("0 versions; code is loaded from files by tabnanny")
 
 
 @pytest.mark.programs
@@ -131,11 +131,11 @@ def test_metadata_that_is_not_bundled_is_found(settings: ReleaseSettings) -> Non
 def test_an_entry_point_that_is_lost_is_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("release_tools.verification.twin.import_list.is_foreign_group", lambda _: False)
     prelude = "import importlib.metadata; importlib.metadata.entry_points = lambda **_: []"
-    subject = make_twin(settings, prelude, modules={"importlib.metadata": ""}, locked=("pytest",))
+    context = make_twin(settings, prelude, modules={"importlib.metadata": ""}, locked=("pytest",))
     with pytest.raises(
         CheckFailedError, match=r"2 fail with LookupError: no metadata names .*first: entry point console_sc"
     ):
-        check_imports(subject)
+        check_imports(context)
 
 
 @pytest.mark.programs
@@ -188,8 +188,8 @@ def test_imports_that_lead_out_of_the_package_are_passed_over() -> None:
 def test_the_users_of_a_submodule_that_loads_on_demand_are_found(
     settings: ReleaseSettings, source: str, is_user: bool
 ) -> None:
-    subject = make_twin(settings, modules={"pack/": "late = 1", "pack.other": "import pack; pack.late", "app": source})
-    users = users_of_attribute(read_bundled_code(subject.executable), "pack", "late")
+    context = make_twin(settings, modules={"pack/": "late = 1", "pack.other": "import pack; pack.late", "app": source})
+    users = users_of_attribute(read_bundled_code(context.executable), "pack", "late")
     assert users == (("app",) if is_user else ())
 
 

@@ -10,7 +10,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.twin import life_cycle
 from release_tools.verification.twin.life_cycle import check_exit_codes, check_orphans, check_signals
-from tests.release_tools.verification.twin.subjects import make_twin
+from tests.release_tools.verification.twin.contexts import make_twin
 
 pytestmark = [
     pytest.mark.programs,

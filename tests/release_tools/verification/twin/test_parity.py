@@ -11,7 +11,7 @@ from release_tools.verification.twin import system_data
 from release_tools.verification.twin.parity import check_parity, first_difference
 from release_tools.verification.twin.probe import ask
 from release_tools.verification.twin.system_data import check_authorities, check_time_zones
-from tests.release_tools.verification.twin.subjects import make_twin
+from tests.release_tools.verification.twin.contexts import make_twin
 
 # Any value that can be written as JSON.
 Json = Any
@@ -117,7 +117,7 @@ NOTHING = {**FOUND, "loaded": 0}
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, twin: dict[str, Any], source: dict[str, Any]) -> None:
-    def given(_subject: object, _probe: str, _request: None, *, place: str = "twin") -> dict[str, Any]:
+    def given(_context: object, _probe: str, _request: None, *, place: str = "twin") -> dict[str, Any]:
         return twin if place == "twin" else source
 
     monkeypatch.setattr(system_data, "ask", given)
@@ -152,7 +152,7 @@ def test_a_machine_without_authorities_says_nothing(settings: ReleaseSettings, m
 @pytest.mark.parametrize(("module", "verdict"), [("ssl", "does not use ssl"), ("", "")])
 def test_the_probe_counts_what_a_connection_would_trust(settings: ReleaseSettings, module: str, verdict: str) -> None:
     prelude = "import os; os.environ.update(SSL_CERT_FILE='/none', SSL_CERT_DIR='/none')"
-    subject = make_twin(settings, f"{prelude}\nimport sys; sys.modules[{module or 'none'!r}] = None")
-    answer = ask(subject, "trusted_authorities", None)
+    context = make_twin(settings, f"{prelude}\nimport sys; sys.modules[{module or 'none'!r}] = None")
+    answer = ask(context, "trusted_authorities", None)
     assert answer["is_bundled"] == (not verdict)
     assert answer.get("loaded", 0) == answer.get("in_folder", 0) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from release_tools.platforms import BinaryFormat, find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Subject
+from release_tools.verification.check import VerificationContext
 from release_tools.versions import BuildVersion
 from tests.release_tools.verification.static.samples import make_elf, make_macho, make_pe, write_one_file
 
@@ -20,7 +20,7 @@ BOOTLOADERS: Mapping[BinaryFormat, bytes] = {
 }
 
 
-def make_subject(
+def make_context(
     settings: ReleaseSettings,
     *,
     platform: str = "linux-amd64",
@@ -29,11 +29,11 @@ def make_subject(
     data: Mapping[str, bytes] | None = None,
     modules: Mapping[str, str] | None = None,
     script: str = "",
-) -> Subject:
-    """A versioned build's subject, whose executable has these members."""
+) -> VerificationContext:
+    """A versioned build's context, whose executable has these members."""
     row = find_platform(platform)
     folder = Path(tempfile.mkdtemp(prefix="unpacked", dir=settings.root))
-    subject = Subject(
+    context = VerificationContext(
         settings=settings,
         platform=row,
         version=RELEASE,
@@ -43,15 +43,15 @@ def make_subject(
         suite_python=None,
     )
     write_one_file(
-        subject.executable,
+        context.executable,
         bootloader=BOOTLOADERS[row.binary_format] if bootloader is None else bootloader,
         binaries=binaries,
         data=data,
         modules=modules,
         script=script,
     )
-    return subject
+    return context
 
 
-def as_dev_build(subject: Subject) -> Subject:
-    return dataclasses.replace(subject, version=DEV)
+def as_dev_build(context: VerificationContext) -> VerificationContext:
+    return dataclasses.replace(context, version=DEV)

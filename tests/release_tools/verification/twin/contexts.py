@@ -9,7 +9,7 @@ from PyInstaller.archive.writers import CArchiveWriter, ZlibArchiveWriter
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Subject
+from release_tools.verification.check import VerificationContext
 from release_tools.versions import BuildVersion
 
 LOCK = """\
@@ -32,15 +32,15 @@ def make_twin(
     *,
     modules: Mapping[str, str] | None = None,
     locked: tuple[str, ...] = (),
-) -> Subject:
-    """A build's subject, whose twin runs `prelude` first, and whose executable bundles these modules."""
+) -> VerificationContext:
+    """A build's context, whose twin runs `prelude` first, and whose executable bundles these modules."""
     settings.lock_path.write_text(LOCK + "".join(LOCKED.format(name=name) for name in locked), encoding="utf-8")
     scratch = settings.root / "scratch"
     scratch.mkdir()
     probe = settings.root / "probe"
     launch = f"exec(compile(open({str(PROBE_LAUNCHER)!r}).read(), 'launcher', 'exec'))"
     write_script(probe, f"{prelude}\n{launch}")
-    subject = Subject(
+    context = VerificationContext(
         settings=settings,
         platform=host_platform(),
         version=BuildVersion(label="v1.2.3", project_version="1.2.3", local_part=""),
@@ -51,9 +51,9 @@ def make_twin(
         probe=probe,
         source_python=Path(sys.executable),
     )
-    subject.folder.mkdir()
-    write_bundle(subject.executable, modules or {})
-    return subject
+    context.folder.mkdir()
+    write_bundle(context.executable, modules or {})
+    return context
 
 
 def write_script(path: Path, code: str) -> None:
