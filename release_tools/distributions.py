@@ -1,17 +1,18 @@
-"""What is installed in the environment that this runs in: distributions, their files, metadata and licenses."""
+"""The distributions of the locked environment: their files, modules and metadata, read once for each build."""
 
 import csv
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from packaging.markers import Marker
 
-from release_tools.lockfile import LockFile
+from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
 
 RUNTIME_GROUPS: Final = ("main",)
 
@@ -33,8 +34,164 @@ class RecordedFile:
     digest: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class InstalledDistribution:
+    """A distribution as it is installed. `found` is what `importlib.metadata` found; the rest is read on first use."""
+
+    found: Distribution
+
+    @cached_property
+    def name(self) -> str:
+        """The name as its metadata spells it."""
+        return self.found.name
+
+    @cached_property
+    def version(self) -> str:
+        return self.found.version
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.version}"
+
+    @cached_property
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        return tuple(self.found.entry_points)
+
+    @cached_property
+    def record(self) -> tuple[RecordedFile, ...]:
+        """Every line of its RECORD, in order of path. `Distribution.files` would look up every file on disk."""
+        rows = csv.reader((self.found.read_text("RECORD") or "").splitlines())
+        files = (RecordedFile(path=row[0].replace("\\", "/"), digest=row[1]) for row in rows if row)
+        return tuple(sorted(files, key=lambda file: file.path))
+
+    @cached_property
+    def files(self) -> tuple[RecordedFile, ...]:
+        """What it installed in site-packages, in order of path, without metadata and caches."""
+        return tuple(file for file in self.record if _is_shipped(file.path))
+
+    @cached_property
+    def modules(self) -> tuple[str, ...]:
+        """The dotted names of all its modules, extension modules among them."""
+        return tuple(sorted({name for file in self.files if (name := module_name(file.path))}))
+
+    @cached_property
+    def source_modules(self) -> tuple[str, ...]:
+        """The dotted names of its modules that are source: only these can be entries of a bundle's module archive."""
+        return tuple(sorted({name for file in self.files if (name := _source_module(file.path))}))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The importable top-level names of its source."""
+        return tuple(sorted({name.partition(".")[0] for name in self.source_modules}))
+
+    @property
+    def data_files(self) -> tuple[tuple[str, str], ...]:
+        """Its files that are no source modules, as pairs of source file and folder in the bundle."""
+        return tuple(
+            (str(self.locate(file.path)), PurePosixPath(file.path).parent.as_posix())
+            for file in self.files
+            if _source_module(file.path) is None
+        )
+
+    @cached_property
+    def metadata_folder(self) -> Path:
+        """The `*.dist-info` folder."""
+        files = self.found.files or []
+        metadata = next(file for file in files if file.name == "METADATA" and file.parent.name.endswith(".dist-info"))
+        return Path(str(self.found.locate_file(metadata.parent)))
+
+    @property
+    def metadata_files(self) -> tuple[tuple[str, str], ...]:
+        """Its metadata and license files, as pairs of source file and folder in the bundle."""
+        folder = self.metadata_folder
+        return tuple(
+            (str(path), path.parent.relative_to(folder.parent).as_posix())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name not in MACHINE_SPECIFIC_FILES
+        )
+
+    def locate(self, path: str) -> Path:
+        """Where a recorded file is on disk."""
+        return Path(str(self.found.locate_file(path)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledEnvironment:
+    """Everything installed where the app is frozen, and which of it the lock wants for what.
+
+    `for_app` and `for_build` map the canonical names of the locked distributions that this platform needs to their
+    locked versions: those of the app, and those of a build, which include the app's.
+    """
+
+    project_name: str
+    distributions: tuple[InstalledDistribution, ...]
+    for_app: Mapping[str, str]
+    for_build: Mapping[str, str]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, InstalledDistribution]:
+        """The distributions by canonical name; where one is installed twice, the first on the path."""
+        return {normalized_name(one.name): one for one in reversed(self.distributions)}
+
+    def require(self, name: str) -> InstalledDistribution:
+        """Raises `PackageNotFoundError` when it isn't installed; preflight reports that first."""
+        try:
+            return self.by_name[normalized_name(name)]
+        except KeyError:
+            raise PackageNotFoundError(name) from None
+
+    @property
+    def project(self) -> InstalledDistribution:
+        """The app's own distribution."""
+        return self.require(self.project_name)
+
+    @property
+    def dependencies(self) -> tuple[InstalledDistribution, ...]:
+        """The locked distributions that the app needs on this platform, by name."""
+        return tuple(map(self.require, sorted(self.for_app)))
+
+    @property
+    def bundled(self) -> tuple[InstalledDistribution, ...]:
+        """What the bundle is made of: the app's dependencies, then the project."""
+        return (*self.dependencies, self.project)
+
+    @property
+    def build_only(self) -> frozenset[str]:
+        """The canonical names of what is locked for building and not for the app, such as PyInstaller."""
+        return frozenset(self.for_build) - frozenset(self.for_app)
+
+    @cached_property
+    def build_only_modules(self) -> tuple[str, ...]:
+        """The top-level names that only `build_only` distributions have, in order.
+
+        The app gets none of them where it is installed from the lock, and so none into its bundle. PyInstaller would
+        bundle some: with setuptools installed, it gives setuptools' vendored packages to everyone who asks for them.
+        """
+        app = {*self.for_app, normalized_name(self.project_name)}
+        return tuple(
+            sorted(self._top_level_names(self.build_only) - self._top_level_names(app) - sys.stdlib_module_names)
+        )
+
+    def _top_level_names(self, names: Iterable[str]) -> set[str]:
+        return {module.partition(".")[0] for name in names for module in self.require(name).modules}
+
+
+def read_environment(
+    project_name: str, lock: LockFile, installed: Iterable[Distribution] | None = None
+) -> InstalledEnvironment:
+    """The environment that this runs in, or the one that consists of `installed`."""
+    return InstalledEnvironment(
+        project_name=project_name,
+        distributions=tuple(
+            InstalledDistribution(found=found) for found in (distributions() if installed is None else installed)
+        ),
+        for_app=locked_here(lock, RUNTIME_GROUPS),
+        for_build=locked_here(lock, BUILD_GROUPS),
+    )
+
+
 def locked_here(lock: LockFile, groups: Collection[str]) -> dict[str, str]:
-    """The versions, by name, that the lock wants on this platform for these groups."""
+    """The versions, by canonical name, that the lock wants on this platform for these groups."""
     return {
         package.name: package.version
         for package in lock.packages_of(groups)
@@ -42,56 +199,13 @@ def locked_here(lock: LockFile, groups: Collection[str]) -> dict[str, str]:
     }
 
 
-def runtime_distributions(lock: LockFile) -> tuple[Distribution, ...]:
-    """Every locked distribution that the app needs on this platform, by name.
-
-    Raises `PackageNotFoundError` when one is not installed; preflight reports that first.
-    """
-    return tuple(distribution(name) for name in sorted(locked_here(lock, RUNTIME_GROUPS)))
-
-
 def applies_here(marker: str) -> bool:
     """Whether an environment marker from the lock holds for the running interpreter."""
     return not marker or Marker(marker).evaluate({"extra": ""})
 
 
-def installed_version(name: str) -> str | None:
-    try:
-        return distribution(name).version
-    except PackageNotFoundError:
-        return None
-
-
-def metadata_folder(installed: Distribution) -> Path:
-    """The `*.dist-info` folder of a distribution."""
-    files = installed.files or []
-    metadata = next(file for file in files if file.name == "METADATA" and file.parent.name.endswith(".dist-info"))
-    return Path(str(installed.locate_file(metadata.parent)))
-
-
-def metadata_files(distributions: Iterable[Distribution]) -> tuple[tuple[str, str], ...]:
-    """Every metadata and license file of these, as pairs of source file and folder in the bundle."""
-    folders = [metadata_folder(installed) for installed in distributions]
-    return tuple(
-        (str(path), path.parent.relative_to(folder.parent).as_posix())
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in MACHINE_SPECIFIC_FILES
-    )
-
-
-def recorded_files(installed: Distribution) -> tuple[RecordedFile, ...]:
-    """What a distribution installed in site-packages, in order of path, without metadata and caches.
-
-    Read from the RECORD alone: asking `Distribution.files` would look up every file on disk.
-    """
-    rows = csv.reader((installed.read_text("RECORD") or "").splitlines())
-    files = (RecordedFile(path=row[0].replace("\\", "/"), digest=row[1]) for row in rows if row)
-    return tuple(sorted((file for file in files if _is_shipped(file.path)), key=lambda file: file.path))
-
-
 def module_name(path: str) -> str | None:
-    """The dotted name under which a file of site-packages can be imported, or None where it is no module.
+    """The dotted name under which a file of site-packages can be imported, or None if it is no module.
 
     A package goes by its folder: `a/__init__.py` is `a`.
     """
@@ -105,65 +219,10 @@ def module_name(path: str) -> str | None:
     return ".".join(parts) if parts and not is_library and all(part.isidentifier() for part in parts) else None
 
 
-def own_packages(project_name: str) -> tuple[str, ...]:
-    """The importable top-level names of the project's own wheel."""
-    return tuple(sorted({name.partition(".")[0] for name in own_modules(project_name)}))
-
-
-def own_modules(project_name: str) -> tuple[str, ...]:
-    """Every module of the project's own wheel, so that what is imported by name at run time is bundled too."""
-    return tuple(sorted({name for path in own_files(project_name) if (name := _source_module(path))}))
-
-
-def own_data_files(project_name: str) -> tuple[tuple[str, str], ...]:
-    """Every other file of the project's own wheel, as pairs of source file and folder in the bundle."""
-    installed = distribution(project_name)
-    return tuple(
-        (str(installed.locate_file(path)), PurePosixPath(path).parent.as_posix())
-        for path in own_files(project_name)
-        if _source_module(path) is None
-    )
-
-
-def own_files(project_name: str) -> tuple[str, ...]:
-    """Every file of the project's own wheel but its metadata, relative to site-packages."""
-    return tuple(file.path for file in recorded_files(distribution(project_name)))
-
-
-def license_texts(installed: Distribution) -> tuple[tuple[str, str], ...]:
-    """The license files that a distribution carries, as pairs of name and text, in order of name."""
-    folder = metadata_folder(installed)
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and (path.parent.name == "licenses" or _is_license_name(path.name))
-    )
-    return tuple(
-        (path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")) for path in found
-    )
-
-
-def python_license() -> str:
-    """The license of the running Python, as installed with its standard library."""
-    for folder in (
-        Path(sys.base_prefix, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}"),
-        Path(sys.base_prefix),
-    ):
-        for name in ("LICENSE.txt", "LICENSE"):
-            if (folder / name).is_file():
-                return (folder / name).read_text(encoding="utf-8")
-    return f"PSF-2.0: https://docs.python.org/{sys.version_info[0]}.{sys.version_info[1]}/license.html\n"
-
-
 def _is_shipped(path: str) -> bool:
     top, *rest = path.split("/")
     return not top.endswith((".dist-info", ".data")) and not {"..", "__pycache__"}.intersection((top, *rest))
 
 
 def _source_module(path: str) -> str | None:
-    # An extension module goes into the bundle as a file: only a source can be an entry of its module archive.
     return module_name(path) if path.endswith(".py") else None
-
-
-def _is_license_name(name: str) -> bool:
-    return name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"))

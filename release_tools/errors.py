@@ -356,3 +356,14 @@ class MissingEmulatorError(ReleaseError):
 
 class ContainerError(ReleaseError):
     """A container cannot be used for a build, or left none."""
+
+
+class SuiteTimeoutError(ReleaseError):
+    """The app's tests did not finish in time."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(
+            f"the tests were still running after {timeout_seconds:g} s and were ended",
+            "find the test that hangs: give every program it starts a timeout",
+        )
+        self.timeout_seconds = timeout_seconds

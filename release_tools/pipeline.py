@@ -7,7 +7,6 @@ import platform as running_platform
 import shutil
 import sys
 from dataclasses import dataclass, replace
-from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,7 @@ from release_tools.archives import (
     write_archive,
     write_checksum,
 )
-from release_tools.distributions import runtime_distributions
+from release_tools.distributions import InstalledEnvironment, read_environment
 from release_tools.errors import VerificationError
 from release_tools.freeze.licenses import third_party_licenses
 from release_tools.freeze.pyinstaller import Frozen, freeze
@@ -36,12 +35,11 @@ from release_tools.reporting.records import BuildRecord, CheckResult, write_reco
 from release_tools.reporting.tables import print_report
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import VerificationContext
+from release_tools.verification.check import BuildEvidence, VerificationContext
 from release_tools.verification.checks import START_UP
 from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
 from release_tools.verification.suite.source_trace import tracing_suite
-from release_tools.verification.wine import start_desktop
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 # 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
@@ -54,6 +52,7 @@ class Build:
 
     settings: ReleaseSettings
     lock: LockFile
+    installed: InstalledEnvironment
     platform: Platform
     version: BuildVersion
     commit: Commit | None
@@ -79,15 +78,17 @@ class Build:
 
 
 def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None) -> Build:
-    """Read the settings, the lock and the commit.
+    """Read the settings, the lock, the installed environment and the commit, once for the whole build.
 
     Raises `SettingsError`, `LockFileError`, or what `read_commit` raises.
     """
     settings = ReleaseSettings.load(root)
+    lock = read_lock_file(settings.lock_path)
     commit = read_commit(root)
     return Build(
         settings=settings,
-        lock=read_lock_file(settings.lock_path),
+        lock=lock,
+        installed=read_environment(settings.project_name, lock),
         platform=platform,
         version=resolve_version(label, settings.project_version, commit),
         commit=commit,
@@ -100,18 +101,17 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
 
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
-    start_desktop()
     with progress.stage("preflight"):
-        check_preflight(build.settings, build.lock, build.platform)
-    with tracing_suite(_context(build)) as tracing:
+        check_preflight(build.settings, build.lock, build.installed, build.platform)
+    with tracing_suite(_context(build)) as context:
         with progress.stage("freeze"):
             frozen = _freeze(build, progress)
         with progress.stage("package"):
             staged = _package(build, frozen.executable)
         with progress.stage("verify"):
-            context = replace(tracing, probe=frozen.probe)
             unpack_archive(staged, context.folder)
-            results = verify(context, keep_going=keep_going, on_check=progress.step)
+            with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe))
+            results = verify(with_probe, keep_going=keep_going, on_check=progress.step)
     failed = [result for result in results if result.is_failed]
     placed = staged
     if not failed:
@@ -131,7 +131,7 @@ def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_goi
 def _freeze(build: Build, progress: Progress) -> Frozen:
     return freeze(
         build.settings,
-        build.lock,
+        build.installed,
         build.platform,
         folder=build.folder / "freeze",
         source_date=build.source_date,
@@ -145,11 +145,7 @@ def _package(build: Build, executable: Path) -> Path:
     folder.mkdir(parents=True)
     licenses = folder / "THIRD_PARTY_LICENSES"
     licenses.write_text(
-        third_party_licenses(
-            runtime_distributions(build.lock),
-            running_platform.python_version(),
-            distribution("pyinstaller"),
-        ),
+        third_party_licenses(build.installed.dependencies, build.installed.require("pyinstaller")),
         encoding="utf-8",
         newline="\n",
     )
@@ -176,8 +172,11 @@ def _context(build: Build) -> VerificationContext:
         folder=scratch / "unpacked",
         scratch=scratch,
         suite_python=build.suite_python,
-        source_python=Path(sys.executable),
-        previous_record=build.record_path if build.record_path.is_file() else None,
+        evidence=BuildEvidence(
+            installed=build.installed,
+            python=Path(sys.executable),
+            previous_record=build.record_path if build.record_path.is_file() else None,
+        ),
     )
 
 
@@ -192,7 +191,7 @@ def _record(
         exact_version=build.version.exact,
         commit=build.commit.sha if build.commit else "",
         python=running_platform.python_version(),
-        pyinstaller=version("pyinstaller"),
+        pyinstaller=build.installed.require("pyinstaller").version,
         archive=archive.name,
         archive_bytes=archive.stat().st_size,
         executable_bytes=executable.stat().st_size,
@@ -200,6 +199,6 @@ def _record(
         verdict="verified" if is_good else "refused",
         stages=progress.seconds,
         checks=results,
-        sizes=measure_sizes(executable),
+        sizes=measure_sizes(executable, build.installed),
         start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
     )

@@ -4,10 +4,9 @@ What a program finds at run time, by a name in a text or by listing, the analysi
 """
 
 from collections.abc import Sequence
-from importlib.metadata import Distribution
 from typing import Final
 
-from release_tools.distributions import module_name, own_modules, recorded_files
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.freeze.namespace_packages import namespace_modules, without_excluded
 from release_tools.lockfile import normalized_name
 from release_tools.settings import ReleaseSettings
@@ -20,32 +19,30 @@ _FOREIGN_GROUP_PREFIXES: Final = ("distutils.", "egg_info.", "hypothesis", "mypy
 _TIME_ZONE_DATA: Final = "tzdata"
 
 
-def modules_found_by_name(settings: ReleaseSettings, distributions: Sequence[Distribution]) -> tuple[str, ...]:
+def modules_found_by_name(settings: ReleaseSettings, installed: InstalledEnvironment) -> tuple[str, ...]:
     """Own modules, those of whole distributions, namespace packages, targets of entry points, and time zone data.
 
-    `distributions` are those that the app needs, the project among them. What the settings exclude stays out.
+    What the settings exclude stays out.
     """
-    own = normalized_name(settings.project_name)
-    modules = {module for name in settings.bundled_whole for module in own_modules(name)}
-    modules |= {*namespace_modules(distributions)}
-    modules |= entry_point_modules(distributions, own)
-    modules |= {_TIME_ZONE_DATA} & {normalized_name(installed.name) for installed in distributions}
+    modules = {module for name in settings.bundled_whole for module in installed.require(name).source_modules}
+    modules |= {*namespace_modules(installed.bundled)}
+    modules |= entry_point_modules(installed.bundled, installed.project)
+    modules |= {_TIME_ZONE_DATA} & {normalized_name(one.name) for one in installed.bundled}
     return without_excluded(sorted(modules), settings.exclude_modules)
 
 
-def entry_point_modules(distributions: Sequence[Distribution], own: str) -> set[str]:
+def entry_point_modules(distributions: Sequence[InstalledDistribution], project: InstalledDistribution) -> set[str]:
     """The modules that entry points name.
 
-    Of the project's own (`own` is its normalized name) also those that are nowhere, so that the freeze refuses them;
-    of another distribution they may belong to an extra that nobody asked for.
+    Of the project's own also those that don't exist, so that the freeze refuses them; of another distribution they may
+    belong to an extra that wasn't asked for.
     """
-    installed_modules = {module_name(file.path) for installed in distributions for file in recorded_files(installed)}
+    known = {module for installed in distributions for module in installed.modules}
     return {
         point.module
         for installed in distributions
         for point in installed.entry_points
-        if not is_foreign_group(point.group)
-        and (point.module in installed_modules or normalized_name(installed.name) == own)
+        if not is_foreign_group(point.group) and (point.module in known or installed is project)
     }
 
 

@@ -1,34 +1,58 @@
-"""The text of THIRD_PARTY_LICENSES: what is inside the binary besides the app, and on which terms."""
+"""The text of THIRD_PARTY_LICENSES: what is in the binary besides the app, and on which terms."""
 
+import platform
+import sys
 from collections.abc import Sequence
-from importlib.metadata import Distribution
+from pathlib import Path
 
-from release_tools.distributions import license_texts, python_license
+from release_tools.distributions import InstalledDistribution
 
 _RULE = "=" * 80
+_LICENSE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
-def third_party_licenses(distributions: Sequence[Distribution], python_version: str, pyinstaller: Distribution) -> str:
-    """One section for Python, PyInstaller's bootloader and each distribution, in that order, license texts in full."""
+def third_party_licenses(dependencies: Sequence[InstalledDistribution], pyinstaller: InstalledDistribution) -> str:
+    """One section each for Python, PyInstaller's bootloader and the dependencies, in that order, with full texts."""
     sections = [
-        _section(f"Python {python_version}", python_license()),
+        _section(f"Python {platform.python_version()}", python_license()),
         _section(f"PyInstaller {pyinstaller.version} (its bootloader starts the program)", _all_texts(pyinstaller)),
-    ]
-    sections += [
-        _section(f"{installed.name} {installed.version}", _all_texts(installed)) for installed in distributions
+        *(_section(installed.label, _all_texts(installed)) for installed in dependencies),
     ]
     return "This program contains the following software, each under its own license.\n\n" + "\n".join(sections)
 
 
-def _all_texts(installed: Distribution) -> str:
+def license_texts(installed: InstalledDistribution) -> tuple[tuple[str, str], ...]:
+    """The license files that a distribution carries, as pairs of name and text, in order of name."""
+    folder = installed.metadata_folder
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and (path.parent.name == "licenses" or path.name.upper().startswith(_LICENSE_NAMES))
+    )
+    return tuple(
+        (path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")) for path in found
+    )
+
+
+def python_license() -> str:
+    """The license of the running Python, as installed with its standard library."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for folder in (Path(sys.base_prefix, "lib", f"python{version}"), Path(sys.base_prefix)):
+        for name in ("LICENSE.txt", "LICENSE"):
+            if (folder / name).is_file():
+                return (folder / name).read_text(encoding="utf-8")
+    return f"PSF-2.0: https://docs.python.org/{version}/license.html\n"
+
+
+def _all_texts(installed: InstalledDistribution) -> str:
     texts = license_texts(installed)
     if not texts:
         return f"License: {_stated_license(installed)} (the distribution carries no license file)\n"
     return "\n".join(text.rstrip() + "\n" for _, text in texts)
 
 
-def _stated_license(installed: Distribution) -> str:
-    metadata = installed.metadata
+def _stated_license(installed: InstalledDistribution) -> str:
+    metadata = installed.found.metadata
     stated = metadata.get("License-Expression") or metadata.get("License")
     if stated:
         return str(stated)

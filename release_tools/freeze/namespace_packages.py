@@ -5,13 +5,11 @@ freeze does not see them and the frozen program silently has none. The freeze bu
 """
 
 from collections.abc import Iterable
-from importlib.metadata import Distribution
-from pathlib import Path
 
-from release_tools.distributions import RecordedFile, module_name, recorded_files
+from release_tools.distributions import InstalledDistribution, module_name
 
 
-def namespace_modules(distributions: Iterable[Distribution]) -> tuple[str, ...]:
+def namespace_modules(distributions: Iterable[InstalledDistribution]) -> tuple[str, ...]:
     """Every module inside the namespace packages of these distributions, whichever of them owns it.
 
     A folder without `__init__.py` inside a regular package counts only where two distributions put modules into it: in
@@ -21,10 +19,8 @@ def namespace_modules(distributions: Iterable[Distribution]) -> tuple[str, ...]:
     owners: dict[str, set[str]] = {}
     modules: set[str] = set()
     for installed in distributions:
-        owner = installed.name
-        files = recorded_files(installed)
-        path_folders = _path_folders(installed, files)
-        for file in files:
+        path_folders = _path_folders(installed)
+        for file in installed.files:
             name = module_name(file.path)
             if name is None or file.path.startswith(path_folders):
                 continue
@@ -32,7 +28,7 @@ def namespace_modules(distributions: Iterable[Distribution]) -> tuple[str, ...]:
             if file.path.rpartition("/")[2].startswith("__init__."):
                 regular.add(name)
             for folder in _packages_of(name):
-                owners.setdefault(folder, set()).add(owner)
+                owners.setdefault(folder, set()).add(installed.name)
 
     def is_namespace(package: str) -> bool:
         is_open = not regular.intersection((package, *_packages_of(package)))
@@ -48,14 +44,14 @@ def without_excluded(modules: Iterable[str], excluded: Iterable[str]) -> tuple[s
     return tuple(module for module in modules if not names.intersection((module, *_packages_of(module))))
 
 
-def _path_folders(installed: Distribution, files: Iterable[RecordedFile]) -> tuple[str, ...]:
+def _path_folders(installed: InstalledDistribution) -> tuple[str, ...]:
     """The folders, each with a slash at its end, that a distribution's `.pth` files put on the path of Python.
 
     What lies in them goes by its own name: they are no packages, though they look like namespaces.
     """
     folders: set[str] = set()
-    for file in files:
-        path = Path(str(installed.locate_file(file.path)))
+    for file in installed.files:
+        path = installed.locate(file.path)
         if file.path.endswith(".pth") and "/" not in file.path and path.is_file():
             lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
             # As site.py of the standard library reads them.

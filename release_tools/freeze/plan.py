@@ -1,22 +1,13 @@
 """What goes into the bundle, worked out before PyInstaller starts; `freeze.spec` carries the plan out."""
 
 from dataclasses import dataclass
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-from release_tools.distributions import (
-    MACHINE_SPECIFIC_FILES,
-    metadata_files,
-    own_data_files,
-    own_packages,
-    runtime_distributions,
-)
-from release_tools.freeze.build_only import build_only_modules
+from release_tools.distributions import MACHINE_SPECIFIC_FILES, InstalledEnvironment
 from release_tools.freeze.hidden_imports import modules_found_by_name
 from release_tools.freeze.runtime_hooks import write_runtime_hooks
 from release_tools.freeze.version_resource import VersionResource, make_version_resource
-from release_tools.lockfile import LockFile
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
 
@@ -49,12 +40,11 @@ class FreezePlan:
     version_resource: VersionResource | None
 
 
-def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, folder: Path) -> FreezePlan:
+def make_plan(
+    settings: ReleaseSettings, installed: InstalledEnvironment, platform: Platform, folder: Path
+) -> FreezePlan:
     """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
-    whole = settings.bundled_whole
-    packages = tuple(package for name in whole for package in own_packages(name))
-    project = distribution(settings.project_name)
-    runtime = (*runtime_distributions(lock), project)
+    whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     return FreezePlan(
         name=settings.executable,
@@ -62,16 +52,21 @@ def make_plan(settings: ReleaseSettings, lock: LockFile, platform: Platform, fol
         launcher=str(write_launcher(settings, folder)),
         probe_name=PROBE_NAME,
         probe_launcher=str(PROBE_LAUNCHER),
-        hidden_imports=modules_found_by_name(settings, runtime),
-        own_packages=packages,
-        datas=(*metadata_files(runtime), *(pair for name in whole for pair in own_data_files(name))),
+        hidden_imports=modules_found_by_name(settings, installed),
+        own_packages=tuple(package for one in whole for package in one.packages),
+        datas=(
+            *(pair for one in installed.bundled for pair in one.metadata_files),
+            *(pair for one in whole for pair in one.data_files),
+        ),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         runtime_hooks=write_runtime_hooks(folder / "hooks"),
-        exclude_modules=(*settings.exclude_modules, *build_only_modules(settings, lock)),
+        exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
         glibc_floor=settings.glibc_floor,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
         is_stripped=platform.os == "linux",
-        version_resource=make_version_resource(project, executable_name) if platform.os == "windows" else None,
+        version_resource=make_version_resource(installed.project.found, executable_name)
+        if platform.os == "windows"
+        else None,
     )
 
 

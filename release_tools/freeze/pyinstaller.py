@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.binaries.system_libraries import is_system_library
+from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze.plan import PROBE_NAME, make_plan
-from release_tools.lockfile import LockFile
 from release_tools.platforms import Platform
 from release_tools.processes.run import run_logged
 from release_tools.settings import AllowedMessage, ReleaseSettings
@@ -48,7 +48,7 @@ class Frozen:
 
 def freeze(
     settings: ReleaseSettings,
-    lock: LockFile,
+    installed: InstalledEnvironment,
     platform: Platform,
     *,
     folder: Path,
@@ -66,7 +66,7 @@ def freeze(
     folder.mkdir(parents=True)
     plan_path = folder / "plan.json"
     plan_path.write_text(
-        json.dumps(dataclasses.asdict(make_plan(settings, lock, platform, folder)), indent=1), encoding="utf-8"
+        json.dumps(dataclasses.asdict(make_plan(settings, installed, platform, folder)), indent=1), encoding="utf-8"
     )
     log = folder / "pyinstaller.log"
     locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]

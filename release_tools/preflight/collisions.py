@@ -7,12 +7,10 @@ module of each name, and fails on the machine of its user.
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Final
 
-from release_tools.distributions import RecordedFile, module_name, recorded_files
+from release_tools.distributions import InstalledDistribution, RecordedFile, module_name
 from release_tools.errors import Problem
 
 # Folders that are installed beside the packages by mistake, and that nothing imports.
@@ -22,36 +20,13 @@ _STRAY_FOLDERS: Final = frozenset({"benchmarks", "doc", "docs", "example", "exam
 _OLD_NAMESPACE_MARKS: Final = ("extend_path", "declare_namespace")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """One distribution and what it installed."""
-
-    name: str
-    version: str
-    site: Path
-    files: tuple[RecordedFile, ...]
-
-    @property
-    def label(self) -> str:
-        return f"{self.name} {self.version}"
-
-
-def read_contents(installed: Distribution) -> Contents:
-    return Contents(
-        name=installed.name,
-        version=installed.version,
-        site=Path(str(installed.locate_file(""))),
-        files=recorded_files(installed),
-    )
-
-
-def collision_problems(installed: Iterable[Contents], own: Contents) -> list[Problem]:
+def collision_problems(installed: Iterable[InstalledDistribution], own: InstalledDistribution) -> list[Problem]:
     """Every name that more than one distribution claims, and every one that hides a module of another kind.
 
     `own` is the project's, one of the `installed`. A module that a package hides is told for it alone: what another
     distribution hides from itself, its authors tried out.
     """
-    everything = sorted(installed, key=lambda contents: contents.name.lower())
+    everything = sorted(installed, key=lambda one: one.name.lower())
     claims = _claims(everything)
     return [
         *_shared_name_problems(claims),
@@ -61,24 +36,26 @@ def collision_problems(installed: Iterable[Contents], own: Contents) -> list[Pro
     ]
 
 
-def _claims(everything: Iterable[Contents]) -> Mapping[str, list[tuple[Contents, RecordedFile]]]:
+def _claims(
+    everything: Iterable[InstalledDistribution],
+) -> Mapping[str, list[tuple[InstalledDistribution, RecordedFile]]]:
     """The top-level names that two or more distributions own a module or a regular package of."""
-    claims: dict[str, list[tuple[Contents, RecordedFile]]] = defaultdict(list)
-    for contents in everything:
-        for file in contents.files:
+    claims: dict[str, list[tuple[InstalledDistribution, RecordedFile]]] = defaultdict(list)
+    for one in everything:
+        for file in one.files:
             name = module_name(file.path)
             # The `__init__.py` of a package has the package's name: no dot means the top level.
             if name and "." not in name and name not in _STRAY_FOLDERS:
-                claims[name].append((contents, file))
+                claims[name].append((one, file))
     return {name: owned for name, owned in sorted(claims.items()) if _is_contested(owned)}
 
 
-def _is_contested(owned: list[tuple[Contents, RecordedFile]]) -> bool:
-    has_one_owner = len({contents.name for contents, _ in owned}) == 1
+def _is_contested(owned: list[tuple[InstalledDistribution, RecordedFile]]) -> bool:
+    has_one_owner = len({one.name for one, _ in owned}) == 1
     is_one_file = len({(file.path, file.digest) for _, file in owned}) == 1 and owned[0][1].digest
     if has_one_owner or is_one_file:
         return False
-    return not all(_is_old_namespace(contents.site / file.path) for contents, file in owned)
+    return not all(_is_old_namespace(one.locate(file.path)) for one, file in owned)
 
 
 def _is_old_namespace(path: Path) -> bool:
@@ -88,11 +65,11 @@ def _is_old_namespace(path: Path) -> bool:
     return any(mark in text for mark in _OLD_NAMESPACE_MARKS)
 
 
-def _shared_name_problems(claims: Mapping[str, list[tuple[Contents, RecordedFile]]]) -> list[Problem]:
+def _shared_name_problems(claims: Mapping[str, list[tuple[InstalledDistribution, RecordedFile]]]) -> list[Problem]:
     problems = []
     for name, owned in claims.items():
-        owners = " and ".join(f"{contents.label} ({file.path})" for contents, file in owned)
-        names = list(dict.fromkeys(contents.name for contents, _ in owned))
+        owners = " and ".join(f"{one.label} ({file.path})" for one, file in owned)
+        names = list(dict.fromkeys(one.name for one, _ in owned))
         problems.append(
             Problem(
                 what=f"the name {name!r} belongs to two distributions: {owners}; "
@@ -104,51 +81,49 @@ def _shared_name_problems(claims: Mapping[str, list[tuple[Contents, RecordedFile
     return problems
 
 
-def _overwritten_file_problems(everything: Iterable[Contents], told: frozenset[str]) -> list[Problem]:
-    owners: dict[str, list[tuple[Contents, str]]] = defaultdict(list)
-    for contents in everything:
-        for file in contents.files:
+def _overwritten_file_problems(everything: Iterable[InstalledDistribution], told: frozenset[str]) -> list[Problem]:
+    owners: dict[str, list[tuple[InstalledDistribution, str]]] = defaultdict(list)
+    for one in everything:
+        for file in one.files:
             if "/" in file.path and file.path.partition("/")[0] not in {*told, *_STRAY_FOLDERS}:
-                owners[file.path].append((contents, file.digest))
+                owners[file.path].append((one, file.digest))
     return [
         Problem(
             what=f"the file {path} belongs to two distributions with different contents: "
-            f"{' and '.join(contents.label for contents, _ in owned)}; the one installed last has damaged the other",
-            hint=f"{_asks_for([contents.name for contents, _ in owned])} say which dependency asks for each: drop or "
-            "update one",
+            f"{' and '.join(one.label for one, _ in owned)}; the one installed last has damaged the other",
+            hint=f"{_asks_for([one.name for one, _ in owned])} say which dependency asks for each: drop or update one",
         )
         for path, owned in sorted(owners.items())
-        if len({digest for _, digest in owned}) > 1
-        and not all(_is_old_namespace(contents.site / path) for contents, _ in owned)
+        if len({digest for _, digest in owned}) > 1 and not all(_is_old_namespace(one.locate(path)) for one, _ in owned)
     ]
 
 
-def _standard_library_problems(everything: Iterable[Contents], own: Contents) -> list[Problem]:
+def _standard_library_problems(
+    everything: Iterable[InstalledDistribution], own: InstalledDistribution
+) -> list[Problem]:
     return [
         Problem(
-            what=f"{path} of {contents.label} has the name of the standard library's {name!r}: only one of the two can "
+            what=f"{path} of {one.label} has the name of the standard library's {name!r}: only one of the two can "
             "be imported",
-            hint="rename it"
-            if contents is own
-            else f"{_asks_for([contents.name])} says who needs it: drop or update it",
+            hint="rename it" if one is own else f"{_asks_for([one.name])} says who needs it: drop or update it",
         )
-        for contents in everything
-        for name, path in _top_level_names(contents).items()
+        for one in everything
+        for name, path in _top_level_names(one).items()
         if name in sys.stdlib_module_names
     ]
 
 
-def _top_level_names(contents: Contents) -> dict[str, str]:
+def _top_level_names(one: InstalledDistribution) -> dict[str, str]:
     """Each importable top-level name with the first of its files."""
     names: dict[str, str] = {}
-    for file in contents.files:
+    for file in one.files:
         name = module_name(file.path)
         if name:
             names.setdefault(name.partition(".")[0], file.path)
     return names
 
 
-def _hidden_module_problems(own: Contents) -> list[Problem]:
+def _hidden_module_problems(own: InstalledDistribution) -> list[Problem]:
     files: dict[str, list[str]] = defaultdict(list)
     for file in own.files:
         name = module_name(file.path)

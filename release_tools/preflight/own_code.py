@@ -2,13 +2,11 @@
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-from release_tools.distributions import own_files
+from release_tools.distributions import InstalledDistribution
 from release_tools.errors import Problem
-from release_tools.freeze.build_only import undeclared_import_problems
 
 # The module `site` defines them, and a frozen program does not run it.
 _SITE_FUNCTIONS: Final = frozenset({"exit", "quit"})
@@ -18,18 +16,21 @@ _PROCESS_STARTERS: Final = frozenset({"Manager", "Pool", "Process"})
 
 _SUSPICIOUS_WORDS: Final = (b"exit", b"quit", b"multiprocessing")
 
+# What catches that a module is not there.
+_CATCHES: Final = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFoundError"})
 
-def own_code_problems(project_name: str, build_only: Collection[str] = ()) -> list[Problem]:
+
+def own_code_problems(project: InstalledDistribution, build_only: Collection[str] = ()) -> list[Problem]:
     """One problem for each place in the installed sources of the project.
 
-    `build_only` are the top-level names of what is installed but does not belong to the app.
+    `build_only` are the top-level names that only the build's own tools have.
     """
-    installed = distribution(project_name)
-    problems: list[Problem] = []
-    for path in own_files(project_name):
-        if path.endswith(".py"):
-            problems += _source_problems(path, Path(str(installed.locate_file(path))), build_only)
-    return problems
+    return [
+        problem
+        for file in project.files
+        if file.path.endswith(".py")
+        for problem in _source_problems(file.path, project.locate(file.path), build_only)
+    ]
 
 
 def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list[Problem]:
@@ -45,7 +46,7 @@ def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list
     return [
         *_site_function_problems(name, tree),
         *_early_process_problems(name, tree),
-        *undeclared_import_problems(name, tree, build_only),
+        *_undeclared_import_problems(name, tree, build_only),
     ]
 
 
@@ -118,3 +119,38 @@ def _is_main_guard(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in {
         part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)
     }
+
+
+def _undeclared_import_problems(name: str, tree: ast.Module, build_only: Collection[str]) -> list[Problem]:
+    """One problem for each import in the file `name` of what the app does not depend on, unless it can do without."""
+    return [
+        Problem(
+            what=f"{name}:{line} imports {module}, which is there for the build only: the app does not depend on it",
+            hint="add its distribution to the project's dependencies, then: poetry lock",
+        )
+        for line, module in _needed_imports(tree.body)
+        if module.partition(".")[0] in build_only
+    ]
+
+
+def _needed_imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Line and module of every import that is neither for types only nor prepared to fail."""
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield node.lineno, module
+            case ast.Try(handlers=handlers) if any(map(_catches_absence, handlers)):
+                yield from _needed_imports([*handlers, *node.orelse, *node.finalbody])
+            case ast.If(test=test) if "TYPE_CHECKING" in ast.unparse(test):
+                yield from _needed_imports(node.orelse)
+            case _:
+                yield from _needed_imports(ast.iter_child_nodes(node))
+
+
+def _catches_absence(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(isinstance(kind, ast.Name) and kind.id in _CATCHES for kind in caught)

@@ -1,17 +1,15 @@
 """Stage 2: everything about the environment that would fail the build or break the binary, listed before any work."""
 
 import platform as running_platform
-from importlib.metadata import distributions
 from typing import Final
 
 from packaging.version import Version
 
-from release_tools.distributions import RUNTIME_GROUPS, installed_version, locked_here
+from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import PreflightError, Problem
-from release_tools.freeze.build_only import build_only_modules
-from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
+from release_tools.lockfile import LockFile, normalized_name
 from release_tools.platforms import Platform
-from release_tools.preflight.collisions import collision_problems, read_contents
+from release_tools.preflight.collisions import collision_problems
 from release_tools.preflight.own_code import own_code_problems
 from release_tools.preflight.wheels import check_wheels
 from release_tools.settings import ReleaseSettings
@@ -26,17 +24,19 @@ PYINSTALLER_FLOOR: Final = "6.22.3"
 CHECK_NAME: Final = "preflight"
 
 
-def check_preflight(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> None:
+def check_preflight(
+    settings: ReleaseSettings, lock: LockFile, installed: InstalledEnvironment, platform: Platform
+) -> None:
     """Raises `PreflightError` with every problem found."""
     problems = [
         *_python_problems(settings),
-        *_lock_difference_problems(settings, lock),
+        *_lock_difference_problems(installed),
         *_wheel_problems(settings, lock, platform),
-        *_pyinstaller_problems(),
+        *_pyinstaller_problems(installed),
         *_license_problems(settings),
-        *_whole_distribution_problems(settings, lock),
+        *_whole_distribution_problems(settings, installed),
         *_allowed_finding_problems(settings),
-        *_content_problems(settings, lock),
+        *_content_problems(settings, installed),
     ]
     if problems:
         raise PreflightError(platform.name, problems)
@@ -54,16 +54,16 @@ def _python_problems(settings: ReleaseSettings) -> list[Problem]:
     ]
 
 
-def _lock_difference_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
-    locked = locked_here(lock, BUILD_GROUPS)
-    own = normalized_name(settings.project_name)
-    installed = {normalized_name(found.name): found.version for found in distributions()}
+def _lock_difference_problems(installed: InstalledEnvironment) -> list[Problem]:
+    locked = installed.for_build
+    own = normalized_name(installed.project_name)
+    versions = {name: one.version for name, one in installed.by_name.items()}
     differences = [
-        f"{name} {installed.get(name, 'not installed')}, locked {version}"
+        f"{name} {versions.get(name, 'not installed')}, locked {version}"
         for name, version in locked.items()
-        if installed.get(name) != version
+        if versions.get(name) != version
     ]
-    differences += [f"{name} {installed[name]}, not locked" for name in installed if name not in {*locked, own}]
+    differences += [f"{name} {versions[name]}, not locked" for name in versions if name not in {*locked, own}]
     return [
         Problem(
             what=f"the environment differs from poetry.lock: {difference}",
@@ -77,13 +77,13 @@ def _wheel_problems(settings: ReleaseSettings, lock: LockFile, platform: Platfor
     return [*check_wheels(settings, lock, platform).problems]
 
 
-def _pyinstaller_problems() -> list[Problem]:
-    version = installed_version("pyinstaller")
-    if version is not None and Version(version) >= Version(PYINSTALLER_FLOOR):
+def _pyinstaller_problems(installed: InstalledEnvironment) -> list[Problem]:
+    found = installed.by_name.get("pyinstaller")
+    if found is not None and Version(found.version) >= Version(PYINSTALLER_FLOOR):
         return []
     return [
         Problem(
-            what=f"PyInstaller {version or 'is missing'}, and {PYINSTALLER_FLOOR} or later is needed",
+            what=f"PyInstaller {found.version if found else 'is missing'}, and {PYINSTALLER_FLOOR} or later is needed",
             hint=f"add pyinstaller>={PYINSTALLER_FLOOR} to the dependency group `build`, then: poetry lock",
         )
     ]
@@ -95,15 +95,14 @@ def _license_problems(settings: ReleaseSettings) -> list[Problem]:
     return [Problem(what="there is no file LICENSE, which every archive carries", hint="add it beside pyproject.toml")]
 
 
-def _whole_distribution_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
-    locked = locked_here(lock, RUNTIME_GROUPS)
+def _whole_distribution_problems(settings: ReleaseSettings, installed: InstalledEnvironment) -> list[Problem]:
     return [
         Problem(
             what=f"whole-distributions names {name!r}, which poetry.lock does not want for the app on this platform",
             hint="name a dependency of the project by its distribution name, as `poetry show` prints it",
         )
         for name in settings.whole_distributions
-        if normalized_name(name) not in locked
+        if normalized_name(name) not in installed.for_app
     ]
 
 
@@ -119,23 +118,21 @@ def _allowed_finding_problems(settings: ReleaseSettings) -> list[Problem]:
     ]
 
 
-def _content_problems(settings: ReleaseSettings, lock: LockFile) -> list[Problem]:
+def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment) -> list[Problem]:
     """What is wrong with the installed files themselves, in the project and in what it depends on."""
-    own = normalized_name(settings.project_name)
-    installed = {normalized_name(found.name): found for found in reversed(tuple(distributions()))}
-    if own not in installed:
+    own = installed.by_name.get(normalized_name(settings.project_name))
+    if own is None:
         return [
             Problem(
                 what=f"the project itself, {settings.project_name}, is not installed in the environment",
                 hint="start the build with `nox -s build`, which installs the project's wheel",
             )
         ]
-    contents = {name: read_contents(found) for name, found in installed.items()}
-    build_only = (
-        build_only_modules(settings, lock) if installed.keys() >= locked_here(lock, BUILD_GROUPS).keys() else ()
-    )
-    in_own_code = own_code_problems(settings.project_name, build_only)
-    found = [*collision_problems(contents.values(), contents[own]), *in_own_code]
+    is_complete = installed.by_name.keys() >= installed.for_build.keys()
+    found = [
+        *collision_problems(installed.by_name.values(), own),
+        *own_code_problems(own, installed.build_only_modules if is_complete else ()),
+    ]
     allowed = [entry.finding for entry in settings.allowed_findings if entry.check == CHECK_NAME]
     return [
         Problem(

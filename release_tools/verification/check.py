@@ -1,37 +1,54 @@
-"""What a check is given and what it says."""
+"""What a check is given and what it returns."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import ReleaseError
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
+from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.versions import BuildVersion
 
-if TYPE_CHECKING:
-    from release_tools.verification.suite.black_box import RunningSuite
 # How many findings a refusal lists.
 SHOWN: Final = 10
 
 
 class CheckFailedError(ReleaseError):
-    """A check found something wrong: what and where, and what to do."""
+    """A check found something wrong. `findings` are the single things, if there can be several."""
+
+    def __init__(self, what: str, hint: str, findings: Iterable[str] = ()) -> None:
+        super().__init__(what, hint)
+        self.findings = tuple(findings)
 
 
 class CheckSkippedError(Exception):
-    """A check that cannot be made here, with the reason."""
+    """A check doesn't apply or can't run here. The text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildEvidence:
+    """What only the build itself knows about its archive; there is none for a downloaded archive.
+
+    `python` is the interpreter of the environment that was frozen. `probe` is the executable's twin, which exists once
+    the freeze is done, and `traced_suite` the app's tests running on the source, if they were started early.
+    """
+
+    installed: InstalledEnvironment
+    python: Path
+    previous_record: Path | None = None
+    probe: Path | None = None
+    traced_suite: RunningSuite | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationContext:
-    """What is verified. `folder` holds the unpacked archive; `scratch` is where the checks may write.
+    """What is verified: `folder` holds the unpacked archive, `scratch` is where checks may write.
 
-    What the program leaves lying there for a moment goes below `temporary_root`, which may be quicker.
-
-    A build also has its `probe` (the executable's twin, which runs scripts) and `source_python`, the Python of the
-    environment that was frozen, and `tracing`, its tests on the source, begun already; a downloaded archive has none.
+    Temporary files of the started programs go below `temporary_root`, which may be faster than `scratch`. `check` is
+    the name of the running check.
     """
 
     settings: ReleaseSettings
@@ -41,15 +58,35 @@ class VerificationContext:
     folder: Path
     scratch: Path
     suite_python: Path | None
-    probe: Path | None = None
-    source_python: Path | None = None
-    previous_record: Path | None = None
-    tracing: "RunningSuite | None" = None
+    evidence: BuildEvidence | None = None
     temporary_root: Path | None = None
+    check: str = ""
 
-    def is_allowed(self, check: str, finding: str) -> bool:
-        """Whether the project's settings call this finding of this check harmless."""
-        return any(allowed.check == check and allowed.finding == finding for allowed in self.settings.allowed_findings)
+    @property
+    def build(self) -> BuildEvidence:
+        """The evidence of the build.
+
+        Raises `CheckSkippedError` for a downloaded archive.
+        """
+        if self.evidence is None:
+            raise CheckSkippedError("only the build itself can check this; it did when it made the archive")
+        return self.evidence
+
+    @property
+    def probe(self) -> Path:
+        """The executable's twin, which runs scripts inside the same bundle.
+
+        Raises `CheckSkippedError` for a downloaded archive, and `CheckFailedError` when the freeze left none.
+        """
+        if self.build.probe is None:
+            raise CheckFailedError("the build has no probe twin", "freeze.spec writes it beside the executable")
+        return self.build.probe
+
+    def is_allowed(self, finding: str) -> bool:
+        """Whether the project's settings allow this finding of the running check."""
+        return any(
+            allowed.check == self.check and allowed.finding == finding for allowed in self.settings.allowed_findings
+        )
 
     @property
     def version_line(self) -> str:
@@ -58,7 +95,7 @@ class VerificationContext:
         return f"{before}{self.version.exact if self.version.is_exact else '(any dev version)'}{after}"
 
     def is_version_line(self, text: str) -> bool:
-        """Whether `text` is what `--version` prints; of a dev build from elsewhere, with any commit."""
+        """Whether `text` is what `--version` prints; for a dev build from elsewhere, with any commit."""
         before, after = self._around_version
         is_framed = text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)
         return is_framed and self.version.is_printed_as(text[len(before) : len(text) - len(after)])
@@ -75,21 +112,21 @@ class VerificationContext:
 
     @property
     def temporary_folder(self) -> Path:
-        """The temporary folder of every start that a check makes, but for those that get one of their own."""
+        """The temporary folder of every start that doesn't get its own."""
         return self.own_temporary_folder("tmp")
 
     def own_temporary_folder(self, name: str) -> Path:
-        """The place of another temporary folder."""
+        """The path of a separate temporary folder."""
         return (self.temporary_root or self.scratch) / name
 
 
-# What a check needs besides the archive: nothing, a machine that can start the executable, or the build at hand.
+# What a check needs besides the archive: nothing, a machine that can start the executable, or the build's evidence.
 Need = Literal["archive", "host", "build"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A figure that is a number, as text with its unit and as the number."""
+    """A figure that is a number: as text with its unit, and as the number."""
 
     figure: str
     value: float
@@ -99,28 +136,35 @@ class Measurement:
 class Check:
     """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
-    While one that `is_alone` runs, no other does. One that `is_long` starts before those that run side by side with it.
+    A check that `is_long` starts before the others of its phase.
     """
 
     name: str
     needs: Need
     run: Callable[[VerificationContext], str | Measurement]
-    is_alone: bool = False
     is_long: bool = False
 
 
-def refuse(context: VerificationContext, check: str, findings: Iterable[str], *, what: str, hint: str) -> None:
-    """Raise `CheckFailedError` with the findings, sorted, unless the project's settings allow them all.
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """Checks that don't disturb each other. They run concurrently, unless they measure or clean up after the rest."""
 
-    `what` stands before the list.
+    checks: tuple[Check, ...]
+    is_concurrent: bool = True
+
+
+def refuse(context: VerificationContext, findings: Iterable[str], *, what: str, hint: str) -> None:
+    """Raise `CheckFailedError` with the findings, sorted, unless the settings allow them all.
+
+    `what` is the text before the list.
     """
-    left = sorted(finding for finding in findings if not context.is_allowed(check, finding))
+    left = sorted(finding for finding in findings if not context.is_allowed(finding))
     if left:
-        raise CheckFailedError(f"{what}:{listed(left)}", hint)
+        raise CheckFailedError(f"{what}:{listed(left)}", hint, left)
 
 
 def listed(items: Iterable[str]) -> str:
-    """What follows a colon: one item in its line, several below it, and only the first of them where they are many."""
+    """The text after a colon: a single item on the same line, several below it, and of many only the first."""
     found = list(items)
     if len(found) == 1:
         return f" {found[0]}"

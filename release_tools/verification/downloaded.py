@@ -16,8 +16,8 @@ from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.reporting.records import CheckResult
 from release_tools.reporting.tables import print_checks
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Check, VerificationContext
-from release_tools.verification.checks import CHECKS
+from release_tools.verification.check import Phase, VerificationContext
+from release_tools.verification.checks import PHASES
 from release_tools.verification.runner import verify
 from release_tools.versions import DEV, BuildVersion
 
@@ -29,7 +29,7 @@ def verify_download(
     scratch: Path,
     suite_python: Path | None,
     on_check: Callable[[str], None],
-    checks: tuple[Check, ...] = CHECKS,
+    phases: Sequence[Phase] = PHASES,
     exact: BuildVersion | None = None,
 ) -> tuple[CheckResult, ...]:
     """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
@@ -59,13 +59,12 @@ def verify_download(
         scratch=scratch,
         suite_python=suite_python,
     )
-    by_bytes = tuple(check for check in checks if check.needs == "archive")
-    others = tuple(check for check in checks if check.needs != "archive")
-    results = verify(context, keep_going=True, on_check=on_check, checks=by_bytes)
-    if any(result.is_failed for result in results):
-        why = "not started: its bytes were refused"
-        return (checksum, *results, *(CheckResult(name=it.name, verdict="skipped", figure=why) for it in others))
-    return (checksum, *results, *verify(context, keep_going=True, on_check=on_check, checks=others))
+    results = verify(context, keep_going=True, on_check=on_check, phases=phases[:1])
+    if not any(result.is_failed for result in results):
+        return (checksum, *results, *verify(context, keep_going=True, on_check=on_check, phases=phases[1:]))
+    not_started = [check.name for phase in phases[1:] for check in phase.checks]
+    why = "not started: its bytes were refused"
+    return (checksum, *results, *(CheckResult(name=name, verdict="skipped", figure=why) for name in not_started))
 
 
 def verify_downloads(

@@ -1,7 +1,4 @@
-"""Whether what looks like Windows is Wine, which lacks some of it: only its libraries tell who made them.
-
-And what it needs to be like Windows.
-"""
+"""Tells Wine from Windows: checks skip by name what Wine lacks."""
 
 import sys
 from typing import Any
@@ -18,18 +15,6 @@ def wine_version(ntdll: Any = None) -> str:
         ntdll = ctypes.WinDLL("ntdll")
     ask = getattr(ntdll, "wine_get_version", None)
     return "" if ask is None else _text_of(ask)
-
-
-def start_desktop() -> None:
-    """Have Wine start its desktop here; on Windows there is one already, and nothing happens.
-
-    The first program with a window starts it otherwise, a hidden one of the bootloader included. It keeps the output of
-    that program open, so that whoever reads it waits for ever.
-    """
-    if sys.platform == "win32" and wine_version():
-        import ctypes  # noqa: PLC0415
-
-        ctypes.WinDLL("user32").GetDesktopWindow()
 
 
 def _text_of(ask: Any) -> str:

@@ -1,27 +1,21 @@
-import importlib.metadata
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from release_tools.distributions import (
     MACHINE_SPECIFIC_FILES,
+    InstalledDistribution,
     applies_here,
-    license_texts,
     locked_here,
-    metadata_files,
     module_name,
-    own_data_files,
-    own_files,
-    own_modules,
-    own_packages,
-    python_license,
 )
-from release_tools.freeze.licenses import third_party_licenses
 from release_tools.lockfile import LockedPackage, LockFile
+from tests.release_tools.installed import environment_of, install
 
-WHEEL_FILES = {
+FILES = {
     "tiny_app/__init__.py": "",
     "tiny_app/cli.py": "",
     "tiny_app/plugins/__init__.py": "",
@@ -30,52 +24,45 @@ WHEEL_FILES = {
     "tiny_app/texts/{{name}}/main.py": "print({{greeting}})",
     "tiny_app/fast.abi3.so": "",
     "tiny_app/__pycache__/cli.cpython-313.pyc": "",
-    "tiny_app-1.2.3.dist-info/METADATA": "Name: tiny-app\nVersion: 1.2.3\nLicense-Expression: MIT\n",
-    "tiny_app-1.2.3.dist-info/licenses/LICENSE": "tiny terms",
-    "tiny_app-1.2.3.dist-info/direct_url.json": '{"url": "file:///somewhere/private"}',
-    "tiny_app-1.2.3.dist-info/RECORD": "",
+    "../../../bin/tiny": "",
 }
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the path with one installed distribution, `tiny-app`."""
-    for name, text in WHEEL_FILES.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    record = "".join(f"{name},,\n" for name in (*WHEEL_FILES, "../../../bin/tiny"))
-    (tmp_path / "tiny_app-1.2.3.dist-info" / "RECORD").write_text(record, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return tmp_path
+def tiny(tmp_path: Path) -> InstalledDistribution:
+    """An installed distribution of modules, data, metadata and a script outside of site-packages."""
+    metadata = {"licenses/LICENSE": "tiny terms", "direct_url.json": '{"url": "file:///somewhere/private"}'}
+    return install(tmp_path / "lib" / "python" / "site", "tiny-app", FILES, metadata=metadata)
 
 
-@pytest.mark.usefixtures("site")
-def test_every_module_of_the_project_is_named_also_those_that_nothing_imports() -> None:
-    assert own_packages("tiny-app") == ("tiny_app",)
-    assert own_modules("tiny-app") == ("tiny_app", "tiny_app.cli", "tiny_app.plugins", "tiny_app.plugins.late")
+def test_all_source_modules_are_named(tiny: InstalledDistribution) -> None:
+    assert tiny.packages == ("tiny_app",)
+    assert tiny.source_modules == ("tiny_app", "tiny_app.cli", "tiny_app.plugins", "tiny_app.plugins.late")
+    assert set(tiny.modules) - set(tiny.source_modules) <= {"tiny_app.fast"}
 
 
-def test_every_other_file_of_the_project_keeps_its_folder(site: Path) -> None:
+def test_data_files_keep_their_folders(tiny: InstalledDistribution) -> None:
     """Data, templates that only look like modules, and extension modules, which the frozen program loads as files."""
-    assert own_data_files("tiny-app") == (
-        (str(site / "tiny_app/fast.abi3.so"), "tiny_app"),
-        (str(site / "tiny_app/texts/hello.txt"), "tiny_app/texts"),
-        (str(site / "tiny_app/texts/{{name}}/main.py"), "tiny_app/texts/{{name}}"),
+    assert tiny.data_files == (
+        (str(tiny.locate("tiny_app/fast.abi3.so")), "tiny_app"),
+        (str(tiny.locate("tiny_app/texts/hello.txt")), "tiny_app/texts"),
+        (str(tiny.locate("tiny_app/texts/{{name}}/main.py")), "tiny_app/texts/{{name}}"),
     )
 
 
-@pytest.mark.usefixtures("site")
-def test_own_files_are_what_the_wheel_holds_without_metadata_caches_and_start_scripts() -> None:
-    assert own_files("tiny-app") == (
-        "tiny_app/__init__.py",
-        "tiny_app/cli.py",
-        "tiny_app/fast.abi3.so",
-        "tiny_app/plugins/__init__.py",
-        "tiny_app/plugins/late.py",
-        "tiny_app/texts/hello.txt",
-        "tiny_app/texts/{{name}}/main.py",
-    )
+def test_files_leave_out_metadata_caches_and_scripts(tiny: InstalledDistribution) -> None:
+    assert {file.path for file in tiny.files} == {
+        path for path in FILES if "__pycache__" not in path and not path.startswith("..")
+    }
+    assert "tiny_app-1.0.dist-info/METADATA" in {file.path for file in tiny.record}
+
+
+def test_metadata_files_leave_out_machine_specific_ones(tiny: InstalledDistribution) -> None:
+    assert [(Path(source).name, folder) for source, folder in tiny.metadata_files] == [
+        ("METADATA", "tiny_app-1.0.dist-info"),
+        ("LICENSE", "tiny_app-1.0.dist-info/licenses"),
+    ]
+    assert {"RECORD", "direct_url.json"} <= set(MACHINE_SPECIFIC_FILES)
 
 
 @pytest.mark.parametrize(
@@ -91,53 +78,43 @@ def test_own_files_are_what_the_wheel_holds_without_metadata_caches_and_start_sc
         ("__init__.py", None),
     ],
 )
-def test_a_module_has_the_name_it_is_imported_by(path: str, name: str | None) -> None:
+def test_module_has_the_name_it_is_imported_by(path: str, name: str | None) -> None:
     assert module_name(path) == name
 
 
-@pytest.mark.usefixtures("site")
-def test_metadata_and_licenses_are_taken_without_what_names_the_build_machine() -> None:
-    pairs = metadata_files([importlib.metadata.distribution("tiny-app")])
-    assert [(Path(source).name, folder) for source, folder in pairs] == [
-        ("METADATA", "tiny_app-1.2.3.dist-info"),
-        ("LICENSE", "tiny_app-1.2.3.dist-info/licenses"),
-    ]
-    assert {"RECORD", "direct_url.json"} <= set(MACHINE_SPECIFIC_FILES)
+def test_environment_knows_what_only_the_build_needs(tmp_path: Path) -> None:
+    environment = environment_of(
+        install(tmp_path, "tiny-app", ["tiny_app/__init__.py"]),
+        install(tmp_path, "freezer", ["freezer/__init__.py", "freezer/_vendor/x.py", "freezer_hack.py", "json.py"]),
+        install(tmp_path, "colors", ["colors/__init__.py", "shared/colors.py"]),
+        install(tmp_path, "plugin", ["shared/plugin.py"]),
+        freezer={"build"},
+        colors={"build", "main"},
+        plugin={"build"},
+    )
+    assert environment.build_only == {"freezer", "plugin"}
+    assert environment.build_only_modules == ("freezer", "freezer_hack")
+    assert [one.name for one in environment.bundled] == ["colors", "tiny-app"]
 
 
-@pytest.mark.usefixtures("site")
-def test_third_party_licenses_name_every_distribution_with_its_text() -> None:
-    tiny = importlib.metadata.distribution("tiny-app")
-    assert license_texts(tiny) == (("licenses/LICENSE", "tiny terms"),)
-    text = third_party_licenses([tiny], "3.13.0", importlib.metadata.distribution("pyinstaller"))
-    for part in (
-        "Python 3.13.0",
-        "PYTHON SOFTWARE FOUNDATION LICENSE",
-        "PyInstaller 6.",
-        "tiny-app 1.2.3",
-        "tiny terms",
-    ):
-        assert part in text
+def test_first_of_two_installations_counts(tmp_path: Path) -> None:
+    first = install(tmp_path / "first", "tiny-app", ["tiny_app.py"], version="2.0")
+    second = install(tmp_path / "second", "tiny-app", ["tiny_app.py"], version="1.0")
+    assert environment_of(first, second).project.version == "2.0"
 
 
-def test_a_distribution_without_a_license_file_is_listed_with_what_it_states(site: Path) -> None:
-    (site / "tiny_app-1.2.3.dist-info/licenses/LICENSE").unlink()
-    tiny = importlib.metadata.distribution("tiny-app")
-    text = third_party_licenses([tiny], "3.13.0", importlib.metadata.distribution("pyinstaller"))
-    assert "License: MIT (the distribution carries no license file)" in text
+def test_missing_distribution_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PackageNotFoundError):
+        environment_of(install(tmp_path, "colors", [])).require("tiny-app")
 
 
-def test_the_license_of_python_is_the_installed_one() -> None:
-    assert "PYTHON SOFTWARE FOUNDATION LICENSE" in python_license()
-
-
-def test_markers_are_decided_for_the_running_interpreter() -> None:
+def test_markers_are_evaluated_for_the_running_interpreter() -> None:
     assert applies_here("")
     assert applies_here(f"sys_platform == '{sys.platform}'")
     assert not applies_here("sys_platform == 'emscripten'")
 
 
-def test_an_extra_that_nobody_asked_for_is_not_needed_here() -> None:
+def test_packages_of_unused_extras_are_not_needed() -> None:
     package = LockedPackage(
         name="a", version="1", groups=frozenset({"main"}), markers=(("main", 'extra == "x"'),), hashes=(), file_names=()
     )

@@ -12,7 +12,6 @@ from release_tools.processes.run import Finished
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.starts.running import bare_environment, start_program
 
-CHECK_NAME: Final = "help texts"
 MAXIMUM_DEPTH: Final = 3
 MAXIMUM_COMMANDS: Final = 50
 WIDTH: Final = 100
@@ -43,8 +42,7 @@ def check_help_texts(context: VerificationContext) -> str:
         differences = [
             f"`{_shown(text.command)}`: {difference}"
             for text, finished in zip(texts, frozen, strict=True)
-            if (difference := find_difference(text, finished))
-            and not context.is_allowed(CHECK_NAME, _shown(text.command))
+            if (difference := find_difference(text, finished)) and not context.is_allowed(_shown(text.command))
         ]
     if differences:
         raise CheckFailedError(
@@ -60,9 +58,7 @@ def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:
 
     Raises `CheckSkippedError` when there is no source to ask, or it has no `--help`.
     """
-    if context.source_python is None:
-        raise CheckSkippedError("the environment that was frozen is not at hand")
-    script = context.source_python.parent / f"{context.settings.executable}{context.platform.executable_suffix}"
+    script = context.build.python.parent / f"{context.settings.executable}{context.platform.executable_suffix}"
     if not script.is_file():
         raise CheckFailedError(f"there is no console script {script}", "install the project's wheel beside it")
     top = _help_text(ask_for_help(context, script, ()), ())

@@ -14,7 +14,6 @@ from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.starts.place_table import NON_ASCII_TEXT, ROWS, Place, Row
 from release_tools.verification.starts.running import CRASH_MARKS, described, start_program
 
-CHECK_NAME: Final = "unusual places"
 STARTS_AT_ONCE: Final = 2
 
 # How `observe` shows a byte that is no UTF-8.
@@ -34,7 +33,7 @@ def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> 
         raise CheckFailedError(
             f"the program does not work in some places:{listed(problems)}",
             "how each place is made stands in verification/place_table.py; start the program there by hand. Where it "
-            f'need not work, name the place in allowed-findings with check = "{CHECK_NAME}"',
+            f'need not work, name the place in allowed-findings with check = "{context.check}"',
         )
     figure = f"{len(here) - len(skipped)} places"
     return f"{figure}; not tried: {', '.join(skipped)}" if skipped else figure
@@ -43,7 +42,7 @@ def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> 
 def _outcome(context: VerificationContext, row: Row, folder: Path) -> tuple[str, str]:
     """What is wrong there, and why it could not be tried; "" for what is not the case."""
     folder.mkdir(parents=True)
-    if context.is_allowed(CHECK_NAME, row.name):
+    if context.is_allowed(row.name):
         return "", "allowed"
     try:
         place = row.arrange(context, folder)
@@ -84,7 +83,7 @@ def _refusal(context: VerificationContext, place: Place) -> str:
 
 def _encoding_problem(context: VerificationContext, place: Place) -> str:
     """The app's own output may be plain ASCII; the probe twin, made with the same options, prints what is not."""
-    if place.probe_script is None or context.probe is None:
+    if place.probe_script is None or context.evidence is None:
         return ""
     environment = {**place.environment, "RELEASE_TOOLS_PROBE": str(place.probe_script)}
     finished = start_program(context, [*place.through, str(context.probe)], environment)

@@ -3,7 +3,6 @@
 from email.parser import HeaderParser
 
 from release_tools.binaries.payload import Payload
-from release_tools.errors import ReleaseError
 from release_tools.lockfile import normalized_name
 from release_tools.verification.check import CheckFailedError, VerificationContext
 
@@ -12,10 +11,7 @@ _METADATA = ".dist-info/METADATA"
 
 def check_bundled_version(context: VerificationContext) -> str:
     """The metadata of the app in the bundle states the version that is in the archive's name."""
-    try:
-        versions = bundled_versions(Payload(context.executable), context.settings.project_name)
-    except ReleaseError as error:
-        raise CheckFailedError(error.what, error.hint) from None
+    versions = bundled_versions(Payload(context.executable), context.settings.project_name)
     if len(versions) == 1 and context.version.is_printed_as(versions[0]):
         return versions[0]
     raise CheckFailedError(

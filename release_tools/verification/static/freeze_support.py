@@ -6,7 +6,6 @@ from types import CodeType
 from typing import Final
 
 from release_tools.binaries.payload import Payload
-from release_tools.errors import ReleaseError
 from release_tools.verification.check import CheckFailedError, VerificationContext
 
 _GUARD: Final = "freeze_support"
@@ -14,16 +13,13 @@ _GUARD: Final = "freeze_support"
 
 def check_worker_processes(context: VerificationContext) -> str:
     """Where `multiprocessing` is bundled, the main script calls `freeze_support`; without it, workers run the app."""
-    try:
-        payload = Payload(context.executable)
-        if "multiprocessing" not in payload.module_sizes:
-            return "multiprocessing is not bundled"
-        script = payload.main_script
-        content = payload.read(script)
-    except ReleaseError as error:
-        raise CheckFailedError(error.what, error.hint) from None
+    payload = Payload(context.executable)
+    if "multiprocessing" not in payload.module_sizes:
+        return "multiprocessing is not bundled"
+    script = payload.main_script
+    content = payload.read(script)
     # Code from elsewhere is searched only: marshal trusts what it reads.
-    is_called = _names_guard(content) if context.source_python else _GUARD.encode() in content
+    is_called = _names_guard(content) if context.evidence else _GUARD.encode() in content
     if not is_called:
         raise CheckFailedError(
             f"the script {script.name} does not call multiprocessing.{_GUARD}(): each worker process would start the "

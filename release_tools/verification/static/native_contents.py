@@ -10,7 +10,6 @@ from typing import Final
 
 from release_tools.binaries.native_files import NativeFile, read_native
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
-from release_tools.errors import ReleaseError
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
@@ -44,8 +43,6 @@ def native_contents(context: VerificationContext) -> NativeContents:
         status = path.stat()
         with _reading:
             return _read_contents(path, context.platform.binary_format, status.st_mtime_ns, status.st_size)
-    except ReleaseError as error:
-        raise CheckFailedError(error.what, error.hint) from None
     except OSError as error:
         raise CheckFailedError(f"the executable cannot be read: {error}", "unpack the archive again") from None
 

@@ -4,7 +4,6 @@ A library that is loaded late breaks on the user's machine, with the command tha
 """
 
 from pathlib import PurePosixPath
-from typing import Final
 
 from release_tools.binaries.compiler_runtime import RUNTIME_LIBRARIES
 from release_tools.binaries.native_files import NativeFile, is_own_run_path
@@ -12,13 +11,6 @@ from release_tools.binaries.system_libraries import is_system_library
 from release_tools.platforms import BinaryFormat
 from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents, native_files
-
-MACHINES: Final = "machine of members"
-LIBRARIES: Final = "needed libraries"
-STACKS: Final = "executable stacks"
-SEGMENTS: Final = "segment alignment"
-RUN_PATHS: Final = "run paths"
-PACKING: Final = "packed members"
 
 
 def check_member_machines(context: VerificationContext) -> str:
@@ -34,7 +26,6 @@ def check_member_machines(context: VerificationContext) -> str:
     )
     refuse(
         context,
-        MACHINES,
         wrong,
         what=f"not {wanted}",
         hint=f"install the wheels that are made for {context.platform.name}, or list the finding with a reason in "
@@ -63,7 +54,6 @@ def check_needed_libraries(context: VerificationContext) -> str:
     }
     refuse(
         context,
-        LIBRARIES,
         missing,
         what="neither in the executable nor part of the system",
         hint="install the library on the build machine, so that PyInstaller bundles it, or exclude the module that "
@@ -78,7 +68,6 @@ def check_executable_stacks(context: VerificationContext) -> str:
     files = native_files(context, contents)
     refuse(
         context,
-        STACKS,
         (name for name, native in files if native.has_executable_stack),
         what="glibc from 2.41 on refuses to load these, which want an executable stack",
         hint="take another release of the package or Python that the file comes from, or clear the flag in its build "
@@ -94,7 +83,6 @@ def check_segment_alignment(context: VerificationContext) -> str:
     wrong = (f"{name} (segment at {address:#x})" for name, native in files for address in native.misaligned_segments)
     refuse(
         context,
-        SEGMENTS,
         wrong,
         what='these cannot be loaded ("ELF load command address/offset not page-aligned")',
         hint="some versions of strip break libraries that auditwheel has changed: use a newer binutils for the build",
@@ -116,7 +104,6 @@ def check_run_paths(context: VerificationContext) -> str:
     }
     refuse(
         context,
-        RUN_PATHS,
         foreign,
         what="libraries are searched in folders of the build machine, where anybody may put one",
         hint="the freeze takes such paths out of ELF files (elf_paths.py); for others, remove them with "
@@ -131,7 +118,6 @@ def check_packing(context: VerificationContext) -> str:
     files = native_files(context, contents)
     refuse(
         context,
-        PACKING,
         (name for name, native in files if native.is_packed),
         what="packed with UPX",
         hint="bundle the file as its maker ships it",

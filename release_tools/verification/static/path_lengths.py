@@ -3,10 +3,7 @@
 from typing import Final
 
 from release_tools.binaries.payload import UNPACKED, Payload
-from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
-
-PATH_LENGTHS: Final = "path lengths"
+from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 
 # MAX_PATH of the Windows API counts a zero at the end. Users who may have longer paths are few: it takes a setting that
 # only administrators can change.
@@ -22,13 +19,9 @@ def check_path_lengths(context: VerificationContext) -> str:
     """No member's path is too long for the temporary folder of a Windows user with the longest name there is."""
     if context.platform.os != "windows":
         raise CheckSkippedError("a question for windows only")
-    try:
-        names = [member.name for member in Payload(context.executable).members if member.kind in UNPACKED]
-    except ReleaseError as error:
-        raise CheckFailedError(error.what, error.hint) from None
+    names = [member.name for member in Payload(context.executable).members if member.kind in UNPACKED]
     refuse(
         context,
-        PATH_LENGTHS,
         (f"{name} ({len(name)} characters)" for name in names if len(name) > _ROOM),
         what=f"longer than the {_ROOM} characters that Windows leaves below a user's temporary folder",
         hint="give the file a shorter name or place, or leave it out of the bundle; where it is never opened, list the "

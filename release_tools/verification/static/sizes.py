@@ -6,14 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
-from release_tools.distributions import module_name, recorded_files
-from release_tools.errors import ReleaseError
-from release_tools.verification.check import CheckFailedError, VerificationContext
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment
+from release_tools.verification.check import VerificationContext
 
 PYTHON: Final = "Python"
 BOOTSTRAP: Final = "PyInstaller"
@@ -46,24 +44,19 @@ class Owners:
         return PYTHON if is_python else SHARED_LIBRARIES
 
 
-def find_owners(installed: Iterable[Distribution]) -> Owners:
+def find_owners(installed: Iterable[InstalledDistribution]) -> Owners:
     """What these distributions own, by their RECORD files."""
     files: dict[str, str] = {}
     modules: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for one in installed:
         # From the RECORD alone: asking `Distribution.files` would look up every file on disk.
-        folder = _METADATA_FOLDER.search(one.read_text("RECORD") or "")
+        folder = _METADATA_FOLDER.search(one.found.read_text("RECORD") or "")
         if folder is None:
             continue
-        # Once, because each look at it parses the whole metadata.
-        owner = one.name
-        metadata[folder[1]] = owner
-        for file in recorded_files(one):
-            files[file.path] = owner
-            module = module_name(file.path)
-            if module:
-                modules[module] = owner
+        metadata[folder[1]] = one.name
+        files |= dict.fromkeys((file.path for file in one.files), one.name)
+        modules |= dict.fromkeys(one.modules, one.name)
     return Owners(files=files, modules=modules, metadata=metadata)
 
 
@@ -82,23 +75,20 @@ def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owner
     return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
 
 
-def measure_sizes(executable: Path) -> dict[str, int]:
-    """`sizes_by_distribution` for the environment that this runs in.
+def measure_sizes(executable: Path, installed: InstalledEnvironment) -> dict[str, int]:
+    """The bytes that each installed distribution takes in the executable, the largest first.
 
     Raises `PayloadError`.
     """
-    return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(distributions()))
+    return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(installed.distributions))
 
 
 def check_sizes(context: VerificationContext) -> str:
     """Which distributions the size comes from, and what changed since the last build; a figure, not a limit."""
-    try:
-        sizes = measure_sizes(context.executable)
-    except ReleaseError as error:
-        raise CheckFailedError(error.what, error.hint) from None
+    sizes = measure_sizes(context.executable, context.build.installed)
     largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:SHOWN]]
     more = ["…"] if len(sizes) > SHOWN else []
-    change = described_change(sizes, recorded_sizes(context.previous_record))
+    change = described_change(sizes, recorded_sizes(context.build.previous_record))
     return ", ".join([*largest, *more]) + (f" ({change})" if change else "")
 
 

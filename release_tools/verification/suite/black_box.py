@@ -1,17 +1,16 @@
 """The project's own black-box tests, run on the executable instead of the source."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from release_tools.bootstrap.environment import ISOLATED
-from release_tools.processes.run import RunningProgram, changed_environment, started_with_log
+from release_tools.processes.run import changed_environment, started_with_log
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static.secret_patterns import secret_variables
+from release_tools.verification.suite.pytest_run import FinishedSuite, RunningSuite
 from release_tools.verification.timeouts import scaled_timeout, slowness
 
 SUITE_TIMEOUT_SECONDS: Final = 1800.0
@@ -19,41 +18,6 @@ SUITE_TIMEOUT_SECONDS: Final = 1800.0
 SLOWNESS_VARIABLE: Final = "RELEASE_TOOLS_SLOWNESS"
 # How much longer tests may take that get only what other work leaves of the processors.
 _BACKGROUND_FACTOR: Final = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishedSuite:
-    """How pytest ended, and all that it printed."""
-
-    code: int
-    output: str
-
-    @property
-    def summary(self) -> str:
-        """Pytest's own count, such as `31 passed in 24.10s`; "" when no test passed."""
-        counts = re.findall(r"^=* ?((?:\d+ failed, )?[1-9]\d* passed.*)$", self.output, re.MULTILINE)
-        return counts[-1].strip("= ") if counts else ""
-
-
-class RunningSuite:
-    """The suite while it runs."""
-
-    def __init__(self, program: RunningProgram, log: Path) -> None:
-        self._program = program
-        self._log = log
-
-    def finish(self) -> FinishedSuite:
-        """Wait for its end.
-
-        Raises `CheckFailedError` when its time is up.
-        """
-        code = self._program.wait()
-        if self._program.is_out_of_time:
-            raise CheckFailedError(
-                f"the tests were still running after {self._program.timeout_seconds:g} s and were ended",
-                "find the test that hangs; every start in it needs a timeout",
-            )
-        return FinishedSuite(code=code, output=self._log.read_text(encoding="utf-8", errors="backslashreplace"))
 
 
 def check_suite(context: VerificationContext) -> str:
@@ -113,7 +77,7 @@ def running_suite(
         log=log,
         in_background=in_background,
     ) as running:
-        yield RunningSuite(running, log)
+        yield RunningSuite(program=running, log=log)
 
 
 def require_success(context: VerificationContext, ended: FinishedSuite, program: Path, what: str) -> None:

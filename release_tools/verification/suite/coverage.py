@@ -5,14 +5,13 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload, PayloadError
+from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
+from release_tools.distributions import InstalledDistribution
 from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import normalized_name
-from release_tools.verification.check import CheckFailedError
 from release_tools.verification.suite.traces import Kind, Trace, Use
 
 METADATA_SUFFIX: Final = ".dist-info"
@@ -54,36 +53,29 @@ class RuntimeFiles:
 def read_contents(executable: Path) -> BundleContents:
     """List what the executable holds.
 
-    Raises `CheckFailedError` when it is no one-file executable of PyInstaller.
+    Raises `PayloadError` when it is no one-file executable of PyInstaller.
     """
-    try:
-        payload = Payload(executable)
-        modules = set(payload.module_sizes)
-        files = {member.name for member in payload.members if member.kind in UNPACKED}
-        for member in payload.members:
-            if member.kind not in {*UNPACKED, SCRIPT, MODULES}:
-                # The bootloader's own modules.
-                modules.add(member.name)
-            elif member.name in {"base_library.zip", ARCHIVE_NAME}:
-                with zipfile.ZipFile(io.BytesIO(payload.read(member))) as library:
-                    modules |= set(map(_module_name, library.namelist()))
-                    files |= set(library.namelist())
-    except PayloadError as error:
-        raise CheckFailedError(error.what, error.hint) from None
+    payload = Payload(executable)
+    modules = set(payload.module_sizes)
+    files = {member.name for member in payload.members if member.kind in UNPACKED}
+    for member in payload.members:
+        if member.kind not in {*UNPACKED, SCRIPT, MODULES}:
+            # The bootloader's own modules.
+            modules.add(member.name)
+        elif member.name in {"base_library.zip", ARCHIVE_NAME}:
+            with zipfile.ZipFile(io.BytesIO(payload.read(member))) as library:
+                modules |= set(map(_module_name, library.namelist()))
+                files |= set(library.namelist())
     return BundleContents(modules=frozenset(modules), files=frozenset(files))
 
 
-def runtime_files(packages: Iterable[str], names: Collection[str]) -> RuntimeFiles:
-    """The files of these distributions (canonical names) as installed in the folders of `packages`."""
-    found = [
-        installed for installed in distributions(path=sorted(set(packages))) if normalized_name(installed.name) in names
-    ]
+def runtime_files(bundled: Iterable[InstalledDistribution]) -> RuntimeFiles:
+    """The files and names of these distributions."""
+    by_name = {normalized_name(one.name): one for one in bundled}
     return RuntimeFiles(
-        files=frozenset(file.as_posix() for installed in found for file in installed.files or ()),
-        distributions=frozenset(normalized_name(installed.name) for installed in found),
-        with_entry_points=frozenset(
-            normalized_name(installed.name) for installed in found if _has_entry_points(installed)
-        ),
+        files=frozenset(file.path for one in by_name.values() for file in one.record),
+        distributions=frozenset(by_name),
+        with_entry_points=frozenset(name for name, one in by_name.items() if one.entry_points),
     )
 
 
@@ -127,10 +119,6 @@ def _missing_metadata(use: Use, contents: BundleContents, runtime: RuntimeFiles)
     wanted = {normalized_name(use.name)} & runtime.distributions if use.name else runtime.with_entry_points
     for name in sorted(wanted - contents.distributions):
         yield f"metadata of {name}"
-
-
-def _has_entry_points(installed: Distribution) -> bool:
-    return any(file.name == "entry_points.txt" for file in installed.files or ())
 
 
 def _distribution_name(folder: str) -> str:

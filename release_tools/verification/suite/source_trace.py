@@ -17,17 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.bootstrap.environment import ISOLATED
-from release_tools.distributions import RUNTIME_GROUPS, locked_here
-from release_tools.freeze.build_only import build_only_modules
-from release_tools.lockfile import normalized_name, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.processes.run import capture
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
-from release_tools.verification.suite.black_box import RunningSuite, require_success, running_suite
+from release_tools.verification.suite.black_box import require_success, running_suite
 from release_tools.verification.suite.coverage import find_misses, read_contents, runtime_files
+from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.verification.suite.traces import Kind, Trace, gather_trace, read_trace, write_trace
 
-CHECK_NAME: Final = "source trace"
 TRACING: Final = Path(__file__).with_name("tracing")
 
 # Longer first lines of scripts are cut by some kernels.
@@ -66,10 +63,14 @@ def tracing_suite(context: VerificationContext) -> Iterator[VerificationContext]
         try:
             source = read_source_environment(context)
             if read_trace(_stored_trace(context)) is None:
-                context = replace(context, tracing=stack.enter_context(_begun(context, source)))
+                context = _with_traced_suite(context, stack.enter_context(_traced_suite(context, source)))
         except (CheckFailedError, CheckSkippedError):
             pass
         yield context
+
+
+def _with_traced_suite(context: VerificationContext, suite: RunningSuite) -> VerificationContext:
+    return replace(context, evidence=replace(context.build, traced_suite=suite))
 
 
 def check_source_trace(context: VerificationContext) -> str:
@@ -79,23 +80,22 @@ def check_source_trace(context: VerificationContext) -> str:
     trace = read_trace(stored)
     origin = " (from the last run)" if trace else ""
     if trace is None:
-        with _begun(context, source) as run:
+        with _traced_suite(context, source) as run:
             trace = finish_trace(context, source, run)
         shutil.rmtree(stored.parent, ignore_errors=True)
         # What fails today may pass tomorrow, and then use more.
         if not trace.failed:
             write_trace(trace, stored)
-    locked = locked_here(read_lock_file(context.settings.lock_path), RUNTIME_GROUPS)
-    runtime = runtime_files(source.packages, {*locked, normalized_name(context.settings.project_name)})
+    runtime = runtime_files(context.build.installed.bundled)
     misses = find_misses(trace, read_contents(context.executable), runtime, context.settings.exclude_modules)
-    wrong = {miss: test for miss, test in misses.items() if not context.is_allowed(CHECK_NAME, miss)}
+    wrong = {miss: test for miss, test in misses.items() if not context.is_allowed(miss)}
     if wrong:
         needed = [f"{miss}, for {test or 'a process of an unknown test'}" for miss, test in sorted(wrong.items())]
         raise CheckFailedError(
             f"the tests used from source what the binary does not hold:{listed(needed)}",
             "import the module where PyInstaller sees it, or put the file into the project's wheel; what a dependency "
             "finds by name comes along with whole-distributions of [tool.release-tools]; where the binary "
-            f'works without it, list it in allowed-findings of [tool.release-tools] with check = "{CHECK_NAME}"',
+            f'works without it, list it in allowed-findings of [tool.release-tools] with check = "{context.check}"',
         )
     return _figure(trace) + origin
 
@@ -105,8 +105,8 @@ def read_source_environment(context: VerificationContext) -> SourceEnvironment:
 
     Raises `CheckSkippedError` for what is no build or has no suite.
     """
-    python = context.source_python
-    if python is None or context.suite_python is None or context.settings.test_suite is None:
+    python = context.build.python
+    if context.suite_python is None or context.settings.test_suite is None:
         raise CheckSkippedError("no test-suite is set")
     answer = capture([str(python), "-c", _ASK_FOR_FOLDERS], cwd=context.scratch, env=ISOLATED)
     prefix, purelib, platlib, library = json.loads(answer)
@@ -114,10 +114,10 @@ def read_source_environment(context: VerificationContext) -> SourceEnvironment:
 
 
 @contextmanager
-def _begun(context: VerificationContext, source: SourceEnvironment) -> Iterator[RunningSuite]:
+def _traced_suite(context: VerificationContext, source: SourceEnvironment) -> Iterator[RunningSuite]:
     """The suite on the source, under the tracer; the one that runs already if there is one."""
-    if context.tracing is not None:
-        yield context.tracing
+    if context.build.traced_suite is not None:
+        yield context.build.traced_suite
         return
     folder = _trace_folder(context)
     shutil.rmtree(folder, ignore_errors=True)
@@ -126,8 +126,7 @@ def _begun(context: VerificationContext, source: SourceEnvironment) -> Iterator[
     for made in ("records", "current"):
         (folder / made).mkdir()
     (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
-    build_only = build_only_modules(context.settings, read_lock_file(context.settings.lock_path))
-    (tracer / "absent.txt").write_text("\n".join(build_only), encoding="utf-8")
+    (tracer / "absent.txt").write_text("\n".join(context.build.installed.build_only_modules), encoding="utf-8")
     program = write_traced_program(context, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
     with running_suite(

@@ -14,7 +14,7 @@ from release_tools.platforms import Platform
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.starts.running import temporary_folder_variables
 from release_tools.verification.timeouts import scaled_timeout
-from release_tools.verification.twin.probe import ask, probe_environment, source_python_of
+from release_tools.verification.twin.probe import ask, probe_environment
 from release_tools.verification.wine import wine_version
 
 WORKER_TIMEOUT_SECONDS: Final = 20.0
@@ -144,7 +144,7 @@ def _leaks(context: VerificationContext, extra: Mapping[str, str], name: str) ->
     folder.mkdir(parents=True)
     canary = folder / "canary.py"
     canary.write_text(_CANARY, encoding="utf-8")
-    python = [str(source_python_of(context)), "-I", str(canary)]
+    python = [str(context.build.python), "-I", str(canary)]
     files = {way: folder / f"{number}.seen" for number, way in enumerate(WAYS)}
     starts = {
         way: ([*python, str(path)], shell_command([*python, str(path)], context.platform))

@@ -9,13 +9,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
-from release_tools.distributions import own_packages, recorded_files
-from release_tools.freeze.build_only import build_only_modules
-from release_tools.lockfile import read_lock_file
+from release_tools.distributions import InstalledEnvironment
 from release_tools.verification.check import CheckFailedError, VerificationContext, listed
 from release_tools.verification.twin.import_list import (
     BundledCode,
@@ -26,7 +23,6 @@ from release_tools.verification.twin.import_list import (
 )
 from release_tools.verification.twin.probe import Place, try_to_ask
 
-NAME: Final = "import audit"
 AUDIT_TIMEOUT_SECONDS: Final = 180.0
 
 # An import that ends the whole process costs a new process; more of these than this end the audit.
@@ -43,9 +39,10 @@ Failure = tuple[str, str]
 def check_imports(context: VerificationContext) -> str:
     """Every bundled module, and every name, entry point and version that bundled code looks up, as from source."""
     bundled = read_bundled_code(context.executable)
-    wanted = list_imports(context.settings, bundled)
-    build_only = build_only_modules(context.settings, read_lock_file(context.settings.lock_path))
-    own = own_packages(context.settings.project_name) if build_only else ()
+    installed = context.build.installed
+    wanted = list_imports(installed, bundled)
+    build_only = installed.build_only_modules
+    own = installed.project.packages if build_only else ()
     failures = [
         failure
         for failure in audit(context, wanted, "twin")
@@ -56,7 +53,7 @@ def check_imports(context: VerificationContext) -> str:
     remaining = [
         (item, why)
         for item, why in _failures_of_freezing(context, failures, wanted)
-        if not context.is_allowed(NAME, item) and not context.is_allowed(NAME, why)
+        if not context.is_allowed(item) and not context.is_allowed(why)
     ]
     if remaining:
         raise CheckFailedError(
@@ -64,7 +61,7 @@ def check_imports(context: VerificationContext) -> str:
             "the build did not see that the code needs it: name the module or the distribution that is missing in the "
             "code, import it plainly, or depend on a release that can be frozen; a dependency that finds its own files "
             "or modules by name goes into whole-distributions of [tool.release-tools]; where the failure is harmless, "
-            f'list what failed or its reason in allowed-findings of [tool.release-tools] under check = "{NAME}"',
+            f'list it or its reason in allowed-findings of [tool.release-tools] with check = "{context.check}"',
         )
     counts = (len(wanted.modules), len(wanted.names), len(wanted.entry_points), len(wanted.distributions))
     figure = "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
@@ -134,9 +131,9 @@ def _missing_module(failure: Failure) -> str:
     return found[1] if found else ""
 
 
-def _installed_names() -> set[str]:
+def _installed_names(installed: InstalledEnvironment) -> set[str]:
     """Every part of the paths of all installed files: what is on no such path can nobody import."""
-    paths = (file.path for found in distributions() for file in recorded_files(found))
+    paths = (file.path for one in installed.distributions for file in one.files)
     return {part.partition(".")[0] for path in paths for part in path.split("/")}
 
 
@@ -144,7 +141,7 @@ def _failures_of_freezing(
     context: VerificationContext, failures: Sequence[Failure], wanted: ImportList
 ) -> list[Failure]:
     """Those of the failures that are no failures from source, and not only because of what was imported before."""
-    installed = _installed_names()
+    installed = _installed_names(context.build.installed)
     candidates = [failure for failure in failures if not _is_not_installed(failure, installed)]
     if not candidates:
         return []

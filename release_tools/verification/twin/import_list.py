@@ -8,17 +8,14 @@ import importlib.util
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import Final
 
 from PyInstaller.archive.readers import CArchiveReader
 
-from release_tools.distributions import runtime_distributions
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.freeze.hidden_imports import is_foreign_group
-from release_tools.lockfile import read_lock_file
-from release_tools.settings import ReleaseSettings
 
 # They start a program, print, open a browser or a window: nothing that a bundle could break.
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")
@@ -70,7 +67,7 @@ def read_bundled_code(executable: Path, within: Collection[str] = ()) -> Bundled
     )
 
 
-def list_imports(settings: ReleaseSettings, bundled: BundledCode) -> ImportList:
+def list_imports(installed: InstalledEnvironment, bundled: BundledCode) -> ImportList:
     """What is to work inside the bundle."""
     names = {
         (target, name)
@@ -80,12 +77,11 @@ def list_imports(settings: ReleaseSettings, bundled: BundledCode) -> ImportList:
         if target in bundled.modules and name != "*"
     }
     has_metadata = "importlib.metadata" in bundled.modules
-    runtime = (*runtime_distributions(read_lock_file(settings.lock_path)), distribution(settings.project_name))
     return ImportList(
         modules=tuple(sorted(filter(_is_imported, bundled.modules))),
         names=tuple(sorted((target, name) for target, name in names if _is_imported(target))),
-        entry_points=tuple(sorted(_entry_points(runtime))) if has_metadata else (),
-        distributions=tuple(sorted(found.name for found in runtime)) if has_metadata else (),
+        entry_points=tuple(sorted(_entry_points(installed.bundled))) if has_metadata else (),
+        distributions=tuple(sorted(found.name for found in installed.bundled)) if has_metadata else (),
     )
 
 
@@ -200,7 +196,7 @@ def _is_in_package(path: PurePosixPath, paths: Mapping[PurePosixPath, str]) -> b
     return len(path.parts) > 1 and all(parent / "__init__.py" in paths for parent in path.parents[:-1])
 
 
-def _entry_points(distributions: tuple[Distribution, ...]) -> Iterator[tuple[str, str, str]]:
+def _entry_points(distributions: tuple[InstalledDistribution, ...]) -> Iterator[tuple[str, str, str]]:
     for found in distributions:
         for point in found.entry_points:
             if not is_foreign_group(point.group):

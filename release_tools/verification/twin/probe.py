@@ -41,7 +41,7 @@ class Reply:
 
 def check_equality(context: VerificationContext) -> str:
     """Twin and executable hold the same bytes, but for the main script: what holds for one holds for the other."""
-    shipped, twin = (CArchiveReader(str(path)) for path in (context.executable, twin_of(context)))
+    shipped, twin = (CArchiveReader(str(path)) for path in (context.executable, context.probe))
     mine, other = set(shipped.toc), set(twin.toc)
     # The main script of the one is not in the other; all else is.
     differing = sorted((mine ^ other) - {_main_script(shipped), _main_script(twin)})
@@ -80,7 +80,7 @@ def ask(
         where = "frozen program" if place == "twin" else "source environment"
         raise CheckFailedError(
             f"inside the {where}, the probe {probe} {reply.ending}",
-            f"run it by hand: RELEASE_TOOLS_PROBE={PROBES / probe}.py {twin_of(context)}",
+            f"run it by hand: RELEASE_TOOLS_PROBE={PROBES / probe}.py {context.probe}",
         )
     return reply.value
 
@@ -137,9 +137,9 @@ def run_probe(
 def probe_command(context: VerificationContext, place: Place = "twin") -> list[str]:
     """What to start with the environment of `probe_environment`."""
     if place == "twin":
-        return [str(twin_of(context))]
+        return [str(context.probe)]
     # Isolated as the frozen interpreter is, and like it in UTF-8 mode.
-    return [str(source_python_of(context)), "-I", "-X", "utf8", str(PROBE_LAUNCHER)]
+    return [str(context.build.python), "-I", "-X", "utf8", str(PROBE_LAUNCHER)]
 
 
 def probe_environment(context: VerificationContext, probe: str) -> dict[str, str]:
@@ -155,16 +155,3 @@ def probe_environment(context: VerificationContext, probe: str) -> dict[str, str
         "PATH": os.defpath,
         "RELEASE_TOOLS_PROBE": str(PROBES / f"{probe}.py"),
     }
-
-
-def twin_of(context: VerificationContext) -> Path:
-    """The probe twin, which every context of a build has."""
-    if context.probe is None:
-        raise CheckFailedError("the build has no probe twin", "freeze.spec writes it beside the executable")
-    return context.probe
-
-
-def source_python_of(context: VerificationContext) -> Path:
-    if context.source_python is None:
-        raise CheckFailedError("the environment that was frozen is not known", "run the check as part of a build")
-    return context.source_python

@@ -1,7 +1,5 @@
 """What a program takes from the machine that it runs on, and that not every machine has or has in the same place."""
 
-from release_tools.distributions import RUNTIME_GROUPS, locked_here, own_packages
-from release_tools.lockfile import read_lock_file
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code
 from release_tools.verification.twin.probe import ask
@@ -11,12 +9,13 @@ _ZONE = "Europe/Berlin"
 
 def check_time_zones(context: VerificationContext) -> str:
     """Time zones are there without the system's time zone files, which Windows and small containers do not have."""
-    if "tzdata" not in locked_here(read_lock_file(context.settings.lock_path), RUNTIME_GROUPS):
+    if "tzdata" not in context.build.installed.for_app:
         users = _own_users_of("zoneinfo", context)
         if users:
             raise CheckFailedError(
                 f"tzdata is no locked dependency, so there may be no time zones for:{listed(users)}",
                 "add tzdata to the project's dependencies, then: poetry lock",
+                users,
             )
         raise CheckSkippedError("tzdata is no locked dependency, and the project's own code does not use zoneinfo")
     frozen = ask(context, "time_zones", _ZONE)
@@ -49,5 +48,5 @@ def check_authorities(context: VerificationContext) -> str:
 
 
 def _own_users_of(module: str, context: VerificationContext) -> list[str]:
-    own = read_bundled_code(context.executable, own_packages(context.settings.project_name)).codes
+    own = read_bundled_code(context.executable, context.build.installed.project.packages).codes
     return sorted(name for name, code in own.items() if module in {target for target, _ in imported_names(code, "")})

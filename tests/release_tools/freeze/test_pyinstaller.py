@@ -7,9 +7,9 @@ from release_tools.errors import FreezeError, KilledError, ReleaseError
 from release_tools.freeze import pyinstaller
 from release_tools.freeze.plan import FreezePlan
 from release_tools.freeze.pyinstaller import fatal_findings, freeze
-from release_tools.lockfile import LockFile
 from release_tools.platforms import find_platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
+from tests.release_tools.installed import environment_of
 
 LINUX = find_platform("linux-amd64")
 HARMLESS = "812 INFO: Processing standard module hook 'hook-sqlite3.py'"
@@ -80,7 +80,7 @@ def failed_freeze(
     settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[int], ReleaseError]:
     """The error of a PyInstaller that prints one line and ends so; negative for a signal."""
-    lock = LockFile(path=settings.lock_path, packages=(), content_hash="")
+    installed = environment_of()
 
     def fail(code: int) -> ReleaseError:
         def run(*_: object, log: Path, **__: object) -> int:
@@ -90,7 +90,7 @@ def failed_freeze(
         monkeypatch.setattr(pyinstaller, "run_logged", run)
         monkeypatch.setattr(pyinstaller, "make_plan", lambda *_: EMPTY_PLAN)
         with pytest.raises(ReleaseError) as caught:
-            freeze(settings, lock, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
+            freeze(settings, installed, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
         return caught.value
 
     return fail

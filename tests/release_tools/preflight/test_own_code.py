@@ -1,34 +1,29 @@
-"""What the project's own sources say that does not survive the freeze."""
+"""Own code that works from source and fails when frozen."""
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from release_tools.preflight.own_code import own_code_problems
+from tests.release_tools.installed import install
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    metadata = tmp_path / "tiny_app-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Name: tiny-app\nVersion: 1.0\n", encoding="utf-8")
-    (metadata / "RECORD").write_text("tiny_app/cli.py,,\ntiny_app/exit.txt,,\n", encoding="utf-8")
-    (tmp_path / "tiny_app").mkdir()
-    return tmp_path
+def problems_of(tmp_path: Path) -> Callable[..., list[str]]:
+    """What is wrong with a project whose only module has this source."""
 
+    def find(source: str, build_only: tuple[str, ...] = ()) -> list[str]:
+        project = install(tmp_path, "tiny-app", {"tiny_app/cli.py": source, "tiny_app/exit.txt": ""})
+        return [problem.what for problem in own_code_problems(project, build_only)]
 
-def problems_of(site: Path, source: str, build_only: tuple[str, ...] = ()) -> list[str]:
-    (site / "tiny_app" / "cli.py").write_text(source, encoding="utf-8")
-    return [problem.what for problem in own_code_problems("tiny-app", build_only)]
+    return find
 
 
 @pytest.mark.parametrize("name", ["exit", "quit"])
-def test_a_bare_call_is_found_with_file_and_line(site: Path, name: str) -> None:
-    assert problems_of(site, f"def main():\n    if True:\n        {name}(1)\n") == [
-        f"tiny_app/cli.py:3 calls {name}(), which a frozen program does not have"
-    ]
+def test_bare_exit_is_located(problems_of: Callable[..., list[str]], name: str) -> None:
+    (problem,) = problems_of(f"def main():\n    if True:\n        {name}(1)\n")
+    assert problem.startswith(f"tiny_app/cli.py:3 calls {name}()")
 
 
 @pytest.mark.parametrize(
@@ -45,8 +40,8 @@ def test_a_bare_call_is_found_with_file_and_line(site: Path, name: str) -> None:
         "this is no Python: exit(1)",
     ],
 )
-def test_a_name_that_the_module_gives_a_meaning_itself_is_no_problem(site: Path, source: str) -> None:
-    assert problems_of(site, source) == []
+def test_name_the_module_defines_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
+    assert problems_of(source) == []
 
 
 @pytest.mark.parametrize(
@@ -57,10 +52,9 @@ def test_a_name_that_the_module_gives_a_meaning_itself_is_no_problem(site: Path,
         ("from multiprocessing import Manager\nclass A:\n    shared = Manager().dict()", "Manager"),
     ],
 )
-def test_processes_that_an_import_starts_are_found(site: Path, source: str, call: str) -> None:
-    found = problems_of(site, source)
-    assert len(found) == 1
-    assert f"starts processes while the module is imported: {call}(…)" in found[0]
+def test_process_started_at_import_is_found(problems_of: Callable[..., list[str]], source: str, call: str) -> None:
+    (problem,) = problems_of(source)
+    assert f"{call}(…)" in problem
 
 
 @pytest.mark.parametrize(
@@ -73,8 +67,8 @@ def test_processes_that_an_import_starts_are_found(site: Path, source: str, call
         "from elsewhere import Pool  # no multiprocessing\npool = Pool(2)",
     ],
 )
-def test_processes_that_are_started_later_are_no_problem(site: Path, source: str) -> None:
-    assert problems_of(site, source) == []
+def test_process_started_later_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
+    assert problems_of(source) == []
 
 
 @pytest.mark.parametrize(
@@ -86,9 +80,9 @@ def test_processes_that_are_started_later_are_no_problem(site: Path, source: str
         "try:\n    import json\nexcept ImportError:\n    import rich",
     ],
 )
-def test_an_import_of_what_only_the_build_needs_is_found(site: Path, source: str) -> None:
-    (problem,) = problems_of(site, source, ("rich",))
-    assert re.fullmatch(r"tiny_app/cli.py:\d imports rich(\.table)?, which is there for the build only: .*", problem)
+def test_import_of_build_only_module_is_found(problems_of: Callable[..., list[str]], source: str) -> None:
+    (problem,) = problems_of(source, ("rich",))
+    assert "imports rich" in problem
 
 
 @pytest.mark.parametrize(
@@ -102,5 +96,5 @@ def test_an_import_of_what_only_the_build_needs_is_found(site: Path, source: str
         "name = 'rich'",
     ],
 )
-def test_what_the_app_can_do_without_is_no_problem(site: Path, source: str) -> None:
-    assert problems_of(site, source, ("rich",)) == []
+def test_optional_import_of_build_only_module_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
+    assert problems_of(source, ("rich",)) == []

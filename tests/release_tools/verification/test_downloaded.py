@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ from release_tools.errors import UnknownArchiveError
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.reporting.records import CheckResult
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Check
-from release_tools.verification.checks import CHECKS
+from release_tools.verification.check import Phase
+from release_tools.verification.checks import CHECKS, PHASES
 from release_tools.verification.downloaded import parse_archive_name, verify_download
 from release_tools.versions import BuildVersion, archive_name
 
@@ -38,12 +39,15 @@ def make_archive(
 
 
 # Those that a script passes, which is what stands for the program here.
-CHECKS_OF_SCRIPTS = tuple(check for check in CHECKS if check.name in {"archive members", "version"})
+PHASES_OF_SCRIPTS = tuple(
+    Phase(checks=tuple(check for check in phase.checks if check.name in {"archive members", "version"}))
+    for phase in PHASES
+)
 
 
-def verify(settings: ReleaseSettings, archive: Path, checks: tuple[Check, ...] = CHECKS) -> dict[str, CheckResult]:
+def verify(settings: ReleaseSettings, archive: Path, phases: Sequence[Phase] = PHASES) -> dict[str, CheckResult]:
     results = verify_download(
-        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None, checks=checks
+        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None, phases=phases
     )
     return {result.name: result for result in results}
 
@@ -57,17 +61,17 @@ def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(se
 
 
 def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
-    result = verify(settings, make_archive(settings, OTHER), CHECKS_OF_SCRIPTS)["version"]
+    result = verify(settings, make_archive(settings, OTHER), PHASES_OF_SCRIPTS)["version"]
     assert (result.verdict, result.figure) == (
         "skipped",
-        f"this machine is {host_platform().name}, which cannot start it",
+        f"this machine is {host_platform().name}, which can't start it",
     )
 
 
 @pytest.mark.programs
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
 def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> None:
-    results = verify(settings, make_archive(settings, host_platform()), CHECKS_OF_SCRIPTS)
+    results = verify(settings, make_archive(settings, host_platform()), PHASES_OF_SCRIPTS)
     assert results["version"].verdict == "passed"
 
 
@@ -171,7 +175,7 @@ def test_a_dev_archive_may_print_any_commit_but_no_release(
     settings: ReleaseSettings, printed: str, verdict: str
 ) -> None:
     archive = make_archive(settings, host_platform(), label="dev", printed=printed)
-    assert verify(settings, archive, CHECKS_OF_SCRIPTS)["version"].verdict == verdict
+    assert verify(settings, archive, PHASES_OF_SCRIPTS)["version"].verdict == verdict
 
 
 @pytest.mark.programs
@@ -189,7 +193,7 @@ def test_a_dev_archive_of_a_known_commit_has_to_print_that_one(
         scratch=scratch,
         suite_python=None,
         on_check=lambda _: None,
-        checks=CHECKS_OF_SCRIPTS,
+        phases=PHASES_OF_SCRIPTS,
         exact=exact,
     )
     assert {result.name: result.verdict for result in results}["version"] == verdict

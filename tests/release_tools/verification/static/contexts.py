@@ -1,13 +1,15 @@
 """What the checks are given in these tests: an unpacked one-file executable for any platform."""
 
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from release_tools.distributions import InstalledEnvironment
 from release_tools.platforms import BinaryFormat, find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import VerificationContext
+from release_tools.verification.check import BuildEvidence, VerificationContext
 from release_tools.versions import BuildVersion
 from tests.release_tools.verification.static.samples import make_elf, make_macho, make_pe, write_one_file
 
@@ -29,8 +31,9 @@ def make_context(
     data: Mapping[str, bytes] | None = None,
     modules: Mapping[str, str] | None = None,
     script: str = "",
+    installed: InstalledEnvironment | None = None,
 ) -> VerificationContext:
-    """A versioned build's context, whose executable has these members."""
+    """The context of a version whose executable has these members; of a build if `installed` is given."""
     row = find_platform(platform)
     folder = Path(tempfile.mkdtemp(prefix="unpacked", dir=settings.root))
     context = VerificationContext(
@@ -41,6 +44,7 @@ def make_context(
         folder=folder,
         scratch=folder,
         suite_python=None,
+        evidence=BuildEvidence(installed=installed, python=Path(sys.executable)) if installed else None,
     )
     write_one_file(
         context.executable,

@@ -21,6 +21,7 @@ def test_an_archive_of_three_files_with_their_modes_passes(settings: ReleaseSett
     assert archive.check_members(make_context(settings)) == "3 files"
 
 
+@pytest.mark.shows_failing("archive members")
 def test_a_program_that_lost_its_execute_bit_is_found(settings: ReleaseSettings) -> None:
     context = make_context(settings, modes=(0o644, 0o644, 0o644))
     with pytest.raises(CheckFailedError, match="tiny has mode 0644, not 0755"):
@@ -36,6 +37,7 @@ def test_a_missing_and_a_strange_member_are_named(settings: ReleaseSettings) -> 
         archive.check_members(context)
 
 
+@pytest.mark.shows_failing("archive size")
 def test_an_archive_over_the_limit_is_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     context = make_context(dataclasses.replace(settings, size_limit_mib=1))
     assert archive.check_size(context).endswith("of 1 MiB")
@@ -60,6 +62,7 @@ def test_an_executable_for_this_machine_passes_and_for_another_fails(settings: R
             archive.check_machine(other)
 
 
+@pytest.mark.shows_failing("machine")
 def test_a_file_that_is_no_executable_is_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError, match="tiny is no executable file format, not ELF for amd64"):
         archive.check_machine(make_context(settings))

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from release_tools.binaries.payload import PayloadError
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.static.bundled_version import check_bundled_version
@@ -32,6 +33,7 @@ def test_the_version_of_the_archives_name_is_found_on_every_platform(settings: R
         ({}, "says nothing"),
     ],
 )
+@pytest.mark.shows_failing("bundled version")
 def test_any_other_version_is_found(settings: ReleaseSettings, data: dict[str, bytes], said: str) -> None:
     with pytest.raises(
         CheckFailedError, match=f"the archive is of v1.2.3, and the metadata of tiny-app in the bundle {said}\n"
@@ -48,5 +50,5 @@ def test_a_dev_build_from_elsewhere_is_of_any_commit(settings: ReleaseSettings) 
 def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
     context = make_context(settings)
     context.executable.write_bytes(b"nothing")
-    with pytest.raises(CheckFailedError, match="no one-file executable"):
+    with pytest.raises(PayloadError):
         check_bundled_version(context)

@@ -51,6 +51,7 @@ def test_a_build_within_the_limit_of_glibc_passes(settings: ReleaseSettings, lim
     assert figure.endswith(f"; glibc-floor is {limit}")
 
 
+@pytest.mark.shows_failing("glibc floor")
 def test_a_version_of_the_app_over_the_limit_of_glibc_is_refused_and_a_dev_build_is_not(
     settings: ReleaseSettings,
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_build_within_the_limit_of_macos_passes(settings: ReleaseSettings) -> 
     assert check_macos_minimum(context).endswith("macos-minimum is 12")
 
 
+@pytest.mark.shows_failing("macOS minimum")
 def test_a_version_of_the_app_over_the_limit_of_macos_is_refused_and_a_dev_build_is_not(
     settings: ReleaseSettings,
 ) -> None:

@@ -1,13 +1,14 @@
 """Each check of native members passes on what is right, and names the member where something is wrong."""
 
-import dataclasses
 from collections.abc import Callable
 
 import pytest
 
-from release_tools.settings import AllowedFinding, ReleaseSettings
+from release_tools.binaries.payload import PayloadError
+from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static import native_members
+from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import (
     AARCH64,
@@ -36,7 +37,7 @@ def test_a_file_without_a_payload_fails_every_check(
 ) -> None:
     context = make_context(settings)
     context.executable.write_bytes(make_elf())
-    with pytest.raises(CheckFailedError, match="tiny is no one-file executable of PyInstaller"):
+    with pytest.raises(PayloadError):
         check(context)
     context.executable.unlink()
     with pytest.raises(CheckFailedError, match="cannot be read"):
@@ -76,6 +77,7 @@ def test_on_windows_where_pyinstaller_calls_any_file_binary_libraries_are_told_b
         ("linux-amd64", b"INPUT(libreal.so)", "lib/a.so is no native file"),
     ],
 )
+@pytest.mark.shows_failing("machine of members")
 def test_a_member_for_another_machine_is_named(
     settings: ReleaseSettings, platform: str, content: bytes, described: str
 ) -> None:
@@ -139,6 +141,7 @@ def test_on_windows_names_are_compared_without_case_and_the_visual_c_runtime_mus
     assert native_members.check_needed_libraries(context) == "all libraries of 3 members"
 
 
+@pytest.mark.shows_failing("needed libraries")
 def test_a_library_that_is_nowhere_is_named_with_its_member(settings: ReleaseSettings) -> None:
     context = make_context(settings, binaries={"one.so": make_elf(needed=["libpq.so.5", "libc.so.6"])})
     with pytest.raises(CheckFailedError, match=r"neither .* nor part of the system: one\.so needs libpq\.so\.5\nhint"):
@@ -161,14 +164,13 @@ def test_the_systems_zlib_which_the_bootloader_cannot_do_without_serves_the_memb
 
 
 def test_what_the_project_calls_harmless_is_let_through_and_nothing_else(settings: ReleaseSettings) -> None:
-    allowed = AllowedFinding(check="needed libraries", finding="one.so needs libcuda.so.1", reason="the driver has it")
-    with_it = dataclasses.replace(settings, allowed_findings=(allowed,))
-    one = make_elf(needed=["libcuda.so.1"])
-    context = make_context(with_it, binaries={"one.so": one})
-    assert native_members.check_needed_libraries(context) == "all libraries of 1 members"
-    context = make_context(with_it, binaries={"one.so": one, "two.so": one})
-    with pytest.raises(CheckFailedError, match=r"system: two\.so needs libcuda\.so\.1\nhint"):
-        native_members.check_needed_libraries(context)
+    finding, one = "one.so needs libcuda.so.1", make_elf(needed=["libcuda.so.1"])
+    context = make_context(settings, binaries={"one.so": one})
+    assert native_members.check_needed_libraries(allowing(context, finding)) == "all libraries of 1 members"
+    context = make_context(settings, binaries={"one.so": one, "two.so": one})
+    with pytest.raises(CheckFailedError) as caught:
+        native_members.check_needed_libraries(allowing(context, finding))
+    assert caught.value.findings == ("two.so needs libcuda.so.1",)
 
 
 def test_many_findings_are_counted(settings: ReleaseSettings) -> None:
@@ -182,6 +184,7 @@ def test_many_findings_are_counted(settings: ReleaseSettings) -> None:
 
 
 @pytest.mark.parametrize("flags", [7, None])
+@pytest.mark.shows_failing("executable stacks")
 def test_an_executable_stack_is_named(settings: ReleaseSettings, flags: int | None) -> None:
     good = {"good.so": make_elf()}
     assert native_members.check_executable_stacks(make_context(settings, binaries=good)) == "none in 2 files"
@@ -190,6 +193,7 @@ def test_an_executable_stack_is_named(settings: ReleaseSettings, flags: int | No
         native_members.check_executable_stacks(context)
 
 
+@pytest.mark.shows_failing("segment alignment")
 def test_a_segment_that_strip_moved_is_named(settings: ReleaseSettings) -> None:
     good = {"good.so": make_elf(shift=0x1000)}
     assert native_members.check_segment_alignment(make_context(settings, binaries=good)) == "right in 2 files"
@@ -208,6 +212,7 @@ def test_questions_about_elf_are_for_linux(
 
 
 @pytest.mark.parametrize("folder", ["/home/someone/python/lib", "", "lib", "/usr/lib"])
+@pytest.mark.shows_failing("run paths")
 def test_a_run_path_out_of_the_bundle_is_named_on_linux(settings: ReleaseSettings, folder: str) -> None:
     own = {"own.so": make_elf(run_path="$ORIGIN/../x.libs:${ORIGIN}")}
     assert native_members.check_run_paths(make_context(settings, binaries=own)) == "none in 2 files"
@@ -231,6 +236,7 @@ def test_windows_has_no_run_paths(settings: ReleaseSettings) -> None:
         native_members.check_run_paths(make_context(settings, platform="windows-amd64"))
 
 
+@pytest.mark.shows_failing("packed members")
 def test_a_packed_member_and_a_packed_executable_are_named(settings: ReleaseSettings) -> None:
     assert native_members.check_packing(make_context(settings, binaries={"a.so": make_elf()})) == "none of 2 files"
     packed = make_elf() + b"UPX!" + bytes(32)

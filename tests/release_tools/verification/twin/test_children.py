@@ -45,6 +45,7 @@ def test_children_of_a_program_with_the_hook_see_nothing_of_the_bundle(settings:
     assert int(figure.removesuffix(" starts clean")) >= 15
 
 
+@pytest.mark.shows_failing("child environment")
 def test_children_of_a_program_without_it_are_found_with_what_they_see(settings: ReleaseSettings) -> None:
     context = make_twin(settings, bootloader(settings.root, is_hooked=False))
     with pytest.raises(CheckFailedError) as caught:
@@ -73,6 +74,7 @@ def test_workers_start_by_every_method(settings: ReleaseSettings) -> None:
     assert "spawn" in check_workers(make_twin(settings))
 
 
+@pytest.mark.shows_failing("worker starts")
 def test_workers_that_run_the_program_instead_are_found(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_program_starts_from_inside_itself_and_after_itself(settings: ReleaseS
     assert check_nested_starts(context) == "directly, through a shell, after the first has ended"
 
 
+@pytest.mark.shows_failing("nested starts")
 def test_a_program_that_takes_the_firsts_bundle_for_its_own_is_found(settings: ReleaseSettings) -> None:
     context = make_twin(settings, bootloader(settings.root, is_hooked=False))
     write_script(context.executable, SHIPPED)

@@ -1,14 +1,16 @@
 """The import audit: what works from source and not in the twin is found, whatever it is, and nothing else is."""
 
 import dataclasses
+import functools
 
 import pytest
 
-from release_tools.settings import AllowedFinding, ReleaseSettings
+from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.twin.import_audit import check_imports
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code, users_of_attribute
-from tests.release_tools.verification.twin.contexts import make_twin
+from tests.release_tools.verification.context_variants import allowing
+from tests.release_tools.verification.twin import contexts
 
 # Each is in the standard library, and nothing that the probe itself needs.
 MODULES = {"bdb": "", "colorsys": "", "tabnanny": "from colorsys import rgb_to_hsv\n"}
@@ -25,6 +27,7 @@ NOT_FOUND = 'raise ModuleNotFoundError("No module named \'colorsys\'", name="col
 WITHOUT_COLORSYS = REFUSE.format(condition="True", action=NOT_FOUND)
 WITHOUT_METADATA = """
 import importlib.metadata
+from tests.release_tools.verification.context_variants import allowing
 def version(name):
     raise importlib.metadata.PackageNotFoundError(name)
 importlib.metadata.version = version
@@ -32,10 +35,8 @@ importlib.metadata.entry_points = lambda **_: []
 """
 
 
-@pytest.fixture(autouse=True)
-def _known_project(settings: ReleaseSettings) -> None:
-    # A distribution that is installed wherever these tests run stands for the project's own.
-    object.__setattr__(settings, "project_name", "pluggy")
+# A distribution that is installed wherever these tests run stands for the project's own.
+make_twin = functools.partial(contexts.make_twin, project="pluggy")
 
 
 @pytest.mark.programs
@@ -52,13 +53,16 @@ def test_a_bundle_in_which_everything_can_be_imported_passes(settings: ReleaseSe
 def test_a_dependency_may_do_without_what_only_the_build_has_and_the_project_may_not(
     settings: ReleaseSettings, name: str, locked_for_the_build: tuple[str, ...], is_found: bool
 ) -> None:
-    object.__setattr__(settings, "project_name", name)
     prelude = REFUSE.replace("colorsys", "iniconfig").format(
         condition="True", action='raise ModuleNotFoundError("No module named \'iniconfig\'", name="iniconfig")'
     )
-    context = make_twin(settings, prelude, modules={"_pytest.config.findpaths": ""}, locked=locked_for_the_build)
-    lock = settings.lock_path
-    lock.write_text(lock.read_text(encoding="utf-8").replace('["main"]', '["build"]'), encoding="utf-8")
+    context = make_twin(
+        settings,
+        prelude,
+        modules={"_pytest.config.findpaths": ""},
+        project=name,
+        locked_for_build=locked_for_the_build,
+    )
     if is_found:
         with pytest.raises(CheckFailedError, match=r"_pytest\.config\.findpaths fails with ModuleNotFoundError"):
             check_imports(context)
@@ -91,6 +95,7 @@ def test_what_fails_from_source_as_well_is_no_finding(settings: ReleaseSettings)
     ],
     ids=["module", "name", "public name", "death"],
 )
+@pytest.mark.shows_failing("import audit")
 def test_what_only_the_frozen_program_cannot_import_is_found(
     settings: ReleaseSettings, prelude: str, told: str
 ) -> None:
@@ -141,10 +146,8 @@ def test_an_entry_point_that_is_lost_is_found(settings: ReleaseSettings, monkeyp
 @pytest.mark.programs
 @pytest.mark.parametrize("finding", ["colorsys", "ModuleNotFoundError: No module named 'colorsys'"])
 def test_a_finding_that_the_project_allows_is_let_through(settings: ReleaseSettings, finding: str) -> None:
-    allowed = AllowedFinding(check="import audit", finding=finding, reason="for the test")
-    lenient = dataclasses.replace(settings, allowed_findings=(allowed,))
-    modules = {"bdb": "", "colorsys": ""}
-    assert check_imports(make_twin(lenient, WITHOUT_COLORSYS, modules=modules)).startswith("2 modules")
+    context = make_twin(settings, WITHOUT_COLORSYS, modules={"bdb": "", "colorsys": ""})
+    assert check_imports(allowing(context, finding)).startswith("2 modules")
 
 
 @pytest.mark.programs

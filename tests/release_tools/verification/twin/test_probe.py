@@ -18,7 +18,7 @@ def with_twin(settings: ReleaseSettings, **differences: str) -> VerificationCont
     twin.unlink()
     modules = {**MODULES, "app.cli": differences.pop("cli", "import app")}
     write_bundle(twin, modules, script="import probing", **differences)
-    return dataclasses.replace(context, probe=twin)
+    return dataclasses.replace(context, evidence=dataclasses.replace(context.build, probe=twin))
 
 
 def test_a_twin_with_another_main_script_and_nothing_else_is_equal(settings: ReleaseSettings) -> None:
@@ -29,6 +29,7 @@ def test_a_twin_with_another_main_script_and_nothing_else_is_equal(settings: Rel
     ("differences", "named"),
     [({"data": "other"}, "data.txt"), ({"cli": "import sys"}, "PYZ.pyz"), ({"option": "X dev"}, "run-time options")],
 )
+@pytest.mark.shows_failing("probe twin")
 def test_anything_else_that_differs_is_named(
     settings: ReleaseSettings, differences: dict[str, str], named: str
 ) -> None:

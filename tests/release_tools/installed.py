@@ -1,0 +1,77 @@
+"""Environments for tests: distributions as an installer leaves them, and locks that want them."""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import Distribution, PathDistribution, distributions
+from pathlib import Path
+
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment, read_environment
+from release_tools.lockfile import LockedPackage, LockFile, normalized_name
+
+PROJECT = "tiny-app"
+
+
+def install(
+    site: Path,
+    name: str,
+    files: Mapping[str, str] | Iterable[str],
+    *,
+    version: str = "1.0",
+    metadata: Mapping[str, str] | None = None,
+) -> InstalledDistribution:
+    """Install a distribution in `site`.
+
+    Files given with their text are written; those given by path alone are only recorded. `metadata` has further files
+    of the metadata folder and their text.
+    """
+    folder = f"{name.replace('-', '_')}-{version}.dist-info"
+    texts = dict(files) if isinstance(files, Mapping) else {}
+    written = {f"{folder}/METADATA": f"Name: {name}\nVersion: {version}\n"}
+    written |= {f"{folder}/{path}": text for path, text in (metadata or {}).items()}
+    for path, text in {**texts, **written}.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text, encoding="utf-8")
+    record = [f"{path},{f'sha256={zlib.crc32(texts[path].encode())}' if path in texts else ''}," for path in files]
+    record += [f"{path},," for path in (*written, f"{folder}/RECORD")]
+    (site / folder / "RECORD").write_text("\n".join(record), encoding="utf-8")
+    return InstalledDistribution(found=PathDistribution(site / folder))
+
+
+def lock_of(packages: Mapping[str, str], **groups: set[str]) -> LockFile:
+    """A lock of these versions by name, in the group `main` unless `groups` says otherwise (`_` for `-`)."""
+    names = {name: groups.get(name.replace("-", "_"), {"main"}) for name in packages}
+    return LockFile(
+        path=Path("poetry.lock"),
+        content_hash="",
+        packages=tuple(
+            LockedPackage(
+                name=name,
+                version=packages[name],
+                groups=frozenset(wanted),
+                markers=tuple((group, "") for group in sorted(wanted)),
+                hashes=(),
+                file_names=(f"{name.replace('-', '_')}-{packages[name]}-py3-none-any.whl",),
+            )
+            for name, wanted in names.items()
+        ),
+    )
+
+
+def environment_of(*installed: InstalledDistribution, **groups: set[str]) -> InstalledEnvironment:
+    """An environment of these, all but the project locked for the app, or for other `groups`."""
+    versions = {normalized_name(one.name): one.version for one in installed if one.name != PROJECT}
+    return read_environment(PROJECT, lock_of(versions, **groups), [one.found for one in installed])
+
+
+def running_environment(site: Path, lock: LockFile) -> InstalledEnvironment:
+    """What the tests run in, with what is installed in `site`."""
+    return read_environment(PROJECT, lock, [*_found_in(site), *distributions()])
+
+
+def versions_in(site: Path) -> dict[str, str]:
+    """The versions of everything in `running_environment`, by canonical name."""
+    return {normalized_name(found.name): found.version for found in (*_found_in(site), *distributions())}
+
+
+def _found_in(site: Path) -> list[Distribution]:
+    return list(distributions(path=[str(site)]))

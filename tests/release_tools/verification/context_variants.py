@@ -1,0 +1,30 @@
+"""Variants of a context: that of a build, and that of a project which allows a finding."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from release_tools.distributions import InstalledEnvironment, read_environment
+from release_tools.settings import AllowedFinding
+from release_tools.verification.check import BuildEvidence, VerificationContext
+from tests.release_tools.installed import PROJECT, lock_of
+
+
+def as_build(
+    context: VerificationContext,
+    *,
+    python: Path = Path(sys.executable),
+    installed: InstalledEnvironment | None = None,
+    probe: Path | None = None,
+) -> VerificationContext:
+    """The context of a build, with `installed` as its environment, by default what the tests run in."""
+    installed = installed or read_environment(PROJECT, lock_of({}))
+    return dataclasses.replace(context, evidence=BuildEvidence(installed=installed, python=python, probe=probe))
+
+
+def allowing(context: VerificationContext, *findings: str, check: str = "the check") -> VerificationContext:
+    """The context of `check` where the project's settings allow these findings of it."""
+    allowed = tuple(AllowedFinding(check=check, finding=finding, reason="for the test") for finding in findings)
+    return dataclasses.replace(
+        context, check=check, settings=dataclasses.replace(context.settings, allowed_findings=allowed)
+    )
