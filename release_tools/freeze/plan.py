@@ -6,7 +6,7 @@ from typing import Final
 
 from release_tools.distributions import MACHINE_SPECIFIC_FILES, InstalledEnvironment
 from release_tools.freeze.hidden_imports import modules_found_by_name
-from release_tools.freeze.runtime_hooks import write_runtime_hooks
+from release_tools.freeze.runtime_hooks import write_runtime_hook
 from release_tools.freeze.version_resource import VersionResource, make_version_resource
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
@@ -32,7 +32,8 @@ class FreezePlan:
     own_packages: tuple[str, ...]
     datas: tuple[tuple[str, str], ...]
     left_out_metadata: tuple[str, ...]
-    runtime_hooks: tuple[str, ...]
+    runtime_hook: str
+    runtime_search_path: str
     exclude_modules: tuple[str, ...]
     glibc_floor: str | None
     is_stripped: bool
@@ -46,6 +47,7 @@ def make_plan(
     """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
+    hook = write_runtime_hook(folder / "runtime")
     return FreezePlan(
         name=settings.executable,
         faster_scan=str(FASTER_SCAN),
@@ -59,7 +61,8 @@ def make_plan(
             *(pair for one in whole for pair in one.data_files),
         ),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
-        runtime_hooks=write_runtime_hooks(folder / "hooks"),
+        runtime_hook=str(hook.script),
+        runtime_search_path=str(hook.search_path),
         exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
         glibc_floor=settings.glibc_floor,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.

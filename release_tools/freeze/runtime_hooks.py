@@ -1,45 +1,52 @@
-"""What runs in the frozen program before the app: PyInstaller's runtime hooks, made from `hooks/`.
+"""Puts the package `runtime/` into the bundle, with a run-time hook that installs it before the app starts."""
 
-Called by the freeze, which hands the files that this writes to PyInstaller. Every start of the program pays for them:
-they take a few milliseconds together.
-"""
-
+import shutil
 import ssl
-import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-HOOKS: Final = Path(__file__).with_name("hooks")
+RUNTIME: Final = Path(__file__).with_name("runtime")
 
-# In the order in which they run.
-_NAMES: Final = ("parent_watch", "authorities", "time_zones", "child_environment")
-_PLACEHOLDER: Final = "COMPILED_IN: tuple[str, ...] = ()\n"
+# The name that the package has in the bundle, where no app has one like it.
+PACKAGE: Final = "_release_tools_runtime"
+
+# As PyInstaller writes its own hooks: they run in `__main__`, where the app would see every name that they leave.
+_HOOK: Final = f"""\
+def _pyi_rthook():
+    import {PACKAGE}
+
+    {PACKAGE}.install()
 
 
-def write_runtime_hooks(folder: Path, compiled_in: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Write the hooks into `folder`; returns their paths in the order in which they run.
+_pyi_rthook()
+del _pyi_rthook
+"""
 
-    `compiled_in` is where OpenSSL looks for certificate authorities, by default what is compiled into this Python's.
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeHook:
+    """The hook's script, and the folder where the analysis finds the package."""
+
+    script: Path
+    search_path: Path
+
+
+def write_runtime_hook(folder: Path, authorities: tuple[str, ...] | None = None) -> RuntimeHook:
+    """Copy the package into `folder`, with the facts of this build, and write the hook beside it.
+
+    `authorities` is where OpenSSL looks for certificate authorities, by default what this Python's was compiled for.
     """
-    places = default_authorities() if compiled_in is None else compiled_in
-    folder.mkdir(parents=True, exist_ok=True)
-    hooks = []
-    for name in _NAMES:
-        source = (HOOKS / f"{name}.py").read_text(encoding="utf-8")
-        hook = folder / f"{name}.py"
-        hook.write_text(
-            _in_own_namespace(source.replace(_PLACEHOLDER, f"COMPILED_IN = {places!r}\n")), encoding="utf-8"
-        )
-        hooks.append(str(hook))
-    return tuple(hooks)
+    package = folder / PACKAGE
+    shutil.copytree(RUNTIME, package, ignore=shutil.ignore_patterns("__pycache__"))
+    facts = default_authorities() if authorities is None else authorities
+    (package / "build_facts.py").write_text(f"OPENSSL_AUTHORITIES = {facts!r}\n", encoding="utf-8")
+    script = folder / "pyi_rth_release_tools.py"
+    script.write_text(_HOOK, encoding="utf-8")
+    return RuntimeHook(script=script, search_path=folder)
 
 
-def default_authorities() -> tuple[str, ...]:
+def default_authorities() -> tuple[str, str]:
     """The file and the folder of authorities that are compiled into the OpenSSL of this Python, which is bundled."""
     paths = ssl.get_default_verify_paths()
     return (paths.openssl_cafile, paths.openssl_capath)
-
-
-def _in_own_namespace(source: str) -> str:
-    # PyInstaller runs hooks as part of `__main__`, where the app would see every name of theirs.
-    return f"def _hook():\n{textwrap.indent(source, '    ')}\n\n_hook()\ndel _hook\n"

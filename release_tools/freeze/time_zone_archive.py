@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = "tzdata"
-# hooks/time_zones.py puts it on the path.
+# runtime/time_zones.py puts it on the path.
 ARCHIVE_NAME: Final = "tzdata.zip"
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 

@@ -75,7 +75,7 @@ def check_child_environment(context: VerificationContext) -> str:
     if leaks:
         raise CheckFailedError(
             f"child processes see what is the bundle's:{listed(leaks)}",
-            "release_tools/freeze/hooks/child_environment.py gives them the outer environment; add this way to it",
+            "release_tools/freeze/runtime/child_environment.py gives them the outer environment; add this way to it",
         )
     return f"{len(found)} starts clean"
 

@@ -88,7 +88,7 @@ def check_orphans(context: VerificationContext) -> str:
     if twin.is_out_of_time:
         raise CheckFailedError(
             "after its bootloader was killed, the program was still running",
-            "release_tools/freeze/hooks/parent_watch.py ends it; look for code that changes the parent-death signal",
+            "release_tools/freeze/runtime/parent_watch.py ends it; look for code that changes the parent-death signal",
         )
     return f"gone after {seconds:.2f} s"
 

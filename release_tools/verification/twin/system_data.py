@@ -43,7 +43,7 @@ def check_authorities(context: VerificationContext) -> str:
         raise CheckSkippedError("this machine has no certificate authorities")
     raise CheckFailedError(
         f"no TLS connection can be trusted: no certificate authorities in {' or '.join(frozen['places'])}",
-        "release_tools/freeze/hooks/authorities.py looks in the usual places; add the one where this system keeps them",
+        "add the place where this system keeps them to release_tools/freeze/runtime/authorities.py",
     )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime_hooks import HOOKS
+from release_tools.freeze.runtime import child_environment
 
-HOOK = HOOKS / "child_environment.py"
+REPOSITORY = Path(__file__).parents[3]
 
 pytestmark = [
     pytest.mark.programs,
@@ -20,7 +20,9 @@ pytestmark = [
 PRELUDE = f"""
 import json, os, shlex, signal, subprocess, sys, threading
 sys._MEIPASS = "/bundle/_MEIabc"
-exec(open({str(HOOK)!r}).read())
+sys.path.insert(0, {str(REPOSITORY)!r})
+from release_tools.freeze.runtime import child_environment
+child_environment.install()
 show = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
 async def wait_for_child():
     await (await asyncio.create_subprocess_exec(*show)).wait()
@@ -45,7 +47,7 @@ def run_hooked(code: str, **variables: str) -> str:
     ).stdout
 
 
-def child_environment(code: str, **variables: str) -> dict[str, str]:
+def environment_of_child(code: str, **variables: str) -> dict[str, str]:
     """The environment that a child sees which `code` starts with the argument list `show`."""
     seen: dict[str, str] = json.loads(run_hooked(code, **variables))
     return seen
@@ -76,42 +78,42 @@ def child_environment(code: str, **variables: str) -> dict[str, str]:
     ],
 )
 def test_no_child_sees_what_the_bootloader_set(code: str) -> None:
-    seen = child_environment(code)
+    seen = environment_of_child(code)
     assert "LD_LIBRARY_PATH" not in seen
     assert not [name for name in seen if name.startswith("_PYI_")]
 
 
 def test_the_library_path_that_the_user_had_comes_back() -> None:
-    seen = child_environment("subprocess.run(show)", LD_LIBRARY_PATH_ORIG="/opt/lib")
+    seen = environment_of_child("subprocess.run(show)", LD_LIBRARY_PATH_ORIG="/opt/lib")
     assert seen["LD_LIBRARY_PATH"] == "/opt/lib"
     assert "LD_LIBRARY_PATH_ORIG" not in seen
 
 
 def test_a_library_path_that_the_app_chose_for_its_child_is_left_alone() -> None:
-    seen = child_environment("subprocess.run(show, env={**os.environ, 'LD_LIBRARY_PATH': '/chosen'})")
+    seen = environment_of_child("subprocess.run(show, env={**os.environ, 'LD_LIBRARY_PATH': '/chosen'})")
     assert seen["LD_LIBRARY_PATH"] == "/chosen"
 
 
 def test_the_programs_own_environment_stays_as_it_is() -> None:
-    seen = child_environment("print(json.dumps(dict(os.environ)))")
+    seen = environment_of_child("print(json.dumps(dict(os.environ)))")
     assert seen["LD_LIBRARY_PATH"] == "/bundle/_MEIabc"
     assert seen["_PYI_PARENT_PROCESS_LEVEL"] == "1"
 
 
 def test_an_ordinary_program_with_a_library_path_keeps_it(tmp_path: Path) -> None:
-    seen = child_environment("subprocess.run(show)", LD_LIBRARY_PATH=str(tmp_path))
+    seen = environment_of_child("subprocess.run(show)", LD_LIBRARY_PATH=str(tmp_path))
     assert seen["LD_LIBRARY_PATH"] == str(tmp_path)
 
 
 def test_authorities_that_a_hook_chose_are_not_handed_on() -> None:
     chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
-    seen = child_environment("os.system(shlex.join(show))", **chosen)
+    seen = environment_of_child("os.system(shlex.join(show))", **chosen)
     assert not {"SSL_CERT_FILE", "_RELEASE_TOOLS_AUTHORITIES"} & set(seen)
 
 
 def test_authorities_that_the_app_chose_are_handed_on() -> None:
     chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
-    seen = child_environment("os.environ['SSL_CERT_FILE'] = '/mine.pem'; subprocess.run(show)", **chosen)
+    seen = environment_of_child("os.environ['SSL_CERT_FILE'] = '/mine.pem'; subprocess.run(show)", **chosen)
     assert seen["SSL_CERT_FILE"] == "/mine.pem"
 
 
@@ -163,12 +165,13 @@ for method in ("spawn", "forkserver", "fork"):
     assert run_hooked(code).split() == ["/app"] * 3
 
 
-def test_of_the_bundle_only_folders_of_programs_stay_on_the_path_of_windows(tmp_path: Path) -> None:
+def test_path_keeps_bundled_folders_of_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     libraries, programs, alike = (tmp_path / name for name in ("_MEI1/libraries", "_MEI1/programs", "_MEI12"))
     for folder in (libraries, programs, alike):
         folder.mkdir(parents=True)
     (libraries / "a.dll").touch()
     (programs / "A.EXE").touch()
     folders = [str(folder) for folder in (libraries, tmp_path / "_MEI1", programs, tmp_path / "_MEI1/gone", alike)]
-    code = f"BUNDLE = {str(tmp_path / '_MEI1')!r}; print(without_library_folders(os.pathsep.join({folders!r})))"
-    assert run_hooked(code).strip() == os.pathsep.join([str(programs), str(alike)])
+    monkeypatch.setattr(child_environment, "BUNDLE", str(tmp_path / "_MEI1"))
+    kept = child_environment.without_library_folders(os.pathsep.join(folders))
+    assert kept == os.pathsep.join([str(programs), str(alike)])

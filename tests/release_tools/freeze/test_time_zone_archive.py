@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.archives import sha256_of
-from release_tools.freeze.runtime_hooks import HOOKS
+from release_tools.freeze.runtime import time_zones
 from release_tools.freeze.time_zone_archive import is_time_zone_data, write_time_zone_archive
 
 
@@ -36,7 +36,7 @@ def test_the_hook_makes_time_zones_available_from_the_archive(tmp_path: Path, mo
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "site-packages" not in entry])
     for name in [name for name in sys.modules if is_time_zone_data(name)]:
         monkeypatch.delitem(sys.modules, name)
-    exec((HOOKS / "time_zones.py").read_text(encoding="utf-8"), {})  # noqa: S102 - as the frozen program does
+    time_zones.install()
     assert sys.path[-1] == str(archive)
     importlib.invalidate_caches()
     zoneinfo.reset_tzpath(to=[])

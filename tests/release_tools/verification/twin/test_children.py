@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime_hooks import write_runtime_hooks
+from release_tools.freeze.runtime_hooks import write_runtime_hook
 from release_tools.platforms import PLATFORMS, find_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
@@ -28,7 +28,10 @@ BUNDLE = "/bundle/_MEI0000abcdefghij"
 
 def bootloader(folder: Path, *, is_hooked: bool = True) -> str:
     """What PyInstaller's bootloader does to the environment, and the hooks that make up for it."""
-    hooks = [f"exec(open({hook!r}).read())" for hook in write_runtime_hooks(folder)] if is_hooked else []
+    hooks = []
+    if is_hooked:
+        hook = write_runtime_hook(folder / "runtime")
+        hooks = [f"sys.path.insert(0, {str(hook.search_path)!r})", f"exec(open({str(hook.script)!r}).read())"]
     lines = [
         "import os, sys",
         f"sys._MEIPASS = {BUNDLE!r}",

@@ -10,6 +10,13 @@ import sys
 from typing import Any
 
 
+def install() -> None:
+    """Watch the bootloader, if it waits for this process."""
+    bootloader = find_bootloader(getattr(sys, "_MEIPASS", ""))
+    if bootloader:
+        {"linux": watch_on_linux, "win32": watch_on_windows}.get(sys.platform, watch_on_macos)(bootloader)
+
+
 def find_bootloader(bundle: str) -> int:
     """The bootloader's process id, 0 where it does not wait for this process.
 
@@ -61,8 +68,3 @@ def watch_on_windows(bootloader: int) -> None:
         os._exit(1)
 
     threading.Thread(target=wait, name="parent watch", daemon=True).start()
-
-
-found = find_bootloader(getattr(sys, "_MEIPASS", ""))
-if found:
-    {"linux": watch_on_linux, "win32": watch_on_windows}.get(sys.platform, watch_on_macos)(found)

@@ -1,9 +1,9 @@
-"""Gives the frozen program's child processes the environment that it was started with.
+"""Gives the frozen program's child processes the environment that the program itself was started with.
 
 The bootloader points LD_LIBRARY_PATH (or the like) at the bundle's libraries, leaves `_PYI_*` variables for its own
-second process and, on Windows, makes the bundle a folder of DLLs. A shell, an editor or another frozen program that
-inherits these breaks, or dies with this program. `os.environ` stays as it is, and multiprocessing starts its workers
-by ways of its own: they are this same program and need the variables.
+second process and, on Windows, makes the bundle a DLL folder. A shell, an editor or another frozen program that
+inherits these breaks, or dies with this program. `os.environ` stays as it is, and so does what multiprocessing gives
+its workers: they are this same program and need the variables.
 """
 
 import contextlib
@@ -15,47 +15,43 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .authorities import CHOICE_VARIABLE
+
 BUNDLE = getattr(sys, "_MEIPASS", "")
 SET_BY_BOOTLOADER = {
     name: os.environ[name]
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
     if BUNDLE and BUNDLE in os.environ.get(name, "")
 }
-# By this authorities.py says that SSL_CERT_FILE is its choice and not the user's.
-AUTHORITIES_MARK = "_RELEASE_TOOLS_AUTHORITIES"
+
+# The position of `env` in Popen's parameters after `self`; passing it by position is rare, but allowed.
+ENV_POSITION = 10
+
+original_init: Any = subprocess.Popen.__init__
+original_execve: Any = os.execve
 
 
-def without_library_folders(path: str) -> str:
-    """A PATH without the bundle's folders that hold no programs, but libraries: hooks put them there on Windows.
-
-    A folder of programs stays: that the app starts those may be the reason for which it brings them.
-    """
-    return os.pathsep.join(
-        folder for folder in path.split(os.pathsep) if not is_in_bundle(folder) or holds_programs(folder)
-    )
-
-
-def is_in_bundle(folder: str) -> bool:
-    inside, bundle = (os.path.join(os.path.normcase(name), "") for name in (folder, BUNDLE))  # noqa: PTH118
-    return bool(BUNDLE) and inside.startswith(bundle)
-
-
-def holds_programs(folder: str) -> bool:
-    try:
-        return any(name.lower().endswith((".exe", ".com", ".bat", ".cmd")) for name in os.listdir(folder))  # noqa: PTH208
-    except OSError:
-        return False
+def install() -> None:
+    """Wrap every function of the standard library that starts a program."""
+    # By setattr, since the type checker refuses an assignment. The rest of the exec family, and on POSIX all of spawn,
+    # is Python code that ends in these two.
+    setattr(subprocess.Popen, "__init__", init_popen)  # noqa: B010
+    setattr(os, "execve", execve)  # noqa: B010
+    setattr(os, "execv", execv)  # noqa: B010
+    if original_execve in os.supports_fd:
+        os.supports_fd.add(execve)
+    _install_for_system()
 
 
 def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
-    """What is left of an environment, or of this program's own, without what is the bundle's."""
+    """An environment, or this program's own, without what belongs to the bundle."""
     environment = os.environ if given is None else given
     # Names and values may be bytes on POSIX.
     decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
     cleaned = {name: value for name, value in decoded.items() if not name.startswith("_PYI_")}
     for name, value in SET_BY_BOOTLOADER.items():
         original = cleaned.pop(f"{name}_ORIG", None)
-        # A value that the app chose itself for its child is left alone.
+        # A value that the app itself chose for its child stays.
         if cleaned.get(name) == value:
             del cleaned[name]
             if original is not None:
@@ -64,22 +60,44 @@ def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
         cleaned = {
             name: without_library_folders(value) if name.upper() == "PATH" else value for name, value in cleaned.items()
         }
-    authorities = cleaned.pop(AUTHORITIES_MARK, None)
+    authorities = cleaned.pop(CHOICE_VARIABLE, None)
     if authorities is not None and cleaned.get("SSL_CERT_FILE") == authorities:
         del cleaned["SSL_CERT_FILE"]
     return cleaned
+
+
+def without_library_folders(path: str) -> str:
+    """A PATH without the bundle's DLL folders, which PyInstaller's hooks add on Windows.
+
+    A folder of programs stays: the app may bring them in order to start them.
+    """
+    return os.pathsep.join(
+        folder for folder in path.split(os.pathsep) if not _is_in_bundle(folder) or _holds_programs(folder)
+    )
+
+
+def _is_in_bundle(folder: str) -> bool:
+    inside, bundle = (os.path.join(os.path.normcase(name), "") for name in (folder, BUNDLE))  # noqa: PTH118
+    return bool(BUNDLE) and inside.startswith(bundle)
+
+
+def _holds_programs(folder: str) -> bool:
+    try:
+        return any(name.lower().endswith((".exe", ".com", ".bat", ".cmd")) for name in os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return False
 
 
 if sys.platform == "win32":
     import ctypes
     import threading
 
-    # The folder of DLLs belongs to the whole process, so that only one thread at a time may take it away.
+    # The DLL folder belongs to the whole process, so only one thread at a time may unset it.
     creation = threading.Lock()
 
     @contextlib.contextmanager
     def outside_libraries() -> Iterator[None]:
-        """The system's own folders of DLLs, for as long as it takes to create a process."""
+        """The system's own DLL folders, for as long as it takes to create a process."""
         kernel = ctypes.windll.kernel32
         folder = ctypes.create_unicode_buffer(32768)
         with creation:
@@ -90,12 +108,8 @@ if sys.platform == "win32":
             finally:
                 kernel.SetDllDirectoryW(folder.value if length else None)
 else:
-    # On POSIX the library path is a variable, and so dealt with above.
+    # On POSIX the library path is a variable, which `outside_environment` deals with.
     outside_libraries = contextlib.nullcontext
-
-
-original_init: Any = subprocess.Popen.__init__
-ENV_POSITION = 10  # in Popen's parameters after `self`; hardly anybody passes it by position, but it is allowed
 
 
 @functools.wraps(original_init)
@@ -108,9 +122,6 @@ def init_popen(self: Any, *args: Any, **kwargs: Any) -> None:
         original_init(self, *args, **kwargs)
 
 
-original_execve: Any = os.execve
-
-
 @functools.wraps(original_execve)
 def execve(path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
     with outside_libraries():
@@ -120,14 +131,6 @@ def execve(path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
 @functools.wraps(os.execv)
 def execv(path: Any, argv: Any, /) -> None:
     execve(path, argv, os.environ)
-
-
-setattr(subprocess.Popen, "__init__", init_popen)  # noqa: B010 - an assignment is refused by the type checker
-# On POSIX the rest of the exec family, and all of spawn, is Python code that ends in these two.
-setattr(os, "execve", execve)  # noqa: B010
-setattr(os, "execv", execv)  # noqa: B010
-if original_execve in os.supports_fd:
-    os.supports_fd.add(execve)
 
 
 if sys.platform == "win32":
@@ -150,9 +153,10 @@ if sys.platform == "win32":
         sys.audit("os.system", command)
         return subprocess.call(command, shell=True)  # noqa: S602 - this is os.system
 
-    setattr(os, "spawnve", spawnve)  # noqa: B010
-    setattr(os, "spawnv", spawnv)  # noqa: B010
-    setattr(os, "system", system_on_windows)  # noqa: B010
+    def _install_for_system() -> None:
+        setattr(os, "spawnve", spawnve)  # noqa: B010
+        setattr(os, "spawnv", spawnv)  # noqa: B010
+        setattr(os, "system", system_on_windows)  # noqa: B010
 
 else:
 
@@ -166,10 +170,10 @@ else:
         return spawn_outside
 
     def run_in_shell(command: Any) -> int:
-        """What system(3) does, which itself would hand on the C library's environment.
+        """Replaces system(3), which would pass on the C library's environment.
 
-        A shell runs the command, with interrupts ignored here meanwhile. The status is that of the shell, of one that
-        exited with 127 where it cannot be started, and -1 where somebody else has collected it.
+        A shell runs the command; meanwhile this process ignores interrupts. Returns the shell's wait status: that of an
+        exit with 127 if it can't be started, and -1 if something else has already collected it.
         """
         encoded: bytes = os.fsencode(command)
         sys.audit("os.system", encoded)
@@ -177,7 +181,7 @@ else:
         reset = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
         with contextlib.ExitStack() as ignored:
             for number in reset:
-                # Only the main thread may do so, and what was not set by Python could not be restored.
+                # Only the main thread may set handlers, and one that Python didn't set could not be restored.
                 if before[number] is not None:
                     with contextlib.suppress(ValueError):
                         signal.signal(number, signal.SIG_IGN)
@@ -191,8 +195,9 @@ else:
             except ChildProcessError:
                 return -1
 
-    for function in ("posix_spawn", "posix_spawnp"):
-        if hasattr(os, function):
-            setattr(os, function, with_outside_environment(getattr(os, function)))
-    if hasattr(os, "posix_spawn"):
-        setattr(os, "system", functools.wraps(os.system)(run_in_shell))  # noqa: B010
+    def _install_for_system() -> None:
+        for function in ("posix_spawn", "posix_spawnp"):
+            if hasattr(os, function):
+                setattr(os, function, with_outside_environment(getattr(os, function)))
+        if hasattr(os, "posix_spawn"):
+            setattr(os, "system", functools.wraps(os.system)(run_in_shell))  # noqa: B010

@@ -1,0 +1,4 @@
+"""What the build tells the frozen program. The freeze replaces this file with the facts of the build."""
+
+# The file and the folder that the bundled OpenSSL was compiled to read certificate authorities from.
+OPENSSL_AUTHORITIES: tuple[str, ...] = ()
