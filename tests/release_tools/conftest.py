@@ -1,9 +1,11 @@
 """Unit tests start no programs and open no connections, unless they are marked with what they need."""
 
+import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+import sysconfig
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,14 @@ def _no_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if request.node.get_closest_marker("programs") is None:
         monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _locked_programs() -> Iterator[None]:
+    """Puts the programs of the tests' environment first on the PATH: `gh` comes from the lock."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PATH", os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+        yield
 
 
 @pytest.fixture(params=PLATFORMS, ids=lambda platform: platform.name)

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,7 +76,6 @@ def test_every_nox_session_in_the_documents_exists() -> None:
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(shutil.which("gh") is None, reason="gh, GitHub's program, is not installed")
 def test_every_gh_command_in_the_documents_exists_with_its_options() -> None:
     calls = {
         (match[1], option)
