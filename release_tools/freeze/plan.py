@@ -7,6 +7,7 @@ from typing import Final
 from release_tools.distributions import MACHINE_SPECIFIC_FILES, InstalledEnvironment
 from release_tools.freeze.hidden_imports import modules_found_by_name
 from release_tools.freeze.runtime_hooks import write_runtime_hook
+from release_tools.freeze.sysconfig_data import write_neutral_data
 from release_tools.freeze.version_resource import VersionResource, make_version_resource
 from release_tools.platforms import Platform
 from release_tools.settings import ReleaseSettings
@@ -21,7 +22,10 @@ PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
 
 @dataclass(frozen=True, kw_only=True)
 class FreezePlan:
-    """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle."""
+    """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle.
+
+    Modules are looked for in `first_folders` before all others.
+    """
 
     name: str
     faster_scan: str
@@ -32,8 +36,9 @@ class FreezePlan:
     own_packages: tuple[str, ...]
     datas: tuple[tuple[str, str], ...]
     left_out_metadata: tuple[str, ...]
+    # Where the analysis looks for modules before it looks anywhere else.
+    search_path: tuple[str, ...]
     runtime_hook: str
-    runtime_search_path: str
     exclude_modules: tuple[str, ...]
     glibc_floor: str | None
     is_stripped: bool
@@ -48,6 +53,8 @@ def make_plan(
     whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
+    # Windows' Python has no such data.
+    sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
     return FreezePlan(
         name=settings.executable,
         faster_scan=str(FASTER_SCAN),
@@ -61,8 +68,8 @@ def make_plan(
             *(pair for one in whole for pair in one.data_files),
         ),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
+        search_path=(str(hook.search_path), *sysconfig_folders),
         runtime_hook=str(hook.script),
-        runtime_search_path=str(hook.search_path),
         exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
         glibc_floor=settings.glibc_floor,
         # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
