@@ -82,9 +82,12 @@ def check_leaks(context: VerificationContext) -> str:
     names a person, in a version of the app.
     """
     home, prefix = home_of(_user()), Path(sys.base_prefix)
-    python = Mark(what=f"the folder of the build's Python, {prefix}", texts=_spellings(prefix))
+    # uv's is a link, and files name what it points to.
+    python = Mark(
+        what=f"the folder of the build's Python, {prefix}", texts=(*_spellings(prefix), *_spellings(prefix.resolve()))
+    )
     marks = [*machine_marks(context, home), *secret_marks(os.environ)]
-    is_personal = home is not None and any(text in os.fsencode(prefix) for text in home.texts)
+    is_personal = home is not None and any(text in name for name in python.texts for text in home.texts)
     named, found, packed, count = [], [], [], 0
     for part in parts_of(context):
         content = part.content

@@ -182,6 +182,17 @@ def test_in_the_users_home_it_is_stated_for_a_dev_build_and_refused_for_a_versio
     assert found(context).endswith("libpython3.13.so holds the folder of the build's Python, /home/nicola/python")
 
 
+def test_python_behind_a_link_is_stated_by_either_name(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed, link = tmp_path / "cpython-3.13.5", tmp_path / "cpython-3.13"
+    installed.mkdir()
+    link.symlink_to(installed)
+    monkeypatch.setattr(sys, "base_prefix", str(link))
+    context = make_context(settings, binaries={"linked.so": f"{link}\0".encode(), "real.so": f"{installed}\0".encode()})
+    assert check_leaks(context).endswith(f"{link}, stands in linked.so, real.so")
+
+
 def test_another_folder_of_the_home_is_refused_for_a_dev_build_too(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
