@@ -25,11 +25,12 @@ cd "$PWD" && exec "$@"
 """
 
 
-# Arguments: the folder, the program that goes into it, then the command line.
+# Arguments: the folder, the program that goes into it, then the command line. `bind` makes only this mount read-only;
+# without it mount passes all options of the file system on, and a user's number among them is unknown in the namespace.
 _COPY_AND_START: Final = """
 folder=$1 program=$2
 shift 2
-mount -t tmpfs tmpfs "$folder" && cp "$program" "$folder" && mount -o remount,ro "$folder" || exit 125
+mount -t tmpfs tmpfs "$folder" && cp "$program" "$folder" && mount -o remount,bind,ro "$folder" || exit 125
 exec "$@"
 """
 
