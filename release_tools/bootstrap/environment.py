@@ -3,6 +3,7 @@ against its hash. Runs in Nox's interpreter, before any environment exists, and 
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -134,8 +135,10 @@ def environment_python(folder: Path) -> Path:
 def _is_made_from(folder: Path, interpreter: Path) -> bool:
     configuration = folder / "pyvenv.cfg"
     # It is not there when the making of the environment was interrupted.
-    lines = configuration.read_text(encoding="utf-8").splitlines() if configuration.is_file() else []
-    return f"home = {interpreter.resolve().parent}" in lines
+    text = configuration.read_text(encoding="utf-8") if configuration.is_file() else ""
+    home = re.search("^home = (.+)$", text, re.MULTILINE)
+    # Both resolved: uv writes the link that stands for its newest patch release.
+    return home is not None and Path(home[1]).resolve() == interpreter.resolve().parent
 
 
 def _uv(root: Path, *args: str, env: EnvironmentChanges | None = None) -> None:

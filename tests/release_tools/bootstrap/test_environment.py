@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import re
 import sys
 import tarfile
 from collections.abc import Sequence
@@ -28,20 +29,45 @@ def test_the_callers_own_settings_of_python_and_pytest_stay_outside(monkeypatch:
     assert changed["MINE"] == "1"
 
 
-@pytest.mark.programs
-def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: Path) -> None:
-    running = ".".join(map(str, sys.version_info[:2]))
-    (project / ".python-version").write_text(running, encoding="utf-8")
+def empty_project(project: Path) -> ReleaseSettings:
+    """A project for the running Python that depends on nothing."""
+    (project / ".python-version").write_text(".".join(map(str, sys.version_info[:2])), encoding="utf-8")
     settings = ReleaseSettings.load(project)
     settings.lock_path.write_text(
         f'package = []\n[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(settings.pyproject)}"\n',
         encoding="utf-8",
     )
+    return settings
+
+
+@pytest.mark.programs
+def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: Path) -> None:
+    settings = empty_project(project)
     folder = settings.build_folder("here") / "kept"
     python = create_environment(settings, folder, ["main"], is_kept=True)
     (folder / "pyvenv.cfg").unlink()
     assert create_environment(settings, folder, ["main"], is_kept=True) == python
     assert (folder / "pyvenv.cfg").is_file()
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a link needs rights that few users have")
+def test_kept_environment_of_a_linked_python_is_not_remade(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with uv's Python: `3.13` is a link to the newest patch release, and the environment names the link."""
+    settings = empty_project(project)
+    link = tmp_path / "cpython"
+    link.symlink_to(sys.base_prefix)
+    monkeypatch.setattr(environment, "find_python", lambda *_: link / "bin" / "python3")
+    folder = settings.build_folder("here") / "kept"
+    create_environment(settings, folder, ["main"], is_kept=True)
+    configuration = folder / "pyvenv.cfg"
+    text = configuration.read_text(encoding="utf-8")
+    configuration.write_text(re.sub("(?m)^home = .*$", f"home = {link / 'bin'}", text), encoding="utf-8")
+    (folder / "mark").touch()
+    create_environment(settings, folder, ["main"], is_kept=True)
+    assert (folder / "mark").exists()
 
 
 @pytest.mark.programs
