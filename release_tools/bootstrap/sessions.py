@@ -4,9 +4,11 @@ A session here makes the locked environment, then hands over to `python -m relea
 """
 
 import argparse
+import re
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -42,16 +44,21 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     settings = ReleaseSettings.load(root)
     platform = find_platform(platform_name)
     image = settings.container.image if options.image is None else options.image
-    problems = request_problems(settings, platform, options.version) + _image_problems(platform, image, options.image)
+    problems = request_problems(settings, platform, options.version)
+    problems += _python_problems(settings, options.python) + _image_problems(platform, image, options.image)
     if problems:
         raise RequestError(f"build {platform.name}", problems)
     version = resolve_version(options.version, settings.project_version, read_commit(root))
     keep_going = ["--keep-going"] if options.keep_going else []
+    exact_python = ["--python", options.python] if options.python else []
     if image and is_emulated(host_platform(), platform):
         archive = settings.dist_folder / archive_name(settings.executable, version, platform)
-        build_in_container(settings, platform, image, archive, ["--version", options.version, *keep_going])
+        build_in_container(
+            settings, platform, image, archive, ["--version", options.version, *exact_python, *keep_going]
+        )
         return
 
+    settings = replace(settings, python_version=options.python or settings.python_version)
     folder = settings.build_folder(platform.name)
     with exclusive_use(folder):
         print(stage_line("environment", ""), flush=True)
@@ -162,6 +169,15 @@ def request_problems(settings: ReleaseSettings, platform: Platform, version_labe
     return problems + ([version_problem] if version_problem else [])
 
 
+def _python_problems(settings: ReleaseSettings, version: str | None) -> list[Problem]:
+    """What is wrong with the Python that was asked for: it is no patch release of the pinned one."""
+    pinned = settings.python_version
+    if version is None or (re.fullmatch(r"\d+\.\d+\.\d+", version) and f"{version}.".startswith(f"{pinned}.")):
+        return []
+    hint = f"give one of the {pinned} that .python-version pins, in full, or leave --python out"
+    return [Problem(what=f"--python {version} is no patch release of Python {pinned}", hint=hint)]
+
+
 def _image_problems(platform: Platform, image: str | None, given_image: str | None) -> list[Problem]:
     """What is wrong with the image of a container: it is not known where it is needed, or given where none is."""
     try:
@@ -220,6 +236,7 @@ def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
 def _build_options(platform_name: str, arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"nox -s build-{platform_name} --")
     parser.add_argument("--version", default=DEV, help="dev (the default), or v and the version of pyproject.toml")
+    parser.add_argument("--python", metavar="VERSION", help="a patch release of the pinned Python, such as 3.13.5")
     parser.add_argument("--keep-going", action="store_true", help="run all checks even when one fails")
     parser.add_argument("--image", metavar="NAME", help="the container's image, where one is needed")
     return parser.parse_args(arguments)

@@ -12,6 +12,7 @@ from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import (
     BusyError,
     FilesystemError,
+    MissingPythonError,
     ReleaseError,
     RequestError,
     UnknownPlatformError,
@@ -117,6 +118,27 @@ def test_a_test_suite_needs_pytest(locked_project: Path) -> None:
     with (locked_project / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('test-suite = "suite"\ntest-binary-variable = "TINY"\n')
     assert "the dependency group 'test' has no pytest" in request_error(locked_project, host_platform().name)
+
+
+@pytest.mark.parametrize("version", ["3.12.4", "3.13", "3.130.1", "3.13.x"])
+def test_python_outside_the_pinned_release_is_refused(locked_project: Path, version: str) -> None:
+    message = request_error(locked_project, host_platform().name, "--python", version)
+    assert f"--python {version} " in message
+
+
+@pytest.mark.usefixtures("has_all_tools")
+def test_rebuild_gets_exactly_the_python_it_asks_for(locked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def create(settings: ReleaseSettings, *_args: object, **_options: object) -> Path:
+        asked.append(settings.python_version)
+        raise MissingPythonError(settings.python_version, "it is not here")
+
+    monkeypatch.setattr(sessions, "create_environment", create)
+    for arguments in ([], ["--python", "3.13.5"]):
+        with pytest.raises(MissingPythonError):
+            sessions.build(locked_project, host_platform().name, arguments)
+    assert asked == ["3.13", "3.13.5"]
 
 
 def test_a_second_build_in_the_same_folder_is_refused_at_once(locked_project: Path) -> None:
