@@ -4,12 +4,12 @@ The folder holds what differs from `broken_apps/base`, which works, and a `gate.
 app and with what text. Each goes through the pipeline as a Nox session runs it, in environments that the tests share.
 """
 
+import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
-import sysconfig
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,9 +196,11 @@ def break_project(gate: Gate, root: Path) -> None:
 
 
 def write_native_module(folder: Path, fault: str) -> None:
-    """An extension module of the running Python, with one fault put into it."""
-    library = Path(sysconfig.get_path("stdlib"), "lib-dynload")
-    source = min(library.glob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"), key=lambda path: path.stat().st_size)
+    """An installed extension module with one fault put into it; Python's own may all be inside the interpreter."""
+    spec = importlib.util.find_spec("coverage.tracer")
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin)
     module = lief.ELF.parse(str(source))
     assert module is not None
     match fault:
