@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,6 @@ REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 ERRORS = REPOSITORY / "docs" / "errors.md"
 
-# What older versions of gh, such as Debian's, do not have yet.
-NEWER_GH = {"attestation"}
 
 # They are never met as themselves.
 BASES = {"ReleaseError", "ProblemsFoundError", "ProgramEndedError"}
@@ -83,13 +82,18 @@ def test_every_gh_command_in_the_documents_exists_with_its_options() -> None:
         for code in code_in(document)
         for match in re.finditer(r"\bgh (?!is |does |could )([a-z]+ [a-z]+)([^#|;]*)", code)
         for option in ["", *re.findall(r"(?<!\S)(--[a-z-]+)", match[2])]
-        if match[1].partition(" ")[0] not in NEWER_GH
     }
     assert calls
     helps = {name: gh_help(name) for name, _ in calls}
     assert {
         (name, option) for name, option in calls if f"gh {name}" not in helps[name] or option not in helps[name]
     } == set()
+
+
+def test_rebuild_in_the_readme_uses_the_locked_uv() -> None:
+    lock = tomllib.loads((REPOSITORY / "poetry.lock").read_text(encoding="utf-8"))
+    (locked,) = [package["version"] for package in lock["package"] if package["name"] == "uv"]
+    assert re.findall(r"\buv==(\S+)", (REPOSITORY / "README.md").read_text(encoding="utf-8")) == [locked]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
