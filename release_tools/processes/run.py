@@ -1,7 +1,6 @@
 """The only user of `subprocess`: programs are started here, by argument lists, never through a shell."""
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -100,11 +99,13 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
     environment = changed_environment(env)
     command = with_program_path(args, environment)
     end_children_with_this_process()
+    requests = _RequestsToEnd()
     with (
+        handled_signals(REQUESTS_TO_END, requests.handle),
         subprocess.Popen(command, cwd=cwd, env=environment, close_fds=os.name == "nt") as process,
-        handled_signals(REQUESTS_TO_END, functools.partial(_pass_on, process)),
     ):
         try:
+            requests.go_to(process)
             code = process.wait()
         except KeyboardInterrupt:
             # It gets the time to end what it started, which would outlive it otherwise.
@@ -118,12 +119,33 @@ def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None
         raise KilledError(args, -code) if code < 0 else ReportedError(args, code)
 
 
-def _pass_on(process: "subprocess.Popen[bytes]", number: int, _frame: object) -> None:
-    """Unlike an interrupt from the terminal, a request to end may have reached this process alone."""
-    # A second one would cut short the time that the program is given to end.
-    handle_signals(REQUESTS_TO_END, signal.SIG_IGN)
-    process.send_signal(number)
-    raise KeyboardInterrupt(signal.Signals(number).name)
+class _RequestsToEnd:
+    """Passes a request to end on to the program that runs: unlike an interrupt, it may have reached this process alone.
+
+    One that comes while the program starts waits for it; it would end this process, and leave the program running.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: int | None = None
+
+    def handle(self, number: int, _frame: object) -> None:
+        self._waiting = number
+        if self._process is not None:
+            self._pass_on(self._process)
+
+    def go_to(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._pass_on(process)
+
+    def _pass_on(self, process: "subprocess.Popen[bytes]") -> None:
+        if self._waiting is None:
+            return
+        number, self._waiting = self._waiting, None
+        # A second one would cut short the time that the program is given to end.
+        handle_signals(REQUESTS_TO_END, signal.SIG_IGN)
+        process.send_signal(number)
+        raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, hint: str = "") -> str:

@@ -267,6 +267,44 @@ pathlib.Path('may-end').read_text()
         assert program.wait(timeout=60)
 
 
+# The request comes when the program runs and `Popen` has not returned yet.
+RUN_WITH_EARLY_REQUEST = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from release_tools.processes.run import run
+class Popen(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        Path('started').read_text()
+        os.kill(os.getpid(), signal.SIGTERM)
+subprocess.Popen = Popen
+run(sys.argv[1:], cwd=Path())
+"""
+
+
+@POSIX_ONLY
+def test_request_to_end_while_a_program_starts_reaches_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "started")
+    program = """
+import pathlib, signal, threading
+def end(*_):
+    pathlib.Path('ended').touch()
+    raise SystemExit
+signal.signal(signal.SIGTERM, end)
+pathlib.Path('started').write_text('')
+threading.Event().wait(60)
+"""
+    subprocess.run(
+        [*python(RUN_WITH_EARLY_REQUEST), *python(program)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=120,
+    )
+    assert (tmp_path / "ended").exists()
+
+
 @POSIX_ONLY
 def test_a_program_that_an_interrupt_did_not_reach_is_asked_to_end(tmp_path: Path) -> None:
     with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'")) as program:
