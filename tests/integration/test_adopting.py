@@ -1,4 +1,4 @@
-"""`docs/adopting.md`, followed to the letter in an empty folder, ends in a verified binary of another app."""
+"""The commands in `docs/adopting.md`, run in an empty folder, build a verified binary of another app."""
 
 import json
 import os
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 
 
 def commands() -> str:
-    """All that the document says to type, in order."""
+    """The document's commands, in order."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert blocks
     return "".join(blocks)
 
 
 def folder_of_poetry(folder: Path, project: Path) -> Path:
-    """Poetry itself where it is installed; elsewhere a stand-in that resolves by what this repository's lock holds."""
+    """The folder of Poetry, or of a stand-in that takes packages from this repository's lock."""
     installed = shutil.which("poetry")
     if installed:
         return Path(installed).parent
@@ -47,7 +47,7 @@ def folder_of_poetry(folder: Path, project: Path) -> Path:
     return folder
 
 
-def test_the_document_asks_for_the_tools_that_this_project_itself_has() -> None:
+def test_document_asks_for_this_projects_tools() -> None:
     own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["test"]
     line = re.search(r"^test = \[.*\]$", commands(), re.MULTILINE)
     assert line
@@ -56,7 +56,7 @@ def test_the_document_asks_for_the_tools_that_this_project_itself_has() -> None:
 
 @pytest.mark.gates
 @pytest.mark.skipif(os.name == "nt", reason="the document's commands are for a POSIX shell")
-def test_the_document_leads_from_an_empty_folder_to_a_verified_binary(tmp_path: Path) -> None:
+def test_document_leads_to_a_verified_binary(tmp_path: Path) -> None:
     project = tmp_path / "hello"
     project.mkdir()
     path = os.pathsep.join((str(folder_of_poetry(tmp_path / "bin", project)), os.environ["PATH"]))

@@ -4,7 +4,6 @@ import pytest
 
 from release_tools.errors import SettingsError
 from release_tools.settings import AllowedMessage, ContainerSettings, ReleaseSettings
-from release_tools.settings_schema import KEYS
 
 
 def add_to_table(project: Path, text: str) -> None:
@@ -181,8 +180,3 @@ def test_files_that_cannot_be_read_are_clear_errors(project: Path) -> None:
 def test_a_file_that_is_nested_without_end_is_a_clear_error(project: Path) -> None:
     (project / "pyproject.toml").write_text("a = " + "[" * 9999, encoding="utf-8")
     assert "pyproject.toml: has arrays or tables in one another that are too deep" in settings_error(project)
-
-
-def test_the_document_for_other_apps_has_every_key() -> None:
-    document = (Path(__file__).parents[2] / "docs" / "adopting.md").read_text(encoding="utf-8")
-    assert [key for key in KEYS if f"`{key}`" not in document] == []

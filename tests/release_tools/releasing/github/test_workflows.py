@@ -221,7 +221,7 @@ def test_no_checkout_leaves_its_token_behind(workflow: str) -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_the_table_of_the_readme_is_the_platform_table() -> None:
+def test_readme_table_matches_platform_table() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:darwin|linux|windows)-\w+) \| (\S+) .*\| (\S+) \| (\S+) \|$", text, re.MULTILINE)
     executable = ReleaseSettings.load(REPOSITORY).executable
