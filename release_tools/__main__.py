@@ -13,11 +13,11 @@ from release_tools.lockfile import read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.preflight.wheels import check_all_wheels, print_wheels
+from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
-from release_tools.releasing.github.requests import Requests
-from release_tools.reporting.markdown import records_report, write_report
 from release_tools.reporting.progress import Progress
 from release_tools.reporting.records import read_records
+from release_tools.reporting.report import records_report, write_report
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
@@ -48,7 +48,7 @@ def _build_remotely(options: argparse.Namespace, console: Console) -> None:
         branch=options.branch,
     )
     placed = build_remotely(
-        build, Requests(root), console, number=options.run_number, suite_python=options.suite_python
+        build, GitHubApi(root), console, number=options.run_number, suite_python=options.suite_python
     )
     for archive in placed:
         console.print(str(archive.relative_to(root)), highlight=False, markup=False, soft_wrap=True)

@@ -63,11 +63,11 @@ class ProblemsFoundError(ReleaseError):
     def __str__(self) -> str:
         if len(self.problems) == 1:
             only = self.problems[0]
-            return f"error: {self.what}: {only.what}\nhint: {only.hint}"
+            return escape_control_chars(f"error: {self.what}: {only.what}\nhint: {only.hint}")
         lines = [f"error: {self.what}: {len(self.problems)} problems"]
         for number, problem in enumerate(self.problems, start=1):
             lines += [f"  {number}. {problem.what}", f"     hint: {problem.hint}"]
-        return "\n".join(lines)
+        return escape_control_chars("\n".join(lines))
 
 
 class SettingsError(ProblemsFoundError):
@@ -281,23 +281,32 @@ class CleaningError(ReleaseError):
 
 
 class RecordError(ReleaseError):
-    """A file is not the record of a build, as a build writes it."""
+    """A file isn't a build record."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
         super().__init__(
-            f"{path}: {why}",
-            "name files as a build writes them, build/<platform>/record.json; make a damaged one anew by building",
+            f"{path}: {reason}", "pass the record of a build, build/<platform>/record.json; build again to recreate it"
         )
 
 
-class RepeatedRecordError(ReleaseError):
-    """Two files record a build of the same version for the same platform."""
+class DuplicateRecordError(ReleaseError):
+    """Several files record the same version for the same platform."""
 
     def __init__(self, build: str, paths: Sequence[Path]) -> None:
-        super().__init__(
-            f"{build} stands in {len(paths)} records: {', '.join(map(str, paths))}",
-            "name one of them only",
-        )
+        self.build = build
+        self.paths = tuple(paths)
+        super().__init__(f"{len(paths)} records of {build}: {', '.join(map(str, paths))}", "pass only one of them")
+
+
+class ReportOutputError(ReleaseError):
+    """A report can't be written to the requested file."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}", "choose a .md file in an existing folder, such as docs/builds.md")
 
 
 class UnsafeArchiveError(ReleaseError):

@@ -29,9 +29,9 @@ from release_tools.freeze.pyinstaller import Frozen, freeze
 from release_tools.lockfile import LockFile, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.preflight.preflight import check_preflight
-from release_tools.reporting.markdown import write_job_summary
 from release_tools.reporting.progress import Progress
 from release_tools.reporting.records import BuildRecord, CheckResult, write_record
+from release_tools.reporting.report import write_job_summary
 from release_tools.reporting.tables import print_report
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings

@@ -1,1 +1,1 @@
-"""What happens between five verified archives and a public release on GitHub."""
+"""From five verified archives to a published release on GitHub."""

@@ -1,216 +1,247 @@
-"""Failures of a release that a person can act on. They follow the form of `release_tools.errors`."""
+"""Errors of a release. Each keeps the fields that its message and hint are made from."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from release_tools.errors import Problem, ProblemsFoundError, ReleaseError
 
-_AGAIN: Final = "nothing unfinished is public; run the same command again, and it goes on where it stopped"
+_RESUME: Final = "run the same command again to resume"
+SHALLOW_CLONE: Final = Problem(
+    what="this is a shallow clone, so the commits since the last release are unknown",
+    hint="git fetch --unshallow --tags; in a workflow, set `fetch-depth: 0` for actions/checkout",
+)
 
 
 class ReleaseFilesError(ProblemsFoundError):
-    """The folder does not hold exactly the files of the release; nothing was sent."""
+    """A folder doesn't contain exactly the files of the release."""
 
     def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
-        super().__init__(f"the release files in {folder}", problems)
+        self.folder = folder
+        super().__init__(f"release files in {folder}", problems)
 
 
 class PublishError(ProblemsFoundError):
-    """What is on GitHub does not allow to publish this release; nothing was changed there."""
+    """The release can't be published with these files, or to what is on GitHub; nothing was changed there."""
 
     def __init__(self, tag: str, problems: Sequence[Problem]) -> None:
+        self.tag = tag
         super().__init__(f"cannot publish {tag!r}", problems)
 
 
 class DiscardError(ProblemsFoundError):
-    """A release or tag must not be taken away just so; nothing was changed."""
+    """A release or tag is protected from deletion; nothing was changed."""
 
     def __init__(self, tag: str, problems: Sequence[Problem]) -> None:
+        self.tag = tag
         super().__init__(f"cannot discard {tag!r}", problems)
 
 
 class DiscardDeclinedError(ReleaseError):
-    """The person who was asked did not say yes."""
+    """The user didn't confirm the deletion."""
 
     def __init__(self, tag: str) -> None:
-        super().__init__(f"{tag} was not taken away: the answer was not its name", "nothing was changed")
+        self.tag = tag
+        super().__init__(f"{tag} was not deleted: you didn't confirm it", "run the same command again and type the tag")
 
 
-class PublisherRunningError(ReleaseError):
-    """Another publisher works from the same folder."""
+class PublishLockedError(ReleaseError):
+    """Another `invoke publish` is running in the same clone."""
 
     def __init__(self, lock: Path) -> None:
-        super().__init__(
-            f"another `invoke publish` is running in this folder (it holds {lock})",
-            "wait until it has ended; the lock goes away with it",
-        )
+        self.lock = lock
+        super().__init__(f"another `invoke publish` is running in this clone (lock file: {lock})", "wait until it ends")
 
 
-class NotSignedInError(ReleaseError):
+class NotLoggedInError(ReleaseError):
     """`gh` has no token."""
 
     def __init__(self) -> None:
         super().__init__(
-            "gh is not signed in to GitHub",
-            "run `gh auth login`; in a workflow give the step `env: GH_TOKEN: ${{ github.token }}`",
+            "gh isn't logged in to GitHub",
+            "run `gh auth login`; in a workflow, add `env: GH_TOKEN: ${{ github.token }}` to the step",
         )
 
 
-class NoRepositoryError(ReleaseError):
-    """`gh` cannot tell which repository is meant."""
+class UnknownRepositoryError(ReleaseError):
+    """`gh` can't determine the GitHub repository."""
 
     def __init__(self, detail: str) -> None:
+        self.detail = detail
         super().__init__(
-            f"gh does not know which repository on GitHub this is: {detail}",
-            "run it in a clone whose remote is on GitHub, or set GH_REPO=OWNER/NAME",
+            f"gh can't determine the GitHub repository: {detail}",
+            "run it in a clone with a remote on GitHub, or set GH_REPO=OWNER/NAME",
+        )
+
+
+class RemoteUnreachableError(ReleaseError):
+    """A git remote doesn't respond."""
+
+    def __init__(self, remote: str, detail: str) -> None:
+        self.remote = remote
+        self.detail = detail
+        super().__init__(
+            f"can't read from the remote {remote!r}: {detail}",
+            f"check the network, the URL and your access: git ls-remote {shlex.quote(remote)}",
         )
 
 
 class GitHubUnreachableError(ReleaseError):
-    """The network or GitHub was in trouble for longer than is waited."""
+    """A request still failed after the last retry."""
 
-    def __init__(self, request: str, trouble: str, tries: int) -> None:
-        super().__init__(f"GitHub: {request} failed {tries} times, at last with: {trouble}", _AGAIN)
+    def __init__(self, request: str, cause: str, attempts: int) -> None:
+        self.request = request
+        self.cause = cause
+        self.attempts = attempts
+        super().__init__(f"GitHub: {request} failed after {attempts} attempts: {cause}", _RESUME)
 
 
 class RateLimitError(ReleaseError):
-    """GitHub wants no more requests for a time that is too long to wait."""
+    """GitHub's rate limit resets too late to wait for it."""
 
     def __init__(self, seconds: float) -> None:
-        minutes = math.ceil(seconds / 60)
+        self.minutes = math.ceil(seconds / 60)
         super().__init__(
-            f"GitHub takes no more requests for {minutes} minutes (rate limit)", f"after that time, {_AGAIN}"
+            f"GitHub's rate limit is exceeded and resets in {self.minutes} minutes",
+            f"wait until then; {_RESUME}",
         )
 
 
 class GitHubRefusedError(ReleaseError):
-    """GitHub understood a request and said no."""
+    """GitHub refused a request."""
 
     def __init__(self, action: str, status: int, message: str) -> None:
         hints = {
-            401: "the token is wrong or has expired: `gh auth status` tells which one is used",
-            403: "the token may not do this: it needs `contents: write` for the repository",
-            404: "check the repository, and that the token has `contents: write`: GitHub hides what it may not see",
+            401: "`gh auth status` shows which token gh uses; log in again with `gh auth login`",
+            403: "check the token's permissions on this repository; a release needs `contents: write`",
+            404: "check the repository's name, and that the token can access it with `contents: write`",
         }
+        self.action = action
         self.status = status
         self.message = message
-        super().__init__(f"GitHub refused to {action}: HTTP {status}: {message!r}", hints.get(status, _AGAIN))
+        super().__init__(f"GitHub refused to {action}: HTTP {status}: {message!r}", hints.get(status, _RESUME))
 
 
 class UnclearOutcomeError(ReleaseError):
-    """A request may or may not have been carried out: look again before doing anything else."""
+    """A request that may have succeeded: read GitHub's state again before the next one."""
 
-    def __init__(self, request: str, trouble: str) -> None:
-        super().__init__(f"GitHub: whether {request} was done is not known: {trouble}", _AGAIN)
+    def __init__(self, request: str, cause: str) -> None:
+        self.request = request
+        self.cause = cause
+        super().__init__(f"can't tell whether {request} succeeded on GitHub: {cause}", _RESUME)
 
 
-class BurnedTagError(ReleaseError):
-    """The tag's name belonged to an immutable release once, and GitHub never gives it again."""
+class TagNotReusableError(ReleaseError):
+    """An immutable release used the tag, and GitHub never accepts such a tag again."""
 
     def __init__(self, tag: str) -> None:
+        self.tag = tag
         super().__init__(
-            f"the tag {tag!r} was used by an immutable release, and GitHub never lets it be used again",
-            "raise the version in pyproject.toml and release that one; `invoke discard` takes the draft away",
+            f"GitHub no longer accepts the tag {tag!r}: an immutable release used it",
+            f"raise the version in pyproject.toml and release that; delete the draft with `invoke discard --tag {tag}`",
         )
 
 
-class UnsettledError(ReleaseError):
-    """After many rounds GitHub still does not hold what was sent."""
+class PublishIncompleteError(ReleaseError):
+    """The release isn't published after the last attempt."""
 
-    def __init__(self, tag: str, rounds: int, last: str) -> None:
-        super().__init__(f"{tag!r} is not published after {rounds} rounds; the last trouble: {last}", _AGAIN)
-
-
-class ReportOutputError(ReleaseError):
-    """A report cannot be written to the file that was asked for."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}", "name a file in a folder that is there, such as docs/builds.md")
+    def __init__(self, tag: str, rounds: int, cause: str) -> None:
+        self.tag = tag
+        self.rounds = rounds
+        self.cause = cause
+        super().__init__(f"{tag!r} isn't published after {rounds} rounds: {cause}", _RESUME)
 
 
-class TagNotMadeError(ReleaseError):
-    """Git could not make the tag of a release."""
+class TagNotCreatedError(ReleaseError):
+    """Git refused to create the tag of a release."""
 
     def __init__(self, tag: str) -> None:
+        self.tag = tag
         super().__init__(
-            f"the tag {tag} was not made; nothing was changed",
-            "git says above why; mend it, then run the same command again",
+            f"git couldn't create the tag {tag}", "fix what git reported above, then run the same command again"
         )
 
 
 class TagNotPushedError(ReleaseError):
-    """The tag of a release is made and has not arrived at the remote."""
+    """The tag of a release is in the clone but not on the remote."""
 
     def __init__(self, tag: str, remote: str) -> None:
+        self.tag = tag
+        self.remote = remote
         super().__init__(
-            f"the tag {tag} is made, and {remote} does not have it at this commit",
-            "git says above why; run the same command again, which only pushes, or take the tag back: "
-            f"git tag -d {tag}",
+            f"the tag {tag} exists in this clone, but not on {remote} at this commit",
+            "fix what git reported above, then run the same command again to push the tag; "
+            f"to delete it instead: git tag -d {tag}",
         )
 
 
-class NoRunError(ReleaseError):
-    """GitHub started no run for a tag."""
+class RunNotStartedError(ReleaseError):
+    """GitHub started no workflow run for a tag."""
 
-    def __init__(self, tag: str, place: str, seconds: float) -> None:
+    def __init__(self, tag: str, actions_page: str, seconds: float) -> None:
+        self.tag = tag
         super().__init__(
-            f"{seconds:.0f} s after the push GitHub shows no run for {tag}",
-            f"look at {place}: workflows may be switched off, or none of them may start on such a tag",
+            f"no workflow run for {tag} appeared within {seconds:.0f} s of the push",
+            f"look at {actions_page}: workflows may be disabled, or none is triggered by this tag",
         )
 
 
 class ReleaseRunFailedError(ReleaseError):
-    """The run of a release ended without success."""
+    """The workflow run of a release failed."""
 
-    def __init__(self, number: int, address: str) -> None:
+    def __init__(self, run_id: int, url: str) -> None:
+        self.run_id = run_id
         super().__init__(
-            f"the run {address} failed; nothing was published by halves",
-            f"`gh run view {number} --log-failed` tells why; `gh run rerun {number} --failed` tries again what failed",
+            f"the workflow run of the release failed: {url}",
+            f"`gh run view {run_id} --log-failed` shows why; `gh run rerun {run_id} --failed` reruns the failed jobs",
         )
 
 
 class ShallowCloneError(ReleaseError):
     """The clone lacks the commits since the last release."""
 
-    def __init__(self, root: Path, hint: str) -> None:
-        super().__init__(f"{root} is a shallow clone, so the changes since the last release cannot be told", hint)
+    def __init__(self) -> None:
+        super().__init__(SHALLOW_CLONE.what, SHALLOW_CLONE.hint)
 
 
 class ChecksFailedError(ReleaseError):
-    """Something in the project or on this machine stands in the way of a release."""
+    """`invoke check` found problems."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(
-            f"{len(names)} of the checks failed: {', '.join(names)}",
-            "the list above says what to do about each",
-        )
+        self.names = tuple(names)
+        super().__init__(f"{len(names)} checks failed: {', '.join(names)}", "each failed check above has its own hint")
 
 
-class RemoteRunError(ReleaseError):
-    """A run of a workflow on GitHub is not one to wait for, or cannot be waited for."""
+class WorkflowRunError(ReleaseError):
+    """A workflow run that can't be used or can't be followed."""
 
-    def __init__(self, number: int, why: str, hint: str) -> None:
-        super().__init__(f"run {number} on GitHub: {why}", hint)
+    def __init__(self, run_id: int, reason: str, hint: str) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"workflow run {run_id}: {reason}", hint)
 
 
 class RemoteBuildFailedError(ReleaseError):
-    """GitHub could not build what was asked for."""
+    """A build on GitHub failed."""
 
-    def __init__(self, number: int, address: str) -> None:
+    def __init__(self, run_id: int, url: str) -> None:
+        self.run_id = run_id
         super().__init__(
-            f"the build on GitHub failed: {address}; dist/ is as it was",
-            f"`gh run view {number} --log-failed` shows why; after `gh run rerun {number} --failed`, take it up with "
-            f"`--run {number}`",
+            f"the build on GitHub failed: {url}; dist/ is unchanged",
+            f"`gh run view {run_id} --log-failed` shows why; after `gh run rerun {run_id} --failed`, resume with "
+            f"`--run {run_id}`",
         )
 
 
 class WrongArtifactError(ReleaseError):
-    """What a run left on GitHub is not an archive with its checksum."""
+    """An artifact of a workflow run lacks the archive or its checksum."""
 
-    def __init__(self, name: str, number: int, missing: Sequence[str]) -> None:
+    def __init__(self, artifact: str, run_id: int, missing: Sequence[str]) -> None:
+        self.run_id = run_id
+        self.missing = tuple(missing)
         super().__init__(
-            f"the artifact {name!r} of run {number} lacks {', '.join(missing)}; dist/ is as it was",
-            "build the same version that is asked for here, with the same workflow",
+            f"the artifact {artifact!r} of workflow run {run_id} lacks {', '.join(missing)}; dist/ is unchanged",
+            "pass the `--version` that the run built, or start a new run by leaving out `--run`",
         )

@@ -1,28 +1,27 @@
-"""What git says of this clone and of its remote. Everything here reads; nothing changes a file or a reference."""
+"""The state of this clone and its remote, as git reports it. Everything here is read-only."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_tools.errors import CommandFailedError, NoCommitError
-from release_tools.processes.run import EnvironmentChanges, capture, changed_environment, observe
-from release_tools.versions import version_of_tag
+from release_tools.processes.run import EnvironmentChanges, changed_environment, observe
+from release_tools.releasing.errors import RemoteUnreachableError
+from release_tools.releasing.release_versions import release_version
+from release_tools.repository import git
 
-# Without the first, `git status` writes what it learnt into the index. The others keep git from asking on a terminal
-# that is not there, and its messages in the language that is looked for.
-READING: Final[EnvironmentChanges] = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-SHALLOW_HINT: Final = "git fetch --unshallow --tags; in a workflow give actions/checkout `fetch-depth: 0`"
+# No password prompts, and untranslated messages.
+UNATTENDED: Final[EnvironmentChanges] = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 _REMOTE_TIMEOUT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tag:
-    """A tag and the commit that it stands at. `is_annotated` where it is an object of its own."""
+    """A tag and the commit it points to."""
 
     name: str
     commit: str
@@ -31,7 +30,7 @@ class Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class Clone:
-    """The folder that is released from. `branch` is None where HEAD is detached, `remote` where there is none."""
+    """The clone to release from. `branch` is None for a detached HEAD, and `remote` where there is none."""
 
     commit: str
     subject: str
@@ -45,7 +44,7 @@ class Clone:
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """What the remote has. `default_branch` is None where it names none, `branch_commit` where it lacks the branch."""
+    """The remote's state. `default_branch` is None where HEAD points nowhere, `branch_commit` without the branch."""
 
     default_branch: str | None
     branch_commit: str | None
@@ -53,18 +52,17 @@ class Remote:
 
 
 def read_clone(root: Path) -> Clone:
-    """The state of the clone that holds `root`.
-
-    Raises `NoCommitError` where there is no commit, `MissingToolError` without git.
-    """
+    """The state of the clone at `root`. Raises `NoCommitError`, or `MissingToolError` without git."""
     try:
         header, _, subject = git(root, "rev-list", "--max-count=1", "--format=%s", "HEAD").strip().partition("\n")
     except CommandFailedError as error:
         if "dubious ownership" in error.what:
             raise
         raise NoCommitError(root) from None
-    branch = _answer(root, "symbolic-ref", "--quiet", "--short", "HEAD")
-    status = git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal").split("\0")
+    branch = _try_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+    # Otherwise `git status` refreshes the index.
+    options = ["--porcelain", "-z", "--no-renames", "--untracked-files=normal"]
+    status = git(root, "--no-optional-locks", "status", *options).split("\0")
     return Clone(
         commit=header.removeprefix("commit "),
         subject=subject,
@@ -73,20 +71,21 @@ def read_clone(root: Path) -> Clone:
         changed_files=tuple(entry[3:] for entry in status if entry),
         tags=_local_tags(root),
         is_shallow=git(root, "rev-parse", "--is-shallow-repository").strip() == "true",
-        has_identity=_answer(root, "var", "GIT_COMMITTER_IDENT") is not None,
+        has_identity=_try_git(root, "var", "GIT_COMMITTER_IDENT") is not None,
     )
 
 
 def read_remote(root: Path, remote: str, branch: str | None) -> Remote:
-    """What the remote has, asked of the remote itself: what this clone remembers of it may be old.
+    """The remote's state, read from the remote itself: this clone's remote-tracking branches may be old.
 
-    Raises `CommandFailedError` when it does not answer.
+    Raises `RemoteUnreachableError`.
     """
     args = ["git", "ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/*", "refs/tags/*"]
-    environment = changed_environment(READING)
+    environment = changed_environment(UNATTENDED)
     answer = observe(args, cwd=root, environment=environment, timeout_seconds=_REMOTE_TIMEOUT_SECONDS)
     if answer.code != 0:
-        raise CommandFailedError(args, f"ended with exit code {answer.code}", answer.output)
+        lines = answer.stderr.strip().splitlines()
+        raise RemoteUnreachableError(remote, lines[0] if lines else f"git exited with code {answer.code}")
     references: dict[str, str] = {}
     default_branch = None
     for line in answer.stdout.splitlines():
@@ -108,22 +107,22 @@ def read_remote(root: Path, remote: str, branch: str | None) -> Remote:
     return Remote(default_branch=default_branch, branch_commit=references.get(f"refs/heads/{branch}"), tags=tuple(tags))
 
 
-def commits_apart(root: Path, commit: str, other: str) -> tuple[int, int] | None:
-    """How many commits only the first has and only the second, or None when the clone does not hold the second."""
-    if _answer(root, "cat-file", "-e", f"{other}^{{commit}}") is None:
+def ahead_behind(root: Path, commit: str, other: str) -> tuple[int, int] | None:
+    """How many commits only the first has, and how many only the second; None when the clone lacks the second."""
+    if _try_git(root, "cat-file", "-e", f"{other}^{{commit}}") is None:
         return None
-    only_first, only_second = git(root, "rev-list", "--left-right", "--count", f"{commit}...{other}", "--").split()
-    return int(only_first), int(only_second)
+    ahead, behind = git(root, "rev-list", "--left-right", "--count", f"{commit}...{other}", "--").split()
+    return int(ahead), int(behind)
 
 
 def count_commits(root: Path, commit: str, since: str | None) -> int:
-    """How many commits, merges left out, `commit` has that `since` has not."""
+    """The number of commits since another one, without merges."""
     revisions = [commit, *([f"^{since}"] if since else [])]
     return int(git(root, "rev-list", "--no-merges", "--count", *revisions, "--"))
 
 
 def last_release(root: Path, executable: str, commit: str, tag: str) -> Tag | None:
-    """The release tag with the highest version among those that `commit` has in its history and that are not `tag`."""
+    """The release tag with the highest version in the history of `commit`, other than `tag`."""
     reachable = git(root, "tag", "--list", "--merged", commit, "--format=%(refname:strip=2)").splitlines()
     found = [found for found in _local_tags(root) if found.name in reachable and found.name != tag]
     return max(
@@ -133,37 +132,23 @@ def last_release(root: Path, executable: str, commit: str, tag: str) -> Tag | No
     )
 
 
-def release_version(executable: str, tag: str) -> Version | None:
-    """The version that a release tag names; None for every other tag, however it looks."""
-    text = version_of_tag(executable, tag)
-    try:
-        return Version(text) if text else None
-    except InvalidVersion:
-        return None
-
-
-def repository_address(root: Path, remote: str | None) -> str | None:
+def repository_url(root: Path, remote: str | None) -> str | None:
     """The repository's page, such as `https://github.com/owner/name`; None for a remote that is a folder.
 
-    A user name or a password in the remote's own address is left out.
+    A user name or password in the remote's URL is left out.
     """
-    address = _answer(root, "remote", "get-url", "--", remote) if remote else None
-    match = _ADDRESS.fullmatch(address or "")
+    url = _try_git(root, "remote", "get-url", "--", remote) if remote else None
+    match = _REMOTE_URL.fullmatch(url or "")
     return f"https://{match['host'] or match['short']}/{match['path'].removesuffix('.git')}" if match else None
 
 
-def commit_of(root: Path, revision: str) -> str | None:
-    """The commit that a full reference such as `refs/tags/…` stands at, or None where there is none."""
-    return _answer(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+def tag_commit(root: Path, tag: str) -> str | None:
+    """The commit of a tag in this clone, or None when there is no such tag."""
+    return _try_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/tags/{tag}^{{commit}}")
 
 
-def git(root: Path, *args: str) -> str:
-    """What a reading git command prints. Raises `CommandFailedError` and `MissingToolError`."""
-    return capture(["git", *args], cwd=root, env=READING)
-
-
-# https://…, ssh://… and git's short form `user@host:path`.
-_ADDRESS: Final = re.compile(
+# https://…, ssh://… and git's scp-like form `user@host:path`.
+_REMOTE_URL: Final = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[A-Za-z0-9.-]+)(?::\d+)?/|(?:[\w.-]+@)(?P<short>[A-Za-z0-9.-]+):)"
     r"(?P<path>[\w.-]+/[\w.-]+?)/?"
 )
@@ -181,16 +166,16 @@ def _local_tags(root: Path) -> tuple[Tag, ...]:
 
 
 def _remote_of(root: Path, branch: str | None) -> str | None:
-    """The remote that the branch follows, else `origin`, else the only one."""
+    """The remote that the branch tracks, else `origin`, else the only one."""
     remotes = git(root, "remote").splitlines()
-    followed = _answer(root, "config", f"branch.{branch}.remote") if branch else None
-    for name in (followed, "origin", remotes[0] if len(remotes) == 1 else None):
+    upstream = _try_git(root, "config", f"branch.{branch}.remote") if branch else None
+    for name in (upstream, "origin", remotes[0] if len(remotes) == 1 else None):
         if name in remotes:
             return name
     return None
 
 
-def _answer(root: Path, *args: str) -> str | None:
-    """What git prints, or None when it says no."""
-    answer = observe(["git", *args], cwd=root, environment=changed_environment(READING), timeout_seconds=60)
+def _try_git(root: Path, *args: str) -> str | None:
+    """What git prints, or None when it fails."""
+    answer = observe(["git", *args], cwd=root, environment=changed_environment(UNATTENDED), timeout_seconds=60)
     return answer.stdout.strip() if answer.code == 0 else None

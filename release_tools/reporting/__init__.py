@@ -1,1 +1,1 @@
-"""What a build measured, as records, tables, Markdown and progress."""
+"""Build records, and their tables, Markdown, plots and progress lines."""

@@ -1,4 +1,4 @@
-"""Shows where a build is: a live line on a terminal, plain lines with a sign of life elsewhere."""
+"""A build's progress: a live status line on a terminal, and plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from rich.console import Console
 
 from release_tools.bootstrap.stages import done_line, stage_line
 
-SIGN_OF_LIFE_SECONDS: Final = 30.0
+HEARTBEAT_SECONDS: Final = 30.0
 
 
 class Progress:
-    """Announces stages and the steps inside them, and keeps the seconds that each stage took."""
+    """Shows the stages and their steps, and records how long each stage takes."""
 
     def __init__(self, console: Console, finished: dict[str, float]) -> None:
         self._console = console
@@ -25,7 +25,7 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage; nothing is recorded for a stage that fails."""
+        """Show and time a stage; one that fails isn't recorded."""
         self._stage, self._started = name, time.monotonic()
         self._last_shown = self._started
         if self._console.is_terminal:
@@ -41,10 +41,10 @@ class Progress:
         self._plain(done_line(name, self.seconds[name]))
 
     def step(self, description: str) -> None:
-        """Say what is going on now; off a terminal this shows only once in a while."""
+        """Show the current step; without a terminal, only once every `HEARTBEAT_SECONDS`."""
         if self._console.is_terminal:
             self._status.update(self._live_line(description))
-        elif time.monotonic() - self._last_shown > SIGN_OF_LIFE_SECONDS:
+        elif time.monotonic() - self._last_shown > HEARTBEAT_SECONDS:
             self._last_shown = time.monotonic()
             elapsed = self._last_shown - self._started
             self._plain(stage_line(self._stage, f"{elapsed:.0f} s: {description}"))

@@ -1,7 +1,6 @@
-"""The record of a build: what a build writes of itself, and how records from elsewhere are read.
+"""Build records: what a build writes about itself.
 
-A record from elsewhere is hostile input until it was read here: whatever does not look as a build writes it is refused
-by its name.
+A record may come from elsewhere and is untrusted: reading it validates every field.
 """
 
 import dataclasses
@@ -15,24 +14,24 @@ from typing import Any, Final, Literal
 from packaging.version import InvalidVersion, Version
 
 from release_tools.bootstrap.stages import STAGES
-from release_tools.errors import RecordError, RepeatedRecordError
+from release_tools.errors import DuplicateRecordError, RecordError
 from release_tools.platforms import platform_names
 
 RECORD_SCHEMA: Final = 1
-# A real one has some 20,000 bytes.
+# A typical record has 20,000 bytes.
 SIZE_LIMIT_BYTES: Final = 2_000_000
 
 _EXACT_VERSION: Final = r"[0-9][0-9A-Za-z.+!_-]{0,99}"
-_SHOWN_LENGTH: Final = 60
+_MAX_SHOWN_LENGTH: Final = 60
 
 Verdict = Literal["passed", "failed", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """How a check ended. `figure` is what was measured, what is wrong, or why the check was skipped.
+    """The result of a check. `figure` is what was measured, what is wrong, or why the check was skipped.
 
-    `value` is the number in `figure`, in the same unit, of a check that measures one.
+    `value` is the number that `figure` shows, for a check that measures one.
     """
 
     name: str
@@ -46,16 +45,21 @@ class CheckResult:
     def is_failed(self) -> bool:
         return self.verdict == "failed"
 
+    @property
+    def summary(self) -> str:
+        """The first line of `figure`."""
+        return self.figure.partition("\n")[0]
+
     def taking(self, seconds: float) -> "CheckResult":
         return dataclasses.replace(self, seconds=round(seconds, 2))
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """One build. Sizes in bytes (`sizes` by distribution, inside the executable), times in seconds.
+    """The record of one build.
 
-    `sha256` is empty where the archive was refused; `start_up_seconds` is the best of a few starts, None where no
-    start was measured.
+    `sizes` are the bytes of each distribution inside the executable, and `stages` the seconds of each stage. `sha256`
+    is "" for an archive that failed verification. `start_up_seconds` is the best of a few starts, or None.
     """
 
     app: str
@@ -82,36 +86,33 @@ def write_record(record: BuildRecord, path: Path) -> None:
 
 
 def read_records(paths: Sequence[Path]) -> tuple[BuildRecord, ...]:
-    """The records in these files, newest version first and within a version in the order of the platform table.
+    """The records in these files, newest version first, then in the order of the platform table.
 
-    Raises `RecordError` for a file that is no record, and `RepeatedRecordError` for two of the same build.
+    Raises `RecordError` or `DuplicateRecordError`.
     """
     found: dict[tuple[str, str], tuple[Path, BuildRecord]] = {}
     for path in paths:
         record = read_record(path)
         build = (record.platform, record.exact_version)
         if build in found:
-            raise RepeatedRecordError(f"{record.exact_version} for {record.platform}", [found[build][0], path])
+            raise DuplicateRecordError(f"{record.exact_version} for {record.platform}", [found[build][0], path])
         found[build] = (path, record)
     in_table_order = sorted((record for _, record in found.values()), key=_place_in_table)
     return tuple(sorted(in_table_order, key=lambda record: Version(record.exact_version), reverse=True))
 
 
 def read_record(path: Path) -> BuildRecord:
-    """The record in one file.
-
-    Raises `RecordError`, which names the file and the first thing that is wrong with it.
-    """
+    """The record in one file. Raises `RecordError` with the first invalid key."""
     content = _read_object(path)
     if content.get("schema") != RECORD_SCHEMA:
-        raise RecordError(path, f"schema is {_shown(content.get('schema'))}, and this version reads {RECORD_SCHEMA}")
+        raise RecordError(path, f"schema is {_shown(content.get('schema'))}, but only {RECORD_SCHEMA} is supported")
     for key, (fits, form) in _KEYS.items():
         if key not in content and key in _OPTIONAL:
             continue
         if key not in content:
             raise RecordError(path, f"{key} is missing")
         if not fits(content[key]):
-            raise RecordError(path, f"{key} is {_shown(content[key])} instead of {form}")
+            raise RecordError(path, f"{key} is {_shown(content[key])}, not {form}")
     known = {key: content[key] for key in _KEYS if key in content}
     checks = tuple(
         CheckResult(**{key: check[key] for key in _CHECK_KEYS if key in check}) for check in content["checks"]
@@ -128,21 +129,21 @@ def _read_object(path: Path) -> Mapping[str, Any]:
         with path.open("rb") as file:
             raw = file.read(SIZE_LIMIT_BYTES + 1)
     except OSError as error:
-        raise RecordError(path, f"cannot be read: {error.strerror or error}") from None
+        raise RecordError(path, f"can't be read: {error.strerror or error}") from None
     if len(raw) > SIZE_LIMIT_BYTES:
-        raise RecordError(path, f"is larger than {SIZE_LIMIT_BYTES:,} bytes, which no record is")
+        raise RecordError(path, f"is larger than {SIZE_LIMIT_BYTES:,} bytes")
     try:
         content = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise RecordError(path, f"is not JSON: {error}") from None
+        raise RecordError(path, f"isn't JSON: {error}") from None
     if not isinstance(content, dict):
-        raise RecordError(path, "holds no JSON object")
+        raise RecordError(path, "isn't a JSON object")
     return content
 
 
 def _shown(value: object) -> str:
     text = ascii(value)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+    return text if len(text) <= _MAX_SHOWN_LENGTH else f"{text[:_MAX_SHOWN_LENGTH]}…"
 
 
 def _matches(pattern: str) -> Callable[[object], bool]:
@@ -151,7 +152,7 @@ def _matches(pattern: str) -> Callable[[object], bool]:
 
 
 def _is_text(value: object) -> bool:
-    # A lone surrogate is valid JSON, and cannot be written to any file.
+    # A lone surrogate is valid JSON, but can't be encoded.
     return isinstance(value, str) and not re.search(r"[\ud800-\udfff]", value)
 
 
@@ -168,7 +169,7 @@ def _is_exact_version(value: object) -> bool:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    # JSON as Python reads it knows NaN and Infinity, and whole numbers of any length; this refuses all of them.
+    # Python's JSON parser accepts NaN, Infinity and integers of any length.
     return 0 <= value < 2**50
 
 
@@ -210,17 +211,17 @@ _CHECK_KEYS: Final[dict[str, Callable[[object], bool]]] = {
 
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "schema": (_is_size, "a number"),
-    "app": (_matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), "the name of an executable"),
+    "app": (_matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), "an executable's name"),
     "platform": (lambda value: value in platform_names(), f"one of {', '.join(platform_names())}"),
     "version": (_matches(r"dev|v[0-9][0-9A-Za-z.+-]{0,99}"), "dev or a version such as v1.2.3"),
     "exact_version": (_is_exact_version, "a version such as 1.2.3"),
-    "commit": (_matches(r"([0-9a-f]{7,64})?"), "the name of a commit"),
+    "commit": (_matches(r"([0-9a-f]{7,64})?"), "a commit hash"),
     "python": (_matches(_RELEASE), "a version such as 3.13.1"),
     "pyinstaller": (_matches(_RELEASE), "a version such as 6.22.3"),
-    "archive": (_matches(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}"), "the name of an archive"),
+    "archive": (_matches(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}"), "an archive's name"),
     "archive_bytes": (_is_size, "a number of bytes"),
     "executable_bytes": (_is_size, "a number of bytes"),
-    "sha256": (_matches(r"([0-9a-f]{64})?"), "a sha256 in lower case"),
+    "sha256": (_matches(r"([0-9a-f]{64})?"), "a lower-case sha256"),
     "verdict": (_matches("verified|refused"), "verified or refused"),
     "stages": (_is_stage_table, f"seconds by stage ({', '.join(STAGES)})"),
     "checks": (_is_check_list, "a list of checks, each with at least name, verdict and figure"),
@@ -228,5 +229,5 @@ _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "start_up_seconds": (_is_number_or_none, "a number of seconds, or null"),
 }
 
-# What records hold that were written before the key was known.
+# Records of older builds lack these.
 _OPTIONAL: Final = frozenset({"start_up_seconds"})

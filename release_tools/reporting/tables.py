@@ -1,4 +1,4 @@
-"""Tables of a build and its checks, for people."""
+"""A build's results as tables in the terminal."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,14 +15,14 @@ VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "ye
 
 
 def print_report(record: BuildRecord, console: Console) -> None:
-    """The table of every check, then where the build's time went and what came out."""
+    """Print the table of all checks, then the build's sizes, times and checksum."""
     print_checks(f"{record.archive}: {record.verdict}", record.checks, console)
     for name, value in facts(record):
         console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
-    """One row per check; what a failed one found follows below the table in full, with its hint."""
+    """Print one row per check, then everything that the failed ones found, with their hints."""
     table = Table(box=box.SIMPLE_HEAD, title=Text(escape_control_chars(title)), title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -33,7 +33,7 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
         table.add_row(
             check.name,
             Text(check.verdict, style),
-            Text(escape_control_chars(first_line(check))),
+            Text(escape_control_chars(check.summary)),
             f"{check.seconds:.1f}",
         )
     console.print(table)
@@ -43,17 +43,14 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
             console.print(escape_control_chars(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def first_line(check: CheckResult) -> str:
-    return check.figure.partition("\n")[0]
-
-
 def facts(record: BuildRecord) -> list[tuple[str, str]]:
+    """A build's versions, sizes, checksum and times, each with its name."""
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
     return [
         ("version", record.exact_version),
         ("made with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
         ("size", f"{megabytes(record.archive_bytes)} to download, {megabytes(record.executable_bytes)} unpacked"),
-        ("sha256", record.sha256 or "none: the archive was refused"),
+        ("sha256", record.sha256 or "none: the archive failed verification"),
         ("seconds", stages),
     ]
 

@@ -1,1 +1,1 @@
-"""GitHub's API, workflows and runners."""
+"""GitHub's API, releases, workflow runs and runners."""

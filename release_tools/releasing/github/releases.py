@@ -1,12 +1,10 @@
-"""The few things that a release needs from GitHub, as data and as verbs. What each refuses is told by its errors.
+"""A repository's releases, assets and tags on GitHub, as data and as the calls that change them.
 
-Drafts are found in the list of all releases or by their number: GitHub does not show them by tag
+Drafts are found in the list of all releases or by their ID: GitHub doesn't return them by tag
 (https://docs.github.com/en/rest/releases/releases#get-a-release-by-tag-name).
 """
 
 import itertools
-import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,19 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from release_tools.releasing.errors import BurnedTagError, UnclearOutcomeError
-from release_tools.releasing.github.requests import Method, Reply, Requests, check
+from release_tools.releasing.errors import TagNotReusableError, UnclearOutcomeError
+from release_tools.releasing.github.api import GitHubApi, Response
 
-_PAGE: Final = 100
-_REPOSITORY: Final = "repos/{owner}/{repo}"
-# GitHub answers 422 where a name leads nowhere ("No commit found", "Reference does not exist").
-_NOT_THERE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
-UPLOAD_SECONDS: Final = 1800
+_PAGE_SIZE: Final = 100
+# GitHub answers 422 for some missing objects ("No commit found", "Reference does not exist").
+_NOT_FOUND: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+UPLOAD_TIMEOUT_SECONDS: Final = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A file of a release on GitHub. `sha256` is "" where GitHub states none, as for one that is still on its way."""
+    """A file of a release on GitHub. `sha256` is "" where GitHub has no digest, as during an upload."""
 
     id: int
     name: str
@@ -37,7 +34,7 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release on GitHub, open to the public or a draft. `target` is the commit that it was made for."""
+    """A release on GitHub, published or a draft. `target` is the commit that publishing would tag."""
 
     id: int
     tag: str
@@ -52,8 +49,8 @@ class Release:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseText:
-    """What a release says of itself. `is_latest` makes it the one that the repository's front page shows."""
+class ReleaseFields:
+    """What GitHub is sent to create or publish a release. `is_latest` marks it as the repository's latest release."""
 
     tag: str
     commit: str
@@ -63,126 +60,103 @@ class ReleaseText:
     is_latest: bool
 
 
-class GitHub:
-    """The repository of the checkout, on GitHub."""
+class GitHubRepository:
+    """The releases and tags of the clone's repository on GitHub."""
 
-    def __init__(self, requests: Requests) -> None:
-        self._requests = requests
-
-    def pause(self, number: int) -> None:
-        """Wait before the next try, longer each time."""
-        self._requests.pause(number)
+    def __init__(self, api: GitHubApi) -> None:
+        self.api = api
 
     def releases(self) -> tuple[Release, ...]:
-        """All releases, drafts among them, in GitHub's order. The list may be some seconds old."""
+        """All releases with drafts, in GitHub's order. The list can be a few seconds old."""
         return tuple(_release(entry) for entry in self._pages("releases", "list the releases"))
 
-    def release(self, number: int) -> Release | None:
-        """One release as it is now, or None when there is none of this number."""
-        reply = self._requests.send("GET", f"{_REPOSITORY}/releases/{number}")
-        return (
-            None
-            if reply.status == HTTPStatus.NOT_FOUND
-            else _release(_content(check(reply, f"show release {number}", [HTTPStatus.OK])))
-        )
-
-    def commit_of_tag(self, tag: str) -> str | None:
-        """The commit that a tag leads to, through an annotated tag too; None when GitHub has no such tag."""
-        reply = self._requests.send("GET", f"{_REPOSITORY}/commits/tags/{quote(tag, safe='')}")
-        if reply.status in _NOT_THERE:
-            self._refuse_missing_repository()
+    def release(self, release_id: int) -> Release | None:
+        """One release as it is now, or None when it doesn't exist."""
+        response = self.api.send("GET", f"releases/{release_id}")
+        if response.status == HTTPStatus.NOT_FOUND:
             return None
-        return str(_content(check(reply, f"show the tag {tag!r}", [HTTPStatus.OK]))["sha"])
+        return _release(response.expect(f"show release {release_id}", HTTPStatus.OK).content)
+
+    def tag_commit(self, tag: str) -> str | None:
+        """The commit of a tag, or None when GitHub doesn't have the tag."""
+        response = self.api.send("GET", f"commits/tags/{quote(tag, safe='')}")
+        if response.status in _NOT_FOUND:
+            # A missing repository must not look like a missing tag.
+            self.api.send("GET", "").expect("show the repository", HTTPStatus.OK)
+            return None
+        return str(response.expect(f"show the tag {tag!r}", HTTPStatus.OK).content["sha"])
 
     def tags(self, prefix: str) -> tuple[str, ...]:
-        """The names of all tags that begin like this."""
+        """The names of all tags with this prefix."""
         entries = self._pages(f"git/matching-refs/tags/{quote(prefix, safe='')}", "list the tags")
         return tuple(str(entry["ref"]).removeprefix("refs/tags/") for entry in entries)
 
-    def create_draft(self, text: ReleaseText) -> Release:
-        """A draft without files. Raises `UnclearOutcomeError` when it may be there all the same."""
-        reply = self._send_json("POST", f"{_REPOSITORY}/releases", {**_fields(text), "draft": True})
-        return _release(_content(_checked(reply, "make a draft", [HTTPStatus.CREATED])))
+    def create_draft(self, fields: ReleaseFields) -> Release:
+        """Create a draft without assets. Raises `UnclearOutcomeError` when it may exist all the same."""
+        response = self.api.send("POST", "releases", fields={**_json_fields(fields), "draft": True})
+        return _release(_expect_unchanged(response, "create a draft", HTTPStatus.CREATED).content)
 
-    def publish(self, release: Release, text: ReleaseText) -> None:
-        """Open a draft to the public.
+    def publish_draft(self, draft: Release, fields: ReleaseFields) -> None:
+        """Publish a draft.
 
-        Raises `BurnedTagError` when the tag's name can never be used again, and `UnclearOutcomeError` when GitHub does
-        not take the draft as it was seen, as when another release of the tag came first.
+        Raises `TagNotReusableError` when GitHub no longer accepts the tag, and `UnclearOutcomeError` when the draft
+        changed meanwhile or another release of the tag was published first.
         """
-        latest = "true" if text.is_latest else "false"
-        fields = {**_fields(text), "draft": False, "make_latest": latest}
-        reply = self._send_json("PATCH", f"{_REPOSITORY}/releases/{release.id}", fields)
-        if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY and "immutable release" in reply.message:
-            raise BurnedTagError(text.tag)
-        _checked(reply, f"publish draft {release.id}", [HTTPStatus.OK])
+        changes = {**_json_fields(fields), "draft": False, "make_latest": "true" if fields.is_latest else "false"}
+        response = self.api.send("PATCH", f"releases/{draft.id}", fields=changes)
+        if response.status == HTTPStatus.UNPROCESSABLE_ENTITY and "immutable release" in response.message:
+            raise TagNotReusableError(fields.tag)
+        _expect_unchanged(response, f"publish draft {draft.id}", HTTPStatus.OK)
 
-    def upload(self, release: Release, path: Path) -> None:
-        """Add a file to a draft. Raises `UnclearOutcomeError` when it may be there, whole or in part, all the same."""
-        url = release.upload_url.partition("{")[0]
-        reply = self._requests.send(
-            "POST", f"{url}?name={quote(path.name, safe='')}", body=path, seconds=UPLOAD_SECONDS
-        )
-        _checked(reply, f"take {path.name}", [HTTPStatus.CREATED])
+    def upload_asset(self, draft: Release, file: Path) -> None:
+        """Upload a file to a draft. Raises `UnclearOutcomeError` when it may be there, complete or not."""
+        url = f"{draft.upload_url.partition('{')[0]}?name={quote(file.name, safe='')}"
+        response = self.api.send("POST", url, file=file, timeout_seconds=UPLOAD_TIMEOUT_SECONDS)
+        _expect_unchanged(response, f"upload {file.name}", HTTPStatus.CREATED)
 
     def delete_asset(self, asset: Asset) -> None:
-        """Take a file away from a draft; it is well when it is not there any more."""
-        self._delete(f"releases/assets/{asset.id}", f"remove the file {asset.name!r}")
+        self._delete(f"releases/assets/{asset.id}", f"delete the asset {asset.name!r}")
 
     def delete_release(self, release: Release) -> None:
-        """Take a release away, not its tag; it is well when it is not there any more."""
-        self._delete(f"releases/{release.id}", f"remove release {release.id}")
+        """Delete a release, but not its tag."""
+        self._delete(f"releases/{release.id}", f"delete release {release.id}")
 
     def delete_tag(self, tag: str) -> None:
-        """Take a tag away; it is well when it is not there any more."""
-        self._delete(f"git/refs/tags/{quote(tag, safe='')}", f"remove the tag {tag!r}")
+        self._delete(f"git/refs/tags/{quote(tag, safe='')}", f"delete the tag {tag!r}")
 
     def _delete(self, endpoint: str, action: str) -> None:
-        reply = self._requests.send("DELETE", f"{_REPOSITORY}/{endpoint}")
-        check(reply, action, [HTTPStatus.NO_CONTENT, *_NOT_THERE])
+        # What doesn't exist any more counts as deleted.
+        self.api.send("DELETE", endpoint).expect(action, HTTPStatus.NO_CONTENT, *_NOT_FOUND)
 
     def _pages(self, endpoint: str, action: str) -> Iterator[Mapping[str, Any]]:
         previous: list[Mapping[str, Any]] = []
         for number in itertools.count(1):
-            path = f"{_REPOSITORY}/{endpoint}?per_page={_PAGE}&page={number}"
-            entries = _content(check(self._requests.send("GET", path), action, [HTTPStatus.OK]))
-            # A list that does not come in pages is the same each time.
+            response = self.api.send("GET", f"{endpoint}?per_page={_PAGE_SIZE}&page={number}")
+            entries = response.expect(action, HTTPStatus.OK).content
+            # An endpoint without pages returns the same list each time.
             if entries == previous:
                 return
             yield from entries
-            if len(entries) < _PAGE:
+            if len(entries) < _PAGE_SIZE:
                 return
             previous = entries
 
-    def _refuse_missing_repository(self) -> None:
-        check(self._requests.send("GET", _REPOSITORY), "show the repository", [HTTPStatus.OK])
 
-    def _send_json(self, method: Method, endpoint: str, fields: Mapping[str, object]) -> Reply:
-        with tempfile.TemporaryDirectory() as folder:
-            body = Path(folder) / "body.json"
-            body.write_text(json.dumps(fields), encoding="utf-8")
-            return self._requests.send(method, endpoint, body=body)
-
-
-def _fields(text: ReleaseText) -> dict[str, object]:
+def _json_fields(fields: ReleaseFields) -> dict[str, object]:
     return {
-        "tag_name": text.tag,
-        "target_commitish": text.commit,
-        "name": text.title,
-        "body": text.body,
-        "prerelease": text.is_prerelease,
+        "tag_name": fields.tag,
+        "target_commitish": fields.commit,
+        "name": fields.title,
+        "body": fields.body,
+        "prerelease": fields.is_prerelease,
     }
 
 
-def _checked(reply: Reply, action: str, expected: list[int]) -> Reply:
-    """The reply, where a 404 or 422 says that what was seen before has changed since."""
-    if reply.status in _NOT_THERE:
-        raise UnclearOutcomeError(action, f"HTTP {reply.status}: {reply.message}")
-    return check(reply, action, expected)
-
-
-def _content(reply: Reply) -> Any:
-    return json.loads(reply.text)
+def _expect_unchanged(response: Response, action: str, status: int) -> Response:
+    """The response; a 404 or 422 means that the release changed since it was read."""
+    if response.status in _NOT_FOUND:
+        raise UnclearOutcomeError(action, f"HTTP {response.status}: {response.message}")
+    return response.expect(action, status)
 
 
 def _release(entry: Mapping[str, Any]) -> Release:

@@ -1,71 +1,101 @@
-"""The run that GitHub starts for a pushed tag: finding it, and following it to its end."""
+"""Workflow runs on GitHub: finding and following them."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from release_tools.errors import Problem, ReleaseError
-from release_tools.releasing.errors import ReleaseRunFailedError, RemoteRunError
-from release_tools.releasing.github.remote_builds import REPOSITORY, RemoteRun, content_of, follow_run, run_in
-from release_tools.releasing.github.requests import Requests, check
+from release_tools.errors import Problem, ProgramEndedError, ReleaseError
+from release_tools.processes.run import run
+from release_tools.releasing.errors import WorkflowRunError
+from release_tools.releasing.github.api import GitHubApi
 
-# A run usually shows within seconds of the push.
-_WAIT_SECONDS: Final = 5.0
-_TRIES: Final = 24
-LONGEST_WAIT_SECONDS: Final = _WAIT_SECONDS * (_TRIES - 1)
-
-
-def watch_problems(requests: Requests, commit: str) -> list[Problem]:
-    """Why no run of this repository could be followed from this machine."""
-    try:
-        _runs_of(requests, commit)
-    except ReleaseError as error:
-        return [Problem(what=f"--watch cannot follow the run: {error.what}", hint=error.hint)]
-    return []
+# A run usually appears within seconds of the push.
+_POLL_SECONDS: Final = 5.0
+_POLLS: Final = 24
+MAX_WAIT_SECONDS: Final = _POLL_SECONDS * (_POLLS - 1)
 
 
-def find_run(requests: Requests, tag: str, commit: str) -> RemoteRun | None:
-    """The newest run that the push of this tag has started, or None when there is none yet.
+@dataclass(frozen=True, kw_only=True)
+class WorkflowRun:
+    """A workflow run as GitHub last showed it. `workflow` is the workflow's file name."""
 
-    Raises the errors of the requests.
-    """
-    for entry in _runs_of(requests, commit):
+    id: int
+    url: str
+    commit: str
+    workflow: str
+    is_finished: bool
+    is_successful: bool
+
+
+def read_run(api: GitHubApi, run_id: int) -> WorkflowRun:
+    """The run as it is now. Raises `WorkflowRunError` when it doesn't exist."""
+    response = api.send("GET", f"actions/runs/{run_id}")
+    if response.status == HTTPStatus.NOT_FOUND:
+        raise WorkflowRunError(run_id, "GitHub has no such run", "`gh run list` lists the runs")
+    # https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+    return _workflow_run(response.expect(f"show workflow run {run_id}", HTTPStatus.OK).content)
+
+
+def find_tag_run(api: GitHubApi, tag: str, commit: str) -> WorkflowRun | None:
+    """The newest run that the push of this tag started, or None when there is none yet."""
+    for entry in _pushed_runs(api, commit):
         if entry.get("head_branch") == tag and entry.get("event") == "push":
-            return run_in(entry)
+            return _workflow_run(entry)
     return None
 
 
-def await_run(requests: Requests, tag: str, commit: str, sleep: Callable[[float], None]) -> RemoteRun | None:
-    """The run, once GitHub shows it; None when it does not within `LONGEST_WAIT_SECONDS`."""
-    for number in range(_TRIES):
-        if number:
-            sleep(_WAIT_SECONDS)
-        found = find_run(requests, tag, commit)
+def wait_for_tag_run(api: GitHubApi, tag: str, commit: str) -> WorkflowRun | None:
+    """The run of a tag as soon as it appears; None when it doesn't within `MAX_WAIT_SECONDS`."""
+    for poll in range(_POLLS):
+        if poll:
+            api.clock.sleep(_POLL_SECONDS)
+        found = find_tag_run(api, tag, commit)
         if found:
             return found
     return None
 
 
-def watch_run(requests: Requests, found: RemoteRun, root: Path) -> None:
-    """Show the run on the terminal until it ends.
+def follow_run(api: GitHubApi, found: WorkflowRun, root: Path, resume_hint: str) -> WorkflowRun:
+    """Show the run in the terminal until it finishes, and return it as it is then.
 
-    Raises `ReleaseRunFailedError` when it did not succeed, `RemoteRunError` when gh gave up before its end, and the
-    errors of the requests.
+    Raises `WorkflowRunError` with `resume_hint` when gh stops before the run does.
     """
-    ended = found if found.is_finished else follow_run(requests, found, root)
+    if found.is_finished:
+        return found
+    # gh exits with the same code when the run fails and when the connection does; the run itself shows which.
+    with contextlib.suppress(ProgramEndedError):
+        run(["gh", "run", "watch", "--exit-status", str(found.id)], cwd=root)
+    ended = read_run(api, found.id)
     if not ended.is_finished:
-        raise RemoteRunError(
-            ended.number, "gh could not follow it to its end; it goes on", "the same command follows it again"
-        )
-    if not ended.is_successful:
-        raise ReleaseRunFailedError(ended.number, ended.address)
+        raise WorkflowRunError(found.id, "gh stopped following it before it finished", resume_hint)
+    return ended
 
 
-def _runs_of(requests: Requests, commit: str) -> list[Mapping[str, Any]]:
+def watch_problems(api: GitHubApi, commit: str) -> list[Problem]:
+    """Why runs of this repository can't be followed from this machine."""
+    try:
+        _pushed_runs(api, commit)
+    except ReleaseError as error:
+        return [Problem(what=f"--watch can't follow the workflow run: {error.what}", hint=error.hint)]
+    return []
+
+
+def _pushed_runs(api: GitHubApi, commit: str) -> list[Mapping[str, Any]]:
     # https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
-    reply = requests.send("GET", f"{REPOSITORY}/actions/runs?event=push&head_sha={commit}&per_page=100")
-    runs: list[Mapping[str, Any]] = content_of(check(reply, "list the runs of workflows", [HTTPStatus.OK]).text)[
-        "workflow_runs"
-    ]
+    response = api.send("GET", f"actions/runs?event=push&head_sha={commit}&per_page=100")
+    runs: list[Mapping[str, Any]] = response.expect("list the workflow runs", HTTPStatus.OK).content["workflow_runs"]
     return runs
+
+
+def _workflow_run(entry: Mapping[str, Any]) -> WorkflowRun:
+    return WorkflowRun(
+        id=int(entry["id"]),
+        url=str(entry["html_url"]),
+        commit=str(entry["head_sha"]),
+        workflow=str(entry["path"]).partition("@")[0].rpartition("/")[2],
+        is_finished=entry["status"] == "completed",
+        is_successful=entry["conclusion"] == "success",
+    )

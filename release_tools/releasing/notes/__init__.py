@@ -1,1 +1,1 @@
-"""The notes of a release."""
+"""Release notes and the changelog."""

@@ -1,4 +1,4 @@
-"""The commits of a release, read and sorted by git-cliff, as Markdown in which they can do no harm."""
+"""The commits of a release, parsed and grouped by git-cliff, as Markdown with every message escaped."""
 
 import json
 import os
@@ -13,19 +13,19 @@ from typing import Any, Final
 
 from release_tools.errors import MissingToolError
 from release_tools.processes.run import capture
-from release_tools.releasing.notes.foreign_text import plain_markdown
+from release_tools.reporting.markdown import escape_markdown
 
-# GitHub takes 125,000 characters for the notes of a release; what stands below the changes has to fit in as well.
+# GitHub limits the notes to 125,000 characters, and more follows below the changes.
 SIZE_LIMIT_BYTES: Final = 80_000
 
 _CONFIGURATION: Final = Path(__file__).with_name("cliff.toml")
-# Releases are told apart here, by git; git-cliff shall see none.
+# The range comes from git; git-cliff must not split it at tags, so this pattern matches none.
 _NO_TAG: Final = "a^"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One commit. `section` begins with a number that orders the sections; text and scope are as they were written."""
+    """One commit, its text and scope unescaped. `section` begins with a number that orders the sections."""
 
     commit: str
     section: str
@@ -34,7 +34,7 @@ class Change:
 
 
 def read_changes(root: Path, commit: str, since: str | None) -> tuple[Change, ...]:
-    """The commits that `commit` has and `since` has not, newest first, merges left out; all of them without `since`.
+    """The commits up to `commit`, since `since` if given, newest first and without merges.
 
     Raises `MissingToolError` outside an environment with the dependency group `release`.
     """
@@ -43,15 +43,15 @@ def read_changes(root: Path, commit: str, since: str | None) -> tuple[Change, ..
         raise MissingToolError("git-cliff", "add git-cliff to the dependency group `release`, then: poetry lock")
     options = ["--config", str(_CONFIGURATION), "--context", "--offline", "--no-exec", "--tag-pattern", _NO_TAG]
     commits = f"{since}..{commit}" if since else commit
-    # The person's own settings of git-cliff would change what is read.
-    own = {name: None for name in os.environ if name.startswith("GIT_CLIFF")}
-    releases: list[dict[str, Any]] = json.loads(capture([program, *options, "--", commits], cwd=root, env=own))
+    # The user's own git-cliff settings must not change the result.
+    unset = {name: None for name in os.environ if name.startswith("GIT_CLIFF")}
+    releases: list[dict[str, Any]] = json.loads(capture([program, *options, "--", commits], cwd=root, env=unset))
     return tuple(_change(entry) for release in releases for entry in release["commits"])
 
 
-def changes_markdown(changes: Sequence[Change], address: str | None) -> str:
-    """A section for each kind of change; with the repository's address, each commit is a link."""
-    items = [(change.section, _item(change, address)) for change in sorted(changes, key=lambda change: change.section)]
+def changes_markdown(changes: Sequence[Change], url: str | None) -> str:
+    """A section for each kind of change, with links to the commits where the repository's URL is known."""
+    items = [(change.section, _item(change, url)) for change in sorted(changes, key=lambda change: change.section)]
     sizes = accumulate(len(item.encode()) + 1 for _, item in items)
     shown = [item for item, size in zip(items, sizes, strict=True) if size <= SIZE_LIMIT_BYTES]
     parts = []
@@ -70,8 +70,8 @@ def _change(entry: dict[str, Any]) -> Change:
     return Change(commit=entry["id"], section=entry["group"], scope=entry.get("scope") or "", text=text)
 
 
-def _item(change: Change, address: str | None) -> str:
-    scope = f"**{plain_markdown(change.scope, 40)}:** " if change.scope.strip() else ""
+def _item(change: Change, url: str | None) -> str:
+    scope = f"**{escape_markdown(change.scope, 40)}:** " if change.scope.strip() else ""
     short = f"`{change.commit[:7]}`"
-    link = f"[{short}]({address}/commit/{change.commit})" if address else short
-    return f"- {scope}{plain_markdown(change.text) or 'no message'} ({link})"
+    link = f"[{short}]({url}/commit/{change.commit})" if url else short
+    return f"- {scope}{escape_markdown(change.text) or 'no message'} ({link})"

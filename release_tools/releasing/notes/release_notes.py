@@ -1,92 +1,74 @@
-"""The text of a release: what changed, the files, how to install each, and what the builds measured."""
+"""Release notes: the changes, the files, how to install them, and what the builds measured."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from release_tools.errors import Problem, RequestError
 from release_tools.releasing.errors import ShallowCloneError
-from release_tools.releasing.git_state import (
-    SHALLOW_HINT,
-    Tag,
-    commit_of,
-    last_release,
-    read_clone,
-    release_version,
-    repository_address,
-)
+from release_tools.releasing.git_state import Tag, last_release, read_clone, repository_url, tag_commit
 from release_tools.releasing.notes.changes import changes_markdown, read_changes
-from release_tools.releasing.notes.foreign_text import printable
-from release_tools.releasing.notes.install_text import install_markdown
+from release_tools.releasing.notes.installation import installation_markdown
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
-from release_tools.reporting.markdown import records_table
-from release_tools.reporting.records import read_records
+from release_tools.releasing.release_versions import release_version
+from release_tools.reporting.markdown import markdown_table
+from release_tools.reporting.records import BuildRecord
+from release_tools.reporting.report import records_table
 from release_tools.reporting.tables import megabytes
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 
 
-def release_notes(root: Path, tag: str, files: Sequence[ReleaseFile], records: Sequence[Path]) -> str:
-    """The notes as Markdown, for a tag that exists, or of the checked-out commit for one that is still to be made.
+def release_notes(
+    settings: ReleaseSettings, tag: str, files: Sequence[ReleaseFile], records: Sequence[BuildRecord]
+) -> str:
+    """The notes of a tag as Markdown, or of the checked-out commit when the tag doesn't exist yet.
 
-    `files` are those that are released, in the order to be shown; `records` the records of their builds.
-
-    Raises `RequestError` for a tag of something else, `ShallowCloneError` where commits are missing from the clone, and
-    the errors of `read_changes` and `read_records`.
+    Raises `RequestError` when it isn't a release tag, `ShallowCloneError`, and `MissingToolError` without git-cliff.
     """
-    settings = ReleaseSettings.load(root)
-    if release_version(settings.executable, tag) is None:
-        problem = Problem(
-            what=f"{printable(tag)!r} is no tag of a release",
-            hint=f"name one such as {release_tag(settings.executable, '1.2.3')}",
-        )
-        raise RequestError("write the notes of a release", [problem])
+    root, executable = settings.root, settings.executable
+    if release_version(executable, tag) is None:
+        hint = f"use a tag such as {release_tag(executable, '1.2.3')}"
+        raise RequestError("write release notes", [Problem(what=f"{tag!r} isn't a release tag", hint=hint)])
     clone = read_clone(root)
     if clone.is_shallow:
-        raise ShallowCloneError(root, SHALLOW_HINT)
-    commit = commit_of(root, f"refs/tags/{tag}") or clone.commit
-    last = last_release(root, settings.executable, commit, tag)
-    address = repository_address(root, clone.remote)
+        raise ShallowCloneError
+    commit = tag_commit(root, tag) or clone.commit
+    last = last_release(root, executable, commit, tag)
+    url = repository_url(root, clone.remote)
     archives = [file for file in files if file.is_archive]
     parts = [
-        changes_markdown(read_changes(root, commit, last.commit if last else None), address),
-        _files_markdown(archives, tag, address),
-        install_markdown(archives, settings.executable, tag, address),
-        _records_markdown(records),
-        _compare_markdown(tag, last, address),
+        changes_markdown(read_changes(root, commit, last.commit if last else None), url),
+        _files_markdown(archives, tag, url),
+        installation_markdown(archives, executable, tag, url),
+        f"## Builds\n\n{records_table(records)}" if records else "",
+        _comparison_markdown(tag, last, url),
     ]
     return "\n".join(part for part in parts if part)
 
 
 def preview_notes(settings: ReleaseSettings, tag: str | None, folder: Path | None) -> str:
-    """The notes as they would be now; with the files of `folder` where one is named."""
-    wanted = tag or release_tag(settings.executable, settings.project_version)
-    version = version_of_tag(settings.executable, wanted) or settings.project_version
+    """The notes as a release would have them now, with the files of `folder` if given."""
+    tag = tag or release_tag(settings.executable, settings.project_version)
+    version = version_of_tag(settings.executable, tag) or settings.project_version
     files = gather_release_files(settings.executable, version, folder) if folder else ()
-    return release_notes(settings.root, wanted, files, [])
+    return release_notes(settings, tag, files, [])
 
 
-def _files_markdown(archives: Sequence[ReleaseFile], tag: str, address: str | None) -> str:
-    if not archives:
-        return ""
+def _files_markdown(archives: Sequence[ReleaseFile], tag: str, url: str | None) -> str:
     rows = [
-        (file.platform.name, _linked(file.name, tag, address), megabytes(file.size_bytes), f"`{file.sha256}`")
+        (file.platform.name, _link(file.name, tag, url), megabytes(file.size_bytes), f"`{file.sha256}`")
         for file in archives
     ]
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join(["## Files", "", "| Platform | File | Size | SHA-256 |", "|---|---|---:|---|", *lines, ""])
+    return f"## Files\n\n{markdown_table(('Platform', 'File', 'Size', 'SHA-256'), 'llrl', rows)}" if rows else ""
 
 
-def _linked(name: str, tag: str, address: str | None) -> str:
-    return f"[`{name}`]({address}/releases/download/{tag}/{name})" if address else f"`{name}`"
+def _link(name: str, tag: str, url: str | None) -> str:
+    return f"[`{name}`]({url}/releases/download/{tag}/{name})" if url else f"`{name}`"
 
 
-def _records_markdown(records: Sequence[Path]) -> str:
-    return f"## Builds\n\n{records_table(read_records(records))}" if records else ""
-
-
-def _compare_markdown(tag: str, last: Tag | None, address: str | None) -> str:
-    if address is None:
+def _comparison_markdown(tag: str, last: Tag | None, url: str | None) -> str:
+    if url is None:
         return ""
     if last is None:
-        return f"**All commits**: {address}/commits/{tag}\n"
-    return f"**All changes**: {address}/compare/{last.name}...{tag}\n"
+        return f"**All commits**: {url}/commits/{tag}\n"
+    return f"**All changes**: {url}/compare/{last.name}...{tag}\n"

@@ -1,4 +1,4 @@
-"""`invoke discard`: takes a test release and its tag away again, from GitHub and from this clone."""
+"""`invoke discard`: deletes a test release and its tag, on GitHub and in this clone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,99 +6,95 @@ from dataclasses import dataclass
 from release_tools.errors import Problem
 from release_tools.processes.run import capture
 from release_tools.releasing.errors import DiscardDeclinedError, DiscardError
-from release_tools.releasing.git_state import commit_of
-from release_tools.releasing.github.releases import GitHub, Release
-from release_tools.releasing.publish.release_text import is_prerelease
+from release_tools.releasing.git_state import tag_commit
+from release_tools.releasing.github.releases import GitHubRepository, Release
+from release_tools.releasing.release_versions import is_prerelease
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discard:
-    """What there is of a release. The commits are those of the tag, on GitHub and here; None where there is none."""
+    """Everything to delete for a tag: its releases, and the tag on GitHub and in this clone, by its commit there."""
 
     tag: str
     version: str
     releases: tuple[Release, ...]
-    commit_on_github: str | None
-    commit_here: str | None
+    remote_commit: str | None
+    local_commit: str | None
 
     @property
     def lines(self) -> list[str]:
-        """What would be taken away, one thing a line."""
-        found = [
-            f"the {'draft' if release.is_draft else 'public release'} {release.id} with {len(release.assets)} files"
+        lines = [
+            f"the {'draft' if release.is_draft else 'published release'} {release.id} with {len(release.assets)} assets"
             for release in self.releases
         ]
-        found += [f"the tag {self.tag} on GitHub, at {self.commit_on_github}"] if self.commit_on_github else []
-        found += [f"the tag {self.tag} in this clone, at {self.commit_here}"] if self.commit_here else []
-        return found
+        lines += [f"the tag {self.tag} on GitHub, at {self.remote_commit}"] if self.remote_commit else []
+        lines += [f"the tag {self.tag} in this clone, at {self.local_commit}"] if self.local_commit else []
+        return lines
 
 
 def discard(
     settings: ReleaseSettings,
-    github: GitHub,
+    github: GitHubRepository,
     tag: str,
     say: Callable[[str], None],
     *,
     ask: Callable[[str], str] | None,
-    is_sure: bool,
+    is_confirmed: bool,
 ) -> None:
-    """Take everything of `tag` away, in an order that can be gone through again after an interruption.
+    """Delete the releases and tags of `tag`. After an interruption, the same call deletes the rest.
 
-    `ask` puts a question to a person, and is None where nobody is there; `is_sure` stands for their consent, and for
-    that to taking a stable release away from its users.
-
-    Raises `DiscardError` or `DiscardDeclinedError` before anything is changed, and the errors of the requests.
+    `ask` prompts the user, and is None without a terminal; `is_confirmed` skips the prompt and allows deleting stable
+    releases. Raises `DiscardError` or `DiscardDeclinedError` before anything is changed.
     """
     found = read_discard(settings, github, tag)
     if not found.lines:
-        say(f"there is nothing of {tag}")
+        say(f"there is nothing to delete for {tag}")
         return
     for line in found.lines:
-        say(f"to take away: {line}")
-    problems = discard_problems(found, can_ask=ask is not None, is_sure=is_sure)
+        say(f"to delete: {line}")
+    problems = discard_problems(found, can_ask=ask is not None, is_confirmed=is_confirmed)
     if problems:
         raise DiscardError(tag, problems)
-    if not is_sure and ask is not None and ask(f"Type {tag} to take all of this away: ").strip() != tag:
+    if not is_confirmed and ask is not None and ask(f"Type {tag} to delete all of this: ").strip() != tag:
         raise DiscardDeclinedError(tag)
     for release in found.releases:
         github.delete_release(release)
-    if found.commit_on_github:
+    if found.remote_commit:
         github.delete_tag(tag)
-    if found.commit_here:
+    if found.local_commit:
         capture(["git", "tag", "--delete", tag], cwd=settings.root)
-    say(f"nothing is left of {tag}")
+    say(f"deleted {tag}")
 
 
-def read_discard(settings: ReleaseSettings, github: GitHub, tag: str) -> Discard:
-    """What there is of the tag. Raises `DiscardError` for a tag that is not one of this project's releases."""
+def read_discard(settings: ReleaseSettings, github: GitHubRepository, tag: str) -> Discard:
+    """What exists for a tag. Raises `DiscardError` when it isn't a release tag of this project."""
     version = version_of_tag(settings.executable, tag)
     if version is None:
-        hint = f"name one such as {release_tag(settings.executable, '1.2.3')}"
-        raise DiscardError(tag, [Problem(what="it is not the tag of a release of this project", hint=hint)])
+        hint = f"use a tag such as {release_tag(settings.executable, '1.2.3')}"
+        raise DiscardError(tag, [Problem(what="it isn't a release tag of this project", hint=hint)])
     return Discard(
         tag=tag,
         version=version,
         releases=tuple(release for release in github.releases() if release.tag == tag),
-        commit_on_github=github.commit_of_tag(tag),
-        commit_here=commit_of(settings.root, f"refs/tags/{tag}"),
+        remote_commit=github.tag_commit(tag),
+        local_commit=tag_commit(settings.root, tag),
     )
 
 
-def discard_problems(found: Discard, *, can_ask: bool, is_sure: bool) -> list[Problem]:
-    """Why it must not be taken away just so; nothing is wrong for one who is sure."""
-    if is_sure:
+def discard_problems(found: Discard, *, can_ask: bool, is_confirmed: bool) -> list[Problem]:
+    """Why the release must not be deleted without --yes-really."""
+    if is_confirmed:
         return []
-    public = [release for release in found.releases if not release.is_draft]
+    published = [release for release in found.releases if not release.is_draft]
+    hint = "release a higher version instead, or add --yes-really"
     problems = []
-    if public and not is_prerelease(found.version):
-        what = f"{found.version} is a stable release that is public: users may depend on it"
-        problems.append(Problem(what=what, hint="release a higher version instead, or add --yes-really"))
-    if any(release.is_immutable for release in public):
-        what = "the release is immutable: GitHub will never let the name of its tag be used again"
-        problems.append(Problem(what=what, hint="release a higher version instead, or add --yes-really"))
+    if published and not is_prerelease(found.version):
+        problems.append(Problem(what=f"{found.version} is a published stable release; users may rely on it", hint=hint))
+    if any(release.is_immutable for release in published):
+        problems.append(Problem(what="the release is immutable: GitHub won't accept its tag again", hint=hint))
     if not can_ask:
-        what = "nobody can be asked, since the standard input is no terminal"
+        what = "can't ask for confirmation: standard input isn't a terminal"
         problems.append(Problem(what=what, hint="run it in a terminal, or add --yes-really"))
     return problems

@@ -1,111 +1,134 @@
-"""`invoke publish`: what is checked and put together on this machine, then the way of `publishing` on GitHub."""
+"""`invoke publish`: plans and takes steps, round after round, until GitHub has the published release.
+
+The process may be killed, a connection may break, and another publisher may do the same work at any time. It's safe
+because only its own publisher changes a draft, a draft is published only after it was read with exactly the local
+files, and GitHub publishes only one release per tag.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, assert_never
 
-from release_tools.errors import Problem
 from release_tools.platforms import host_platform
-from release_tools.releasing.errors import PublishError, ReleaseFilesError
-from release_tools.releasing.git_state import commit_of
-from release_tools.releasing.github.releases import GitHub, ReleaseText
-from release_tools.releasing.notes.release_notes import release_notes
-from release_tools.releasing.publish.converge import publish, read_plan
-from release_tools.releasing.publish.publish_plan import Plan, Wanted
-from release_tools.releasing.publish.publisher import known_publisher, only_publisher
-from release_tools.releasing.publish.release_files import RECORD_NAME, ReleaseFile, find_records, gather_release_files
-from release_tools.releasing.publish.release_text import Marker, is_prerelease, release_body
+from release_tools.releasing.errors import PublishIncompleteError, UnclearOutcomeError
+from release_tools.releasing.github.releases import GitHubRepository, Release
+from release_tools.releasing.publish.local_release import LocalRelease, gather_release
+from release_tools.releasing.publish.publish_lock import publish_lock, read_publisher_id
+from release_tools.releasing.publish.publish_plan import (
+    CreateDraft,
+    DeleteAsset,
+    DeleteDraft,
+    GitHubState,
+    PublishDraft,
+    PublishPlan,
+    Step,
+    UploadAsset,
+    plan_publish,
+)
+from release_tools.releasing.release_versions import is_newest_stable
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import release_tag, version_of_tag
 
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What this machine has for a release: the tag's commit, the ten files, and what is said of them."""
-
-    tag: str
-    version: str
-    commit: str
-    files: tuple[ReleaseFile, ...]
-    notes: str
-
-    def wanted_by(self, publisher: str) -> Wanted:
-        """The release as the publisher of this name wants it."""
-        marker = Marker(tag=self.tag, commit=self.commit, publisher=publisher)
-        text = ReleaseText(
-            tag=self.tag,
-            commit=self.commit,
-            title=self.tag,
-            body=release_body(marker, self.notes),
-            is_prerelease=is_prerelease(self.version),
-            is_latest=False,
-        )
-        return Wanted(marker=marker, text=text, files=self.files)
+# Without failures it takes four: create the draft, upload, publish, see that it is published.
+MAX_ROUNDS: Final = 12
 
 
 def publish_release(
-    settings: ReleaseSettings, github: GitHub, tag: str, folder: Path, say: Callable[[str], None], *, is_dry_run: bool
+    settings: ReleaseSettings,
+    github: GitHubRepository,
+    tag: str,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    is_dry_run: bool,
 ) -> None:
-    """Make the release of `tag` public with the files in `folder`, or only tell what would be done.
+    """Publish the release of a tag with the files in `folder`, or only print the plan.
 
-    Raises `PublishError` with everything that forbids it, `PublisherRunningError`, and the errors of `publish`.
+    Raises `PublishError` with every problem, `PublishLockedError`, and the errors of `publish`.
     """
-    candidate = gather_candidate(settings, tag, folder)
     work = settings.build_folder(host_platform().name) / "publish"
     if is_dry_run:
-        name = known_publisher(work)
-        wanted = candidate.wanted_by(name or "nobody-yet")
-        for line in plan_lines(read_plan(github, settings.executable, wanted), tag):
+        local = gather_release(settings, tag, folder, read_publisher_id(work) or "none")
+        for line in plan_lines(plan_publish(read_state(github, local), local), tag):
             say(line)
         return
-    with only_publisher(work) as name:
-        release = publish(github, settings.executable, candidate.wanted_by(name), folder, say)
-    say(f"public: {release.url}")
+    with publish_lock(work) as publisher_id:
+        local = gather_release(settings, tag, folder, publisher_id)
+        release = publish(github, local, folder, say)
+    say(f"published: {release.url}")
 
 
-def gather_candidate(settings: ReleaseSettings, tag: str, folder: Path) -> Candidate:
-    """Everything of a release that lies on this machine.
+def publish(github: GitHubRepository, local: LocalRelease, folder: Path, say: Callable[[str], None]) -> Release:
+    """Publish the release, or find that it is published; returns it as GitHub shows it.
 
-    Raises `PublishError` with all that is wrong: the tag, its commit, the files, the build records; and the errors of
-    `release_notes`.
+    Raises `PublishError` before anything is changed, `TagNotReusableError`, `PublishIncompleteError`, and the errors of
+    `GitHubApi.send`. After any of them, calling it again resumes.
     """
-    version = version_of_tag(settings.executable, tag)
-    wanted = release_tag(settings.executable, settings.project_version)
-    if version is None or tag != wanted:
-        hint = f"name that tag, or check out the commit of the other one: git checkout {wanted}"
-        what = f"the version of pyproject.toml is {settings.project_version}, and its tag {wanted}"
-        raise PublishError(tag, [Problem(what=what, hint=hint)])
-    commit = commit_of(settings.root, f"refs/tags/{tag}")
-    problems = []
-    if commit is None:
-        problems.append(Problem(what="this clone has no such tag", hint=f"fetch it: git fetch origin tag {tag}"))
-    files: tuple[ReleaseFile, ...] = ()
-    records: tuple[Path, ...] = ()
-    try:
-        files = gather_release_files(settings.executable, version, folder)
-        records = find_records(_record_candidates(settings, folder), files, commit) if commit else ()
-    except ReleaseFilesError as error:
-        problems += error.problems
-    if problems or commit is None:
-        raise PublishError(tag, problems)
-    notes = release_notes(settings.root, tag, files, records)
-    return Candidate(tag=tag, version=version, commit=commit, files=files, notes=notes)
+    draft_id: int | None = None
+    failures: list[str] = []
+    for _ in range(MAX_ROUNDS):
+        plan = plan_publish(read_state(github, local, draft_id), local)
+        if plan.state == "uploaded":
+            say(f"all {len(local.files)} assets match the local files in size and sha256")
+        try:
+            for step in plan.steps:
+                say(str(step))
+                draft_id = _take(step, github, folder) or draft_id
+        except UnclearOutcomeError as error:
+            say(f"{error.what}; reading its state again")
+            failures.append(error.what)
+            github.api.back_off(len(failures))
+            continue
+        if plan.published is not None:
+            return plan.published
+        failures += [str(step) for step in plan.steps if isinstance(step, DeleteAsset)]
+    raise PublishIncompleteError(
+        local.tag, MAX_ROUNDS, failures[-1] if failures else "GitHub doesn't show what was changed"
+    )
 
 
-def plan_lines(plan: Plan, tag: str) -> list[str]:
-    """The plan for people: the state that was found, and what a run would do."""
+def read_state(github: GitHubRepository, local: LocalRelease, draft_id: int | None = None) -> GitHubState:
+    """The tag and its releases on GitHub. `draft_id` is a new draft that the list may not show yet."""
+    tag_commit = github.tag_commit(local.tag)
+    listed = github.releases()
+    ids = {release.id for release in listed if release.tag == local.tag}
+    ids |= {draft_id} if draft_id is not None else set()
+    # The list can be a few seconds old, a release by its ID can't.
+    releases = (github.release(release_id) for release_id in sorted(ids))
+    other_tags = [release.tag for release in listed if not release.is_draft and release.tag != local.tag]
+    return GitHubState(
+        tag_commit=tag_commit,
+        releases=tuple(release for release in releases if release is not None),
+        is_newest_stable=is_newest_stable(local.executable, local.version, other_tags),
+    )
+
+
+def plan_lines(plan: PublishPlan, tag: str) -> list[str]:
+    """The plan as `--dry-run` prints it."""
     state = {
         "none": f"{tag} has no release yet",
-        "draft": f"{tag} has a draft that is not complete",
-        "uploaded": f"{tag} has a draft with all files, as they are here",
-        "published": f"{tag} is public, with all files as they are here",
+        "draft": f"{tag} has an incomplete draft",
+        "uploaded": f"{tag} has a draft whose assets match the local files",
+        "published": f"{tag} is published, and its assets match the local files",
     }
     steps = [*map(str, plan.steps), *plan.later]
     lines = [state[plan.state], *plan.remarks]
-    lines += [f"{number:>3}. {step}" for number, step in enumerate(steps, start=1)] or ["nothing is left to do"]
+    lines += [f"{number:>3}. {step}" for number, step in enumerate(steps, start=1)] or ["nothing to do"]
     return [*lines, "nothing was changed (--dry-run)"]
 
 
-def _record_candidates(settings: ReleaseSettings, folder: Path) -> list[Path]:
-    """The records that came with the files, and those of builds on this machine."""
-    return [*folder.rglob(RECORD_NAME), *(settings.root / "build").glob(f"*/{RECORD_NAME}")]
+def _take(step: Step, github: GitHubRepository, folder: Path) -> int | None:
+    """Take one step; returns the ID of a new draft."""
+    match step:
+        case CreateDraft():
+            return github.create_draft(step.fields).id
+        case DeleteDraft():
+            github.delete_release(step.draft)
+        case DeleteAsset():
+            github.delete_asset(step.asset)
+        case UploadAsset():
+            github.upload_asset(step.draft, folder / step.file.name)
+        case PublishDraft():
+            github.publish_draft(step.draft, step.fields)
+        case _:
+            assert_never(step)
+    return None

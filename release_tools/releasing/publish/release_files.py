@@ -1,4 +1,4 @@
-"""The exact files of a release: one archive and one checksum for each platform, found in a folder and proved."""
+"""The files of a release: one archive and one checksum per platform, found in a folder and verified."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,17 @@ from release_tools.archives import checksum_path, sha256_of
 from release_tools.errors import Problem
 from release_tools.platforms import PLATFORMS, Platform
 from release_tools.releasing.errors import ReleaseFilesError
+from release_tools.reporting.records import BuildRecord, read_record
 from release_tools.verification.downloaded import check_checksum
 from release_tools.versions import BuildVersion, archive_name
 
 RECORD_NAME = "record.json"
+_MISSING_HINT = "put every platform's archive and its .sha256 into the folder, or name another one with --folder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseFile:
-    """One file of a release, as it lies on this machine. `sha256` is in lower-case hexadecimal digits."""
+    """One file of a release on this machine."""
 
     name: str
     size_bytes: int
@@ -26,34 +28,39 @@ class ReleaseFile:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is what users download, and not its checksum."""
         return not self.name.endswith(".sha256")
 
 
 def expected_archives(executable: str, version: str) -> dict[str, Platform]:
-    """The names of the archives of a version such as `1.2.3`, in the order of the platform table."""
+    """The archive names of a version such as `1.2.3`, in the order of the platform table."""
     build_version = BuildVersion(label=f"v{version}", project_version=version, local_part="")
     return {archive_name(executable, build_version, platform): platform for platform in PLATFORMS}
+
+
+def expected_files(executable: str, version: str) -> list[str]:
+    """The names of all files of a version, each archive followed by its checksum."""
+    archives = expected_archives(executable, version)
+    return [name for archive in archives for name in (archive, checksum_path(Path(archive)).name)]
 
 
 def gather_release_files(executable: str, version: str, folder: Path) -> tuple[ReleaseFile, ...]:
     """The files of this version in `folder`, each archive followed by its checksum.
 
-    Raises `ReleaseFilesError` with everything that is missing, does not belong there, or is not what its checksum
-    says. Build records (`record.json`, also in folders below) may lie beside them.
+    Raises `ReleaseFilesError` with every file that is missing, unexpected or different from its checksum. Build records
+    (`record.json`, in subfolders too) may be there as well.
     """
     archives = expected_archives(executable, version)
     if not folder.is_dir():
-        raise ReleaseFilesError(folder, [Problem(what="there is no such folder", hint=_GATHER_HINT)])
+        raise ReleaseFilesError(folder, [Problem(what="the folder doesn't exist", hint=_MISSING_HINT)])
     problems = [problem for name in archives for problem in _archive_problems(folder / name)]
-    expected = {name for archive in archives for name in (archive, checksum_path(folder / archive).name)}
+    expected = expected_files(executable, version)
     problems += [
         Problem(
-            what=f"{entry.name!r} does not belong to version {version}",
-            hint="move it away, or name another folder with --folder",
+            what=f"{entry.name!r} doesn't belong to version {version}",
+            hint="move it elsewhere, or name another folder with --folder",
         )
         for entry in sorted(folder.iterdir())
-        if entry.name not in expected and not _holds_records_only(entry)
+        if entry.name not in expected and not _has_records_only(entry)
     ]
     if problems:
         raise ReleaseFilesError(folder, problems)
@@ -64,53 +71,44 @@ def gather_release_files(executable: str, version: str, folder: Path) -> tuple[R
     )
 
 
-def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[Path, ...]:
-    """Those build records among the files `candidates` that tell of these very archives, in the order of `files`.
+def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[BuildRecord, ...]:
+    """The build records of these archives, by digest, in the order of `files`. Other files are ignored.
 
-    A record of other bytes is left out. Raises `ReleaseFilesError` when one says that its archive was made from
-    another commit than `commit`, or was refused.
+    Raises `ReleaseFilesError` when a record says that its archive was built from another commit or failed its checks,
+    and `RecordError` for a damaged one.
     """
-    by_digest: dict[str, Path] = {}
-    problems = []
-    digests = {file.sha256: file.name for file in files if file.is_archive}
-    for path in sorted(candidates):
-        record = _read_record(path)
-        digest = record.get("sha256")
-        if not isinstance(digest, str) or digest not in digests:
-            continue
-        by_digest[digest] = path
-        if record.get("commit") != commit or record.get("verdict") != "verified":
-            problems.append(
-                Problem(
-                    what=f"{digests[digest]} was made from commit {str(record.get('commit'))[:40]!r} and "
-                    f"{str(record.get('verdict'))[:20]!r}, says {path}; the release is of commit {commit}",
-                    hint="build the archives again, from the commit of the tag",
-                )
-            )
+    archives = {file.sha256: file.name for file in files if file.is_archive}
+    records = {digest: read_record(path) for path in sorted(candidates) if (digest := _digest_in(path)) in archives}
+    problems = [
+        Problem(
+            what=f"{archives[digest]} was built from commit {record.commit or 'unknown'} and {record.verdict}, "
+            f"but the release is of commit {commit}",
+            hint="build the archives again from the commit of the tag",
+        )
+        for digest, record in records.items()
+        if record.commit != commit or record.verdict != "verified"
+    ]
     if problems:
         raise ReleaseFilesError(Path("the build records"), problems)
-    return tuple(by_digest[file.sha256] for file in files if file.is_archive and file.sha256 in by_digest)
-
-
-_GATHER_HINT = "bring the archives of all platforms there, each with its .sha256, or name their folder with --folder"
+    return tuple(records[digest] for digest in archives if digest in records)
 
 
 def _archive_problems(archive: Path) -> list[Problem]:
     checksum = checksum_path(archive)
     missing = [path.name for path in (archive, checksum) if not path.is_file() or path.is_symlink()]
     if missing:
-        return [Problem(what=f"{name} is missing, or is no plain file", hint=_GATHER_HINT) for name in missing]
+        return [Problem(what=f"{name} is missing or isn't a regular file", hint=_MISSING_HINT) for name in missing]
     if archive.stat().st_size == 0:
-        return [Problem(what=f"{archive.name} is empty", hint="bring it there again, or build it again")]
+        return [Problem(what=f"{archive.name} is empty", hint="copy it again, or build it again")]
     result = check_checksum(archive)
     return [Problem(what=f"{archive.name}: {result.figure}", hint=result.hint)] if result.is_failed else []
 
 
-def _holds_records_only(entry: Path) -> bool:
+def _has_records_only(entry: Path) -> bool:
     if entry.is_symlink():
         return False
     if entry.is_dir():
-        return all(_holds_records_only(inner) for inner in entry.iterdir())
+        return all(_has_records_only(inner) for inner in entry.iterdir())
     return entry.name == RECORD_NAME
 
 
@@ -118,10 +116,11 @@ def _release_file(path: Path, platform: Platform) -> ReleaseFile:
     return ReleaseFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path), platform=platform)
 
 
-def _read_record(path: Path) -> dict[str, object]:
-    """What the record holds; nothing for a file that is none."""
+def _digest_in(path: Path) -> str:
+    """The digest of the archive that a file records; "" when the file isn't a record."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return ""
+    digest = content.get("sha256") if isinstance(content, dict) else None
+    return digest if isinstance(digest, str) else ""

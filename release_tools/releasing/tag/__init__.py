@@ -1,1 +1,1 @@
-"""`invoke release`: from the state of the repository to a pushed tag."""
+"""`invoke release`: from the state of the clone to a pushed tag."""

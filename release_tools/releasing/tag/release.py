@@ -1,107 +1,119 @@
-"""`invoke release --tag`: gather, plan, tell, and only then tag and push. What follows is GitHub's run of the tag."""
+"""`invoke release --tag`: reads the state, prints the plan, then tags and pushes. GitHub's workflow does the rest.
+
+An interrupted release is resumed by the same command.
+"""
 
 import dataclasses
-import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.errors import ReleaseError
-from release_tools.releasing.errors import NoRunError
-from release_tools.releasing.git_state import repository_address
-from release_tools.releasing.github.requests import Requests
-from release_tools.releasing.github.runs import LONGEST_WAIT_SECONDS, await_run, find_run, watch_problems, watch_run
-from release_tools.releasing.notes.foreign_text import printable
-from release_tools.releasing.publish.release_files import expected_archives
-from release_tools.releasing.tag.release_plan import ReleasePlan, plan_release
-from release_tools.releasing.tag.release_state import gather_state
-from release_tools.releasing.tag.tagging import carry_out
+from release_tools.errors import ProgramEndedError, ReleaseError, escape_control_chars
+from release_tools.processes.run import run
+from release_tools.releasing.errors import (
+    ReleaseRunFailedError,
+    RunNotStartedError,
+    TagNotCreatedError,
+    TagNotPushedError,
+)
+from release_tools.releasing.git_state import read_remote, repository_url
+from release_tools.releasing.github.api import GitHubApi
+from release_tools.releasing.github.runs import (
+    MAX_WAIT_SECONDS,
+    find_tag_run,
+    follow_run,
+    wait_for_tag_run,
+    watch_problems,
+)
+from release_tools.releasing.tag.release_plan import ReleasePlan, plan_lines, plan_release
+from release_tools.releasing.tag.release_state import read_state
 from release_tools.settings import ReleaseSettings
 
 
 def release(
     settings: ReleaseSettings,
-    wanted: str | None,
+    tag: str | None,
     *,
     is_dry_run: bool,
     is_watching: bool,
     console: Console,
-    requests: Requests,
-    sleep: Callable[[float], None] = time.sleep,
+    api: GitHubApi,
 ) -> None:
-    """Release the checked-out commit under the tag of its version, or with `is_dry_run` only tell what would be done.
+    """Tag the checked-out commit and push the tag, or with `is_dry_run` only print the plan.
 
-    Raises `RequestError` with every reason to refuse, before anything is changed, and after that the errors of
-    `carry_out`; with `is_watching` also `NoRunError` and those of `watch_run`.
+    Raises `RequestError` with every problem before anything is changed, then `TagNotCreatedError` or
+    `TagNotPushedError`; with `is_watching` also `RunNotStartedError`, `WorkflowRunError` or `ReleaseRunFailedError`.
     """
-    state = gather_state(settings, wanted)
+    state = read_state(settings, tag)
     if is_watching:
-        problems = watch_problems(requests, state.clone.commit)
+        problems = watch_problems(api, state.clone.commit)
         state = dataclasses.replace(state, project_problems=(*state.project_problems, *problems))
     plan = plan_release(state)
 
     def say(text: str) -> None:
-        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+        console.print(escape_control_chars(text), markup=False, highlight=False, soft_wrap=True)
 
-    for line in plan_lines(plan, settings.executable):
+    for line in plan_lines(plan):
         say(line)
     if is_dry_run:
-        say("dry run: nothing was changed")
+        say("nothing was changed (--dry-run)")
         return
-    carry_out(plan, settings.root, settings.executable, say)
+    if plan.must_tag:
+        _create_tag(plan, settings.root)
+    if plan.must_push:
+        say(f"pushing {plan.tag} to {plan.remote}")
+        _push_tag(plan, settings.root)
     if is_watching:
-        _follow(plan, settings, requests, say, sleep)
+        _follow_run(plan, settings.root, api, say)
     else:
-        _show(plan, settings, requests, say)
+        _show_run(plan, settings.root, api, say)
 
 
-def plan_lines(plan: ReleasePlan, executable: str) -> list[str]:
-    """The plan for people to read, before anything of it is done."""
-    since = f"since {plan.last_release}" if plan.last_release else "the first release"
-    remote_step = f"git push {plan.remote} refs/tags/{plan.tag}"
-    steps = [
-        f"git tag --annotate {plan.tag} {plan.commit[:7]}" if plan.must_tag else f"the tag {plan.tag} is made already",
-        remote_step if plan.must_push else f"the tag is on {plan.remote} already",
-        "GitHub builds and verifies all platforms, and publishes all of these files or none",
-    ]
-    archives = expected_archives(executable, plan.version)
-    return [
-        f"release {plan.tag}",
-        f"  commit  {plan.commit[:7]} {plan.subject}",
-        f"  branch  {plan.branch or 'none'}, remote {plan.remote}",
-        f"  changes {plan.commit_count} {'commit' if plan.commit_count == 1 else 'commits'}, {since}",
-        *(f"  {'files' if number == 0 else '     '}   {name} and its .sha256" for number, name in enumerate(archives)),
-        *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
-    ]
-
-
-def _show(plan: ReleasePlan, settings: ReleaseSettings, requests: Requests, say: Callable[[str], None]) -> None:
-    """Tell where the run can be seen; what keeps us from finding it is no reason to fail after the push."""
-    place = _runs_page(settings, plan)
+def _create_tag(plan: ReleasePlan, root: Path) -> None:
+    # The commit's hash, so that a commit made meanwhile isn't tagged. Git may ask for the passphrase of a signing key,
+    # so it talks to the terminal.
+    message = f"--message={plan.executable} {plan.version}"
     try:
-        found = find_run(requests, plan.tag, plan.commit)
+        run(["git", "tag", "--annotate", message, plan.tag, plan.commit], cwd=root)
+    except ProgramEndedError:
+        raise TagNotCreatedError(plan.tag) from None
+
+
+def _push_tag(plan: ReleasePlan, root: Path) -> None:
+    reference = f"refs/tags/{plan.tag}"
+    # Only this tag is pushed, whatever the user's git configuration adds.
+    options = ["--no-follow-tags", "--recurse-submodules=no"]
+    try:
+        run(["git", "push", *options, "--", plan.remote, f"{reference}:{reference}"], cwd=root)
+    except ProgramEndedError:
+        raise TagNotPushedError(plan.tag, plan.remote) from None
+    pushed = read_remote(root, plan.remote, plan.branch).tags
+    if not any(tag.name == plan.tag and tag.commit == plan.commit for tag in pushed):
+        raise TagNotPushedError(plan.tag, plan.remote)
+
+
+def _show_run(plan: ReleasePlan, root: Path, api: GitHubApi, say: Callable[[str], None]) -> None:
+    """Print the run's URL. The tag is pushed, so a failed lookup isn't an error."""
+    try:
+        found = find_tag_run(api, plan.tag, plan.commit)
     except ReleaseError as error:
-        say(f"the run cannot be looked up: {error.what}")
+        say(f"can't look up the workflow run: {error.what}")
         say(f"hint: {error.hint}")
         found = None
-    say(f"the run: {found.address if found else place}")
+    say(f"workflow run: {found.url if found else _actions_page(root, plan)}")
 
 
-def _follow(
-    plan: ReleasePlan,
-    settings: ReleaseSettings,
-    requests: Requests,
-    say: Callable[[str], None],
-    sleep: Callable[[float], None],
-) -> None:
-    found = await_run(requests, plan.tag, plan.commit, sleep)
+def _follow_run(plan: ReleasePlan, root: Path, api: GitHubApi, say: Callable[[str], None]) -> None:
+    found = wait_for_tag_run(api, plan.tag, plan.commit)
     if found is None:
-        raise NoRunError(plan.tag, _runs_page(settings, plan), LONGEST_WAIT_SECONDS)
-    say(f"the run: {found.address}")
-    watch_run(requests, found, settings.root)
-    say("the run has succeeded")
+        raise RunNotStartedError(plan.tag, _actions_page(root, plan), MAX_WAIT_SECONDS)
+    say(f"workflow run: {found.url}")
+    if not follow_run(api, found, root, "run the same command again to resume").is_successful:
+        raise ReleaseRunFailedError(found.id, found.url)
+    say("the workflow run succeeded")
 
 
-def _runs_page(settings: ReleaseSettings, plan: ReleasePlan) -> str:
-    address = repository_address(settings.root, plan.remote)
-    return f"{address}/actions" if address else f"the Actions page of {plan.remote}"
+def _actions_page(root: Path, plan: ReleasePlan) -> str:
+    url = repository_url(root, plan.remote)
+    return f"{url}/actions" if url else f"the Actions page of {plan.remote}"

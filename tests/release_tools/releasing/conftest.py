@@ -5,45 +5,53 @@ from pathlib import Path
 import pytest
 
 from release_tools.releasing.publish.release_files import gather_release_files
-from tests.release_tools.releasing.clones import Workplace, isolate_git, make_workplace
-from tests.release_tools.releasing.github_server import Repository, reached_by_gh, stand_in
-from tests.release_tools.releasing.publishers import Publisher, expected_digests
-from tests.release_tools.releasing.subjects import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
+from tests.release_tools.releasing.fake_github import FakeRepository, fake_gh, served_to_gh
+from tests.release_tools.releasing.project_clone import ProjectClone, git, isolate_git, make_clone
+from tests.release_tools.releasing.publishers import Publisher, digests
+from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
 
 needs_gh = pytest.mark.skipif(
-    not hasattr(socket, "AF_UNIX"), reason="gh reaches our server by a Unix socket, which Python lacks on Windows"
+    not hasattr(socket, "AF_UNIX"), reason="gh reaches the fake GitHub by a Unix socket, which Python lacks on Windows"
 )
 
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ten files of the release; read only."""
+    """The ten files of the release; read-only."""
     return make_release_files(tmp_path_factory.mktemp("release") / "dist")
 
 
 @pytest.fixture
-def repository(dist: Path) -> Repository:
+def repository(dist: Path) -> FakeRepository:
     """A repository with the tag and no release."""
-    return Repository({TAG: COMMIT}, expected_digests(gather_release_files(EXECUTABLE, VERSION, dist)))
+    return FakeRepository({TAG: COMMIT}, digests(gather_release_files(EXECUTABLE, VERSION, dist)))
 
 
 @pytest.fixture
-def publisher(dist: Path, repository: Repository) -> Publisher:
+def publisher(dist: Path, repository: FakeRepository) -> Publisher:
     """A publisher that reaches the repository without a process."""
-    return Publisher(folder=dist, start=stand_in(repository))
+    return Publisher(folder=dist, start=fake_gh(repository))
 
 
 @pytest.fixture
-def gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """The repository, where the real `gh` reaches it."""
-    with reached_by_gh(repository, monkeypatch):
+def gh(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRepository]:
+    """The repository, served to the real `gh`."""
+    with served_to_gh(repository, monkeypatch):
         yield repository
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectClone:
     """A project that is ready to be released as `tiny-v1.2.3`."""
     isolate_git(tmp_path, monkeypatch)
-    folder = tmp_path / "workplace"
+    folder = tmp_path / "project"
     folder.mkdir()
-    return make_workplace(folder)
+    return make_clone(folder)
+
+
+@pytest.fixture
+def shallow_clone(clone: ProjectClone, tmp_path: Path) -> ProjectClone:
+    """A clone of depth 1 of a project with two commits."""
+    clone.commit_all("fix: second")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{clone.remote}", "shallow")
+    return ProjectClone(tmp_path / "shallow", clone.remote)

@@ -1,81 +1,78 @@
-"""The run of a tag, asked for and followed by the real gh."""
+"""The workflow run of a tag, found and followed by the real gh."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from release_tools.releasing.errors import GitHubRefusedError, ReleaseRunFailedError, RemoteRunError
-from release_tools.releasing.github.requests import Requests
-from release_tools.releasing.github.runs import find_run, watch_problems, watch_run
+from release_tools.releasing.errors import GitHubRefusedError, WorkflowRunError
+from release_tools.releasing.github.api import GitHubApi
+from release_tools.releasing.github.runs import WorkflowRun, find_tag_run, follow_run, read_run, watch_problems
 from tests.release_tools.releasing.conftest import needs_gh
-from tests.release_tools.releasing.github_server import OWNER_AND_NAME, Fault, reached_by_gh
-from tests.release_tools.releasing.subjects import COMMIT, TAG
-from tests.release_tools.releasing.workflow_server import WorkflowRepository
+from tests.release_tools.releasing.fake_github import Fault, served_to_gh
+from tests.release_tools.releasing.fake_workflows import FakeWorkflowRepository
+from tests.release_tools.releasing.sample_release import COMMIT, TAG
 
 pytestmark = [pytest.mark.programs, needs_gh]
 
 
 @pytest.fixture
-def gh(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkflowRepository]:
-    """A repository with runs of a branch, where the real `gh` reaches it."""
-    github = WorkflowRepository("main", COMMIT)
+def gh(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWorkflowRepository]:
+    """A repository with runs of a branch, served to the real `gh`."""
+    github = FakeWorkflowRepository("main", COMMIT)
     github.add_run(COMMIT)
     github.add_tag_run(COMMIT, "main")
-    with reached_by_gh(github, monkeypatch):
+    with served_to_gh(github, monkeypatch):
         yield github
 
 
 @pytest.fixture
-def requests(tmp_path: Path) -> Requests:
-    return Requests(tmp_path, say=lambda _: None)
+def api(tmp_path: Path) -> GitHubApi:
+    return GitHubApi(tmp_path, say=lambda _: None)
 
 
-def test_the_run_of_a_tag_is_found_once_it_is_there_and_no_other(gh: WorkflowRepository, requests: Requests) -> None:
-    assert watch_problems(requests, COMMIT) == []
-    assert find_run(requests, TAG, COMMIT) is None
+def tag_run(gh: FakeWorkflowRepository, api: GitHubApi) -> WorkflowRun:
+    return read_run(api, gh.add_tag_run(COMMIT, TAG))
+
+
+def test_only_the_run_of_the_tag_is_found(gh: FakeWorkflowRepository, api: GitHubApi) -> None:
+    assert watch_problems(api, COMMIT) == []
+    assert find_tag_run(api, TAG, COMMIT) is None
     gh.add_tag_run("f" * 40, TAG)
-    number = gh.add_tag_run(COMMIT, TAG)
+    run_id = gh.add_tag_run(COMMIT, TAG)
     gh.add_tag_run(COMMIT, "another-v1.2.3")
-    found = find_run(requests, TAG, COMMIT)
+    found = find_tag_run(api, TAG, COMMIT)
     assert found is not None
-    assert (found.number, found.is_finished) == (number, False)
-    assert found.address == f"https://github.com/{OWNER_AND_NAME}/actions/runs/{number}"
+    assert (found.id, found.is_finished) == (run_id, False)
 
 
-@pytest.mark.parametrize(
-    ("conclusion", "error"),
-    [("success", None), ("failure", ReleaseRunFailedError), ("cancelled", ReleaseRunFailedError)],
-)
-def test_a_run_is_followed_until_it_ends(
-    gh: WorkflowRepository, requests: Requests, tmp_path: Path, conclusion: str, error: type[Exception] | None
+@pytest.mark.parametrize("conclusion", ["success", "failure", "cancelled"])
+def test_run_is_followed_until_it_finishes(
+    gh: FakeWorkflowRepository, api: GitHubApi, tmp_path: Path, conclusion: str
 ) -> None:
-    gh.add_tag_run(COMMIT, TAG)
-    gh.steps = [("in_progress", None), ("completed", conclusion)]
-    found = find_run(requests, TAG, COMMIT)
-    assert found is not None
-    if error is None:
-        watch_run(requests, found, tmp_path)
-        return
-    with pytest.raises(error, match="failed; nothing was published by halves"):
-        watch_run(requests, found, tmp_path)
+    gh.steps = [("queued", None), ("in_progress", None), ("completed", conclusion)]
+    followed = follow_run(api, tag_run(gh, api), tmp_path, "resume")
+    assert (followed.is_finished, followed.is_successful) == (True, conclusion == "success")
 
 
-def test_a_run_that_gh_loses_goes_on(gh: WorkflowRepository, requests: Requests, tmp_path: Path) -> None:
-    gh.add_tag_run(COMMIT, TAG)
+def test_unfinished_run_is_an_error_with_resume_hint(
+    gh: FakeWorkflowRepository, api: GitHubApi, tmp_path: Path
+) -> None:
     gh.steps = [("in_progress", None)]
     gh.faults = [Fault(kind="status", request=r"GET .*/jobs", status=500, times=9)]
-    found = find_run(requests, TAG, COMMIT)
-    assert found is not None
-    with pytest.raises(RemoteRunError, match="it goes on\nhint: the same command follows it again"):
-        watch_run(requests, found, tmp_path)
+    with pytest.raises(WorkflowRunError) as caught:
+        follow_run(api, tag_run(gh, api), tmp_path, "resume")
+    assert caught.value.hint == "resume"
 
 
-def test_a_token_that_may_not_look_is_a_reason_not_to_watch(gh: WorkflowRepository, requests: Requests) -> None:
+def test_missing_run_is_an_error(api: GitHubApi, gh: FakeWorkflowRepository) -> None:
+    with pytest.raises(WorkflowRunError) as caught:
+        read_run(api, max(gh.runs) + 1)
+    assert caught.value.run_id == max(gh.runs) + 1
+
+
+def test_token_without_access_cannot_watch(gh: FakeWorkflowRepository, api: GitHubApi) -> None:
     gh.faults = [Fault(kind="status", request=r"GET .*/runs", status=403, message="not accessible", times=2)]
     with pytest.raises(GitHubRefusedError):
-        find_run(requests, TAG, COMMIT)
-    (problem,) = watch_problems(requests, COMMIT)
-    assert problem.what.startswith(
-        "--watch cannot follow the run: GitHub refused to list the runs of workflows: HTTP 403"
-    )
+        find_tag_run(api, TAG, COMMIT)
+    assert len(watch_problems(api, COMMIT)) == 1

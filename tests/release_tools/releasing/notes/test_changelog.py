@@ -7,10 +7,9 @@ from release_tools.releasing.notes.changelog import changelog_problems, changelo
 REPOSITORY = Path(__file__).parents[4]
 
 
-def problem_of(folder: Path, text: str) -> str | None:
+def problem_of(folder: Path, text: str) -> str:
     (folder / "CHANGELOG.md").write_text(text, encoding="utf-8")
-    problems = changelog_problems(folder, "1.2.3")
-    return problems[0].what if problems else None
+    return "".join(problem.what for problem in changelog_problems(folder, "1.2.3"))
 
 
 @pytest.mark.parametrize(
@@ -22,31 +21,31 @@ def problem_of(folder: Path, text: str) -> str | None:
         "## [v1.2.3]\n* It greets.\n",
     ],
 )
-def test_an_entry_under_the_version_or_under_unreleased_is_enough(tmp_path: Path, text: str) -> None:
-    assert problem_of(tmp_path, text) is None
+def test_entry_for_version_or_unreleased_is_enough(tmp_path: Path, text: str) -> None:
+    assert problem_of(tmp_path, text) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "section"),
     [
-        ("", "neither a section 1.2.3 nor Unreleased"),
-        ("## [1.2.2]\n\n- Old.\n", "neither a section 1.2.3 nor Unreleased"),
-        ("## [Unreleased]\n\n### Added\n\n## [1.2.2]\n\n- Old.\n", "the section Unreleased of CHANGELOG.md is empty"),
-        ("## [Unreleased]\n\n<!-- nothing\n\n- yet -->\n", "the section Unreleased of CHANGELOG.md is empty"),
-        ("## [Unreleased]\n\n[Unreleased]: https://example.org\n", "the section Unreleased of CHANGELOG.md is empty"),
-        ("## [Unreleased]\n\n- New.\n\n## [1.2.3]\n", "the section 1.2.3 of CHANGELOG.md is empty"),
+        ("", "1.2.3"),
+        ("## [1.2.2]\n\n- Old.\n", "1.2.3"),
+        ("## [Unreleased]\n\n### Added\n\n## [1.2.2]\n\n- Old.\n", "Unreleased"),
+        ("## [Unreleased]\n\n<!-- nothing\n\n- yet -->\n", "Unreleased"),
+        ("## [Unreleased]\n\n[Unreleased]: https://example.org\n", "Unreleased"),
+        ("## [Unreleased]\n\n- New.\n\n## [1.2.3]\n", "1.2.3"),
     ],
 )
-def test_a_version_that_users_are_told_nothing_about_is_a_problem(tmp_path: Path, text: str, what: str) -> None:
-    assert what in (problem_of(tmp_path, text) or "")
+def test_version_without_entry_is_a_problem(tmp_path: Path, text: str, section: str) -> None:
+    assert section in problem_of(tmp_path, text)
 
 
-def test_no_changelog_and_one_that_is_no_text_are_problems(tmp_path: Path) -> None:
-    assert changelog_problems(tmp_path, "1.2.3")[0].what == "there is no CHANGELOG.md"
+def test_missing_or_binary_changelog_is_a_problem(tmp_path: Path) -> None:
+    assert len(changelog_problems(tmp_path, "1.2.3")) == 1
     (tmp_path / "CHANGELOG.md").write_bytes(b"\xff\xfe")
-    assert changelog_problems(tmp_path, "1.2.3")[0].what == "CHANGELOG.md is not UTF-8"
+    assert len(changelog_problems(tmp_path, "1.2.3")) == 1
 
 
-def test_the_changelog_of_this_repository_is_read() -> None:
+def test_changelog_of_this_repository_is_parsed() -> None:
     sections = changelog_sections((REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"))
     assert any(entry.startswith("- ") for entry in next(iter(sections.values())))

@@ -1,5 +1,6 @@
-"""Every point at which a publisher can end or lose its connection, and every order in which two can get in each other's
-way. The repository itself notes whenever something public is not whole; see `github_server.Repository.violations`.
+"""Publishers that are killed, lose their connection, or run concurrently.
+
+The fake repository records it when an incomplete release is published: `FakeRepository.violations`.
 """
 
 import random
@@ -15,22 +16,22 @@ from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
 from release_tools.releasing.errors import PublishError
 from tests.release_tools.releasing.conftest import needs_gh
-from tests.release_tools.releasing.github_server import Fault, FaultKind, Repository, stand_in
-from tests.release_tools.releasing.publishers import Publisher, is_settled
-from tests.release_tools.releasing.subjects import COMMIT, TAG
+from tests.release_tools.releasing.fake_github import FakeRepository, Fault, FaultKind, fake_gh
+from tests.release_tools.releasing.publishers import Publisher, is_published_whole
+from tests.release_tools.releasing.sample_release import COMMIT, TAG
 
 When = Literal["before", "after"]
 
-# The requests of a run that nothing disturbs; a test below holds the number.
-SMOOTH_REQUESTS = 23
+# The requests of an undisturbed run; a test below checks the number.
+UNDISTURBED_REQUESTS = 23
 
 
 class Killed(BaseException):
-    """The end of the publisher's process: nothing of it catches this."""
+    """The end of the publisher's process: no `except` of it catches this."""
 
 
 def killed_at(number: int, when: When, start: Callable[..., Finished]) -> Callable[..., Finished]:
-    """`start` for a publisher that ends just before or after request `number`, counted from 1."""
+    """`start` for a publisher that is killed before or after its `number`th request."""
     count = 0
 
     def begin(args: Sequence[str], **options: object) -> Finished:
@@ -46,43 +47,39 @@ def killed_at(number: int, when: When, start: Callable[..., Finished]) -> Callab
     return begin
 
 
-def test_an_undisturbed_run_has_the_number_of_requests_that_the_other_tests_go_through(
-    publisher: Publisher, repository: Repository
-) -> None:
+def test_undisturbed_run_has_known_number_of_requests(publisher: Publisher, repository: FakeRepository) -> None:
     publisher.publish()
-    assert len(repository.log) == SMOOTH_REQUESTS
+    assert len(repository.log) == UNDISTURBED_REQUESTS
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, SMOOTH_REQUESTS + 1))
-def test_a_publisher_that_is_killed_at_any_request_leaves_nothing_partial_and_the_next_run_ends_published(
-    number: int, when: When, publisher: Publisher, repository: Repository
+@pytest.mark.parametrize("number", range(1, UNDISTURBED_REQUESTS + 1))
+def test_publisher_killed_at_any_request_resumes(
+    number: int, when: When, publisher: Publisher, repository: FakeRepository
 ) -> None:
-    publisher.start = killed_at(number, when, stand_in(repository))
+    publisher.start = killed_at(number, when, fake_gh(repository))
     with pytest.raises(Killed):
         publisher.publish()
     assert repository.violations == []
-    publisher.start = stand_in(repository)
+    publisher.start = fake_gh(repository)
     publisher.publish()
-    assert is_settled(repository, TAG)
+    assert is_published_whole(repository, TAG)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, SMOOTH_REQUESTS + 1))
-def test_a_connection_that_breaks_at_any_request_does_not_stop_the_run(
-    number: int, when: When, publisher: Publisher, repository: Repository
+@pytest.mark.parametrize("number", range(1, UNDISTURBED_REQUESTS + 1))
+def test_connection_lost_at_any_request_is_retried(
+    number: int, when: When, publisher: Publisher, repository: FakeRepository
 ) -> None:
     kind: Literal["drop before", "drop after"] = "drop before" if when == "before" else "drop after"
     repository.faults = [Fault(kind=kind, request=".", skip=number - 1)]
     publisher.publish()
-    assert is_settled(repository, TAG)
+    assert is_published_whole(repository, TAG)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_series_of_faults_and_kills_ends_published_once_it_is_over(
-    seed: int, publisher: Publisher, repository: Repository
-) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a series that can be repeated
+def test_random_faults_and_kills_end_published(seed: int, publisher: Publisher, repository: FakeRepository) -> None:
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     kinds: list[FaultKind] = [
         "drop before",
         "drop after",
@@ -94,33 +91,33 @@ def test_any_series_of_faults_and_kills_ends_published_once_it_is_over(
         "status",
     ]
     starts = 0
-    while starts < 6 and not is_settled(repository, TAG):
+    while starts < 6 and not is_published_whole(repository, TAG):
         starts += 1
         repository.faults = [
             Fault(
                 kind=chance.choice(kinds),
                 request=".",
-                skip=chance.randrange(SMOOTH_REQUESTS),
+                skip=chance.randrange(UNDISTURBED_REQUESTS),
                 times=chance.randrange(4),
             )
             for _ in range(3)
         ]
-        publisher.start = killed_at(chance.randrange(1, 2 * SMOOTH_REQUESTS), "after", stand_in(repository))
+        publisher.start = killed_at(chance.randrange(1, 2 * UNDISTURBED_REQUESTS), "after", fake_gh(repository))
         try:
             publisher.publish()
         except (Killed, ReleaseError):
             assert repository.violations == []
     repository.faults = []
-    publisher.start = stand_in(repository)
+    publisher.start = fake_gh(repository)
     publisher.publish()
-    assert is_settled(repository, TAG)
+    assert is_published_whole(repository, TAG)
 
 
 class Turns:
-    """Lets one of several publishers make its next request at a time, in an order that a seed decides."""
+    """Interleaves the requests of concurrent publishers, in an order that a seed decides."""
 
     def __init__(self, seed: int, names: Sequence[str]) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - a series that can be repeated
+        self._chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self._condition = threading.Condition()
         self._running = list(names)
         self._next = self._chance.choice(self._running)
@@ -130,7 +127,7 @@ class Turns:
             with self._condition:
                 assert self._condition.wait_for(lambda: self._next == name, timeout=300)
                 finished = start(args, **options)
-                self._pass_on()
+                self._choose_next()
                 return finished
 
         return begin
@@ -139,16 +136,16 @@ class Turns:
         with self._condition:
             self._running.remove(name)
             if self._next == name:
-                self._pass_on()
+                self._choose_next()
 
-    def _pass_on(self) -> None:
+    def _choose_next(self) -> None:
         if self._running:
             self._next = self._chance.choice(self._running)
         self._condition.notify_all()
 
 
-def publish_at_once(publishers: Sequence[Publisher], turns: Turns) -> list[ReleaseError]:
-    """Run all of them at once, each in a thread; what those said that did not end well."""
+def publish_concurrently(publishers: Sequence[Publisher], turns: Turns) -> list[ReleaseError]:
+    """Run each publisher in a thread; returns the errors."""
     errors: list[ReleaseError] = []
 
     def work(publisher: Publisher) -> None:
@@ -157,7 +154,7 @@ def publish_at_once(publishers: Sequence[Publisher], turns: Turns) -> list[Relea
         except ReleaseError as error:
             errors.append(error)
         finally:
-            turns.leave(publisher.name)
+            turns.leave(publisher.publisher_id)
 
     threads = [threading.Thread(target=work, args=(publisher,)) for publisher in publishers]
     for thread in threads:
@@ -168,37 +165,37 @@ def publish_at_once(publishers: Sequence[Publisher], turns: Turns) -> list[Relea
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_publishers_at_once_make_one_release_and_all_of_them_end_well(
-    seed: int, dist: Path, repository: Repository
-) -> None:
+def test_concurrent_publishers_make_one_release(seed: int, dist: Path, repository: FakeRepository) -> None:
     names = ["run-1", "run-2", "run-3"][: 2 + seed % 2]
     turns = Turns(seed, names)
-    publishers = [Publisher(folder=dist, name=name, start=turns.start(name, stand_in(repository))) for name in names]
-    assert publish_at_once(publishers, turns) == []
-    assert is_settled(repository, TAG)
+    publishers = [
+        Publisher(folder=dist, publisher_id=name, start=turns.start(name, fake_gh(repository))) for name in names
+    ]
+    assert publish_concurrently(publishers, turns) == []
+    assert is_published_whole(repository, TAG)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_of_two_publishers_with_other_bytes_one_is_refused_and_the_release_is_whole(
-    seed: int, dist: Path, tmp_path: Path, repository: Repository
+def test_of_two_different_builds_one_is_refused(
+    seed: int, dist: Path, tmp_path: Path, repository: FakeRepository
 ) -> None:
     other = tmp_path / "dist"
     copy_release(dist, other)
     turns = Turns(seed, ["run-1", "run-2"])
     publishers = [
-        Publisher(folder=folder, name=name, start=turns.start(name, stand_in(repository)))
+        Publisher(folder=folder, publisher_id=name, start=turns.start(name, fake_gh(repository)))
         for folder, name in ((dist, "run-1"), (other, "run-2"))
     ]
     repository.expected = {}
-    errors = publish_at_once(publishers, turns)
+    errors = publish_concurrently(publishers, turns)
     assert [type(error) for error in errors] == [PublishError]
     [release] = repository.published
-    digests = {asset["name"]: asset["digest"] for asset in release["assets"]}
-    assert digests in [{file.name: f"sha256:{file.sha256}" for file in each.files} for each in publishers]
+    published = {asset["name"]: asset["digest"] for asset in release["assets"]}
+    assert published in [{file.name: f"sha256:{file.sha256}" for file in each.files} for each in publishers]
 
 
 def copy_release(source: Path, target: Path) -> None:
-    """The same release made of other bytes."""
+    """Copy a release with different bytes."""
     target.mkdir()
     for path in source.iterdir():
         if path.suffix != ".sha256":
@@ -208,8 +205,8 @@ def copy_release(source: Path, target: Path) -> None:
 
 @pytest.mark.programs
 @needs_gh
-def test_with_gh_a_publisher_that_is_killed_after_each_step_gets_there_step_by_step(dist: Path, gh: Repository) -> None:
-    """Each start ends right after its first change; so every state between two steps is met, and gone on from."""
+def test_publisher_killed_after_each_change_resumes_with_gh(dist: Path, gh: FakeRepository) -> None:
+    """Each run is killed after its first change, so the next one resumes from every intermediate state."""
     starts = 0
     while not gh.published:
         starts += 1
@@ -218,7 +215,7 @@ def test_with_gh_a_publisher_that_is_killed_after_each_step_gets_there_step_by_s
             publisher.publish()
     assert (starts, len(gh.changes), gh.violations) == (12, 12, [])
     Publisher(folder=dist).publish()
-    assert is_settled(gh, TAG)
+    assert is_published_whole(gh, TAG)
     assert gh.published[0]["target_commitish"] == COMMIT
 
 
@@ -234,8 +231,10 @@ def killed_after_a_change(start: Callable[..., Finished]) -> Callable[..., Finis
 
 @pytest.mark.programs
 @needs_gh
-def test_with_gh_two_publishers_at_once_make_one_release(dist: Path, gh: Repository) -> None:
+def test_concurrent_publishers_make_one_release_with_gh(dist: Path, gh: FakeRepository) -> None:
     turns = Turns(1, ["run-1", "run-2"])
-    publishers = [Publisher(folder=dist, name=name, start=turns.start(name, observe)) for name in ("run-1", "run-2")]
-    assert publish_at_once(publishers, turns) == []
-    assert is_settled(gh, TAG)
+    publishers = [
+        Publisher(folder=dist, publisher_id=name, start=turns.start(name, observe)) for name in ("run-1", "run-2")
+    ]
+    assert publish_concurrently(publishers, turns) == []
+    assert is_published_whole(gh, TAG)

@@ -1,7 +1,7 @@
-"""GitHub as far as a release sees it: releases, their files, tags, kept in memory, with faults on demand.
+"""A fake GitHub: releases, assets and tags in memory, with faults on demand.
 
-`Repository.answer` is GitHub's logic; `serve` puts it behind HTTP on a Unix socket, where the real `gh` reaches it
-under GitHub's own host names; `stand_in` speaks to it without a process, for tests with thousands of requests.
+`FakeRepository.answer` is GitHub's logic. `serve` serves it over HTTP on a Unix socket, where the real `gh` reaches it
+under GitHub's own host names. `fake_gh` calls it without a process, for tests with thousands of requests.
 """
 
 import contextlib
@@ -30,21 +30,21 @@ OWNER_AND_NAME = "owner/tiny"
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 FaultKind = Literal[
-    "status",  # an answer of GitHub that changes nothing
-    "drop before",  # the connection breaks, and nothing was done
-    "drop after",  # the connection breaks, and it was done
-    "part",  # the connection breaks in the middle of an upload; GitHub keeps a file that is not finished
-    "truncate",  # GitHub keeps half of the bytes and says that all is well
-    "corrupt",  # GitHub keeps as many bytes, but others
-    "stale",  # a list as it was before the last change
-    "no digest",  # a release without the digests of its files
-    "not json",  # the page of a proxy
+    "status",  # GitHub responds with an error and changes nothing
+    "drop before",  # the connection breaks before the request is processed
+    "drop after",  # the connection breaks after the request was processed
+    "part",  # the connection breaks during an upload, and GitHub keeps an incomplete asset
+    "truncate",  # GitHub stores half of the bytes and reports success
+    "corrupt",  # GitHub stores different bytes of the same size
+    "stale",  # GitHub returns the list as it was before the last change
+    "no digest",  # GitHub returns assets without digests
+    "not json",  # a proxy returns an HTML page
 ]
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """What goes wrong with requests that `request` matches, such as `POST /repos/owner/tiny/releases`."""
+    """A fault of requests that match the pattern `request`, such as `POST /repos/owner/tiny/releases`."""
 
     kind: FaultKind
     request: str
@@ -73,16 +73,16 @@ def refusal(status: int, text: str, /, **error: str) -> Answer:
     return Answer(status=status, content={"message": text, "errors": [error] if error else []})
 
 
-class Repository:
-    """The state of one repository. After each change it looks whether anything public is unfinished."""
+class FakeRepository:
+    """The state of one repository. After each request it records a violation if an incomplete release is published."""
 
     def __init__(self, tags: Mapping[str, str], expected: Mapping[str, str] | None = None) -> None:
         self.tags = dict(tags)
-        # The digests of the files that a public release has to have, by name; those of no other release are looked at.
+        # The digests of a complete release's assets, by name.
         self.expected = dict(expected or {})
         self.releases: dict[int, dict[str, Any]] = {}
         self.makes_immutable = False
-        self.burned_tags: set[str] = set()
+        self.unusable_tags: set[str] = set()
         self.faults: list[Fault] = []
         self.log: list[str] = []
         self.violations: list[str] = []
@@ -100,11 +100,11 @@ class Repository:
 
     @property
     def changes(self) -> list[str]:
-        """The requests that could have changed something."""
+        """The requests that can change something."""
         return [line for line in self.log if not line.startswith("GET ")]
 
     def take_fault(self, method: str, target: str) -> Fault | None:
-        """The fault that is due for this request, counted as used."""
+        """The fault of this request, which is used up."""
         with self._lock:
             self.log.append(f"{method} {target}")
             for fault in self.faults:
@@ -118,7 +118,7 @@ class Repository:
             return None
 
     def answer(self, method: str, target: str, token: str, body: bytes, fault: Fault | None) -> Answer | None:
-        """What GitHub says, or None for a connection that breaks. `target` is path and query."""
+        """GitHub's response, or None when the connection breaks. `target` is the path with the query."""
         with self._lock:
             if token != f"token {TOKEN}":
                 return refusal(401, "Bad credentials")
@@ -136,11 +136,11 @@ class Repository:
             answer = self._answer(method, target, body, is_stale=kind == "stale", is_whole=kind != "part")
             if kind == "no digest" and answer.content is not None:
                 answer = Answer(status=answer.status, content=without_digests(answer.content))
-            self._look_for_violations()
+            self._record_violations()
             return None if kind in {"drop after", "part"} else answer
 
     def add_release(self, *, tag: str, is_draft: bool, body: str = "", target: str = "main") -> dict[str, Any]:
-        """A release that somebody made by hand."""
+        """Add a release by hand."""
         fields = {"tag_name": tag, "target_commitish": target, "body": body, "draft": is_draft, "prerelease": False}
         return self._add(fields)
 
@@ -231,7 +231,7 @@ class Repository:
         tag = str(fields.get("tag_name", release["tag_name"]))
         if release["immutable"]:
             return refusal(422, "Validation Failed", message="state cannot be changed when release is immutable")
-        if tag in self.burned_tags:
+        if tag in self.unusable_tags:
             return refusal(422, "Validation Failed", message="tag_name was used by an immutable release")
         if any(other["tag_name"] == tag and other is not release for other in self.published):
             return refusal(422, "Validation Failed", field="tag_name", code="already_exists")
@@ -240,7 +240,7 @@ class Repository:
             return too_long
         release.update(fields)
         if not release["draft"]:
-            # GitHub makes a tag that is not there.
+            # GitHub creates a missing tag.
             self.tags.setdefault(tag, str(release["target_commitish"]))
             release["immutable"] = self.makes_immutable
         return Answer(status=200, content=release)
@@ -254,7 +254,7 @@ class Repository:
         release = self.releases.pop(number, None)
         if release is None:
             return refusal(404, "Not Found")
-        self.burned_tags |= {release["tag_name"]} if release["immutable"] else set()
+        self.unusable_tags |= {release["tag_name"]} if release["immutable"] else set()
         return Answer(status=204)
 
     def _delete_asset(self, number: int) -> Answer:
@@ -282,14 +282,14 @@ class Repository:
         self._last_id += 1
         return self._last_id
 
-    def _look_for_violations(self) -> None:
+    def _record_violations(self) -> None:
         tags = [release["tag_name"] for release in self.published]
-        self.violations += [f"{tag} is public twice" for tag in set(tags) if tags.count(tag) > 1]
+        self.violations += [f"{tag} is published twice" for tag in set(tags) if tags.count(tag) > 1]
         for release in self.published:
-            held = {asset["name"]: (asset["digest"], asset["state"]) for asset in release["assets"]}
-            wanted = {name: (f"sha256:{digest}", "uploaded") for name, digest in self.expected.items()}
-            if release["target_commitish"] != "main" and held != wanted:
-                self.violations.append(f"release {release['id']} is public with {sorted(held)}")
+            assets = {asset["name"]: (asset["digest"], asset["state"]) for asset in release["assets"]}
+            expected = {name: (f"sha256:{digest}", "uploaded") for name, digest in self.expected.items()}
+            if release["target_commitish"] != "main" and assets != expected:
+                self.violations.append(f"release {release['id']} is published with {sorted(assets)}")
 
 
 def without_digests(content: object) -> object:
@@ -306,8 +306,8 @@ def page_of(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
 
 
 @contextlib.contextmanager
-def reached_by_gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every `gh` that is started inside the block, by whomever, talks to this repository."""
+def served_to_gh(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every `gh` that runs inside the block talks to this repository."""
     with serve(repository) as folder:
         monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
         monkeypatch.setenv("GH_TOKEN", TOKEN)
@@ -317,8 +317,8 @@ def reached_by_gh(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @contextlib.contextmanager
-def serve(repository: Repository) -> Iterator[Path]:
-    """The repository behind a Unix socket; gives the folder for GH_CONFIG_DIR that leads `gh` there."""
+def serve(repository: FakeRepository) -> Iterator[Path]:
+    """Serve the repository on a Unix socket; gives the GH_CONFIG_DIR that sends `gh` there."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -326,7 +326,7 @@ def serve(repository: Repository) -> Iterator[Path]:
         def _handle(self) -> None:
             fault = repository.take_fault(self.command, self.path)
             length = int(self.headers.get("Content-Length", "0"))
-            # Only half of what is sent is read before the connection breaks.
+            # Read only half of the body before the connection breaks.
             body = self.rfile.read(length // 2 if fault and fault.kind == "part" else length)
             body = body * 2 if fault and fault.kind == "part" else body
             answer = repository.answer(self.command, self.path, self.headers.get("Authorization", ""), body, fault)
@@ -345,9 +345,9 @@ def serve(repository: Repository) -> Iterator[Path]:
         do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815
 
         def log_message(self, *_args: object) -> None:
-            """Nothing: the tests look at `Repository.log`."""
+            """Log nothing: tests read `FakeRepository.log`."""
 
-    # A Unix socket's path has to be shorter than the folders of tests are.
+    # tmp_path is too long for the path of a Unix socket.
     folder = Path(tempfile.mkdtemp(prefix="gh-", dir="/tmp"))
     (folder / "config.yml").write_text(f"http_unix_socket: {folder / 'socket'}\n", encoding="utf-8")
     server = socketserver.ThreadingUnixStreamServer(str(folder / "socket"), Handler)
@@ -362,8 +362,8 @@ def serve(repository: Repository) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def stand_in(repository: Repository) -> Callable[..., Finished]:
-    """What `observe` returns for `gh api --include`, without starting it."""
+def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
+    """A stand-in for `observe` that answers `gh api --include` without starting it."""
 
     def start(args: Sequence[str], **_options: object) -> Finished:
         method, endpoint = args[args.index("--method") + 1], args[args.index("--method") + 2]

@@ -1,4 +1,4 @@
-"""GitHub as far as a build by hand sees it: a branch, a workflow that can be started, its runs and their artifacts."""
+"""A fake GitHub with a branch, a workflow to dispatch, its runs and their artifacts."""
 
 import io
 import json
@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.release_tools.releasing.github_server import OWNER_AND_NAME, Answer, Repository, refusal
+from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, Answer, FakeRepository, refusal
 
 WORKFLOW = "build-tiny-binaries.yml"
 API = f"https://api.github.com/repos/{OWNER_AND_NAME}"
 
 
 def zipped(files: Sequence[Path]) -> bytes:
-    """An artifact, as GitHub hands it out."""
+    """An artifact as GitHub returns it."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as opened:
         for file in files:
@@ -23,10 +23,10 @@ def zipped(files: Sequence[Path]) -> bytes:
     return content.getvalue()
 
 
-class WorkflowRepository(Repository):
-    """A repository with a branch and a workflow; every look at a run finds it one step further in `steps`.
+class FakeWorkflowRepository(FakeRepository):
+    """A repository with a branch and a workflow. Each request for a run moves it to the next status in `steps`.
 
-    A run that somebody else starts at the same moment is there too, and newer.
+    Every dispatch also adds a newer run, as if someone else started one at the same moment.
     """
 
     def __init__(self, branch: str, commit: str) -> None:
@@ -40,7 +40,7 @@ class WorkflowRepository(Repository):
         self.runs: dict[int, dict[str, Any]] = {}
 
     def add_run(self, commit: str, workflow: str = WORKFLOW) -> int:
-        """A run that is there already, or that somebody else starts."""
+        """Add a run that this test didn't start."""
         number = self._next_id()
         address = f"https://github.com/{OWNER_AND_NAME}/actions/runs/{number}"
         url = f"{API}/actions/runs/{number}"
@@ -51,7 +51,7 @@ class WorkflowRepository(Repository):
         return number
 
     def add_tag_run(self, commit: str, tag: str) -> int:
-        """The run that the push of a tag starts."""
+        """Add the run that the push of a tag starts."""
         number = self.add_run(commit)
         self.runs[number] |= {"event": "push", "head_branch": tag}
         return number
@@ -91,7 +91,7 @@ class WorkflowRepository(Repository):
         return Answer(status=200, content=details)
 
     def _list_runs(self, query: Mapping[str, str]) -> Answer:
-        """Newest first, as GitHub lists them."""
+        """GitHub lists the newest first."""
         status, conclusion = self.steps[0]
         listed = [
             {**run, "status": status, "conclusion": conclusion}

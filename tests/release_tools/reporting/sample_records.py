@@ -1,4 +1,4 @@
-"""Records of builds as tests need them, and the files that hold them."""
+"""Sample build records and their files."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ GOOD = BuildRecord(
 
 
 def record_of(platform: str, version: str, **changes: Any) -> BuildRecord:
-    """A good record of this platform and version, with these fields changed."""
+    """The good record with this platform, version and changed fields."""
     name = f"tiny-v{version}-{platform}.tar.gz"
     return dataclasses.replace(
         GOOD, platform=platform, version=f"v{version}", exact_version=version, archive=name, **changes
@@ -40,7 +40,7 @@ def record_of(platform: str, version: str, **changes: Any) -> BuildRecord:
 
 
 def write_json(path: Path, record: BuildRecord, **changes: Any) -> Path:
-    """The record's file, with keys changed or, by `...`, taken away."""
+    """Write the record to a file, with keys changed or, by `...`, removed."""
     content = {**json.loads(json.dumps(dataclasses.asdict(record))), **changes}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A project in a clone with a bare remote beside it, all of real git, that is ready to be released."""
+"""A project that is ready to be released, in a real git clone with a bare remote."""
 
 import hashlib
 import subprocess
@@ -31,8 +31,8 @@ TAG = "tiny-v1.2.3"
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """`root` is the clone that is released from, `remote` the bare repository that it pushes to."""
+class ProjectClone:
+    """A clone and the bare repository that it pushes to."""
 
     root: Path
     remote: Path
@@ -66,13 +66,13 @@ class Workplace:
         metadata = f'[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(self.settings.pyproject)}"\n'
         self.write("poetry.lock", packages + metadata)
 
-    def tags_there(self) -> dict[str, str]:
-        """The remote's tags and the commits that they stand at."""
+    def remote_tags(self) -> dict[str, str]:
+        """The remote's tags and their commits."""
         names = git(self.remote, "tag", "--list").splitlines()
         return {name: git(self.remote, "rev-parse", f"refs/tags/{name}^{{commit}}") for name in names}
 
     def fingerprint(self) -> dict[str, str]:
-        """Every file of the clone and of the remote, those of git among them, by the digest of its bytes."""
+        """The digest of every file of the clone and the remote, including git's."""
         files = [path for folder in (self.root, self.remote) for path in folder.rglob("*") if path.is_file()]
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -81,28 +81,28 @@ def git(folder: Path, *args: str) -> str:
     return subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def make_workplace(folder: Path) -> Workplace:
-    """One pushed commit on `main`; a fresh lock whose package has a wheel everywhere; one line in the changelog."""
+def make_clone(folder: Path) -> ProjectClone:
+    """A clone with one pushed commit on `main`, an up-to-date lock with wheels for every platform, and a changelog."""
     remote, root = folder / "remote.git", folder / "clone"
     git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
     git(folder, "init", "--quiet", "--initial-branch=main", str(root))
     git(root, "remote", "add", "origin", str(remote))
-    workplace = Workplace(root, remote)
+    clone = ProjectClone(root, remote)
     for name, text in {
         "pyproject.toml": PYPROJECT,
         ".python-version": "3.13\n",
         "LICENSE": "Free for all.\n",
         "CHANGELOG.md": CHANGELOG,
     }.items():
-        workplace.write(name, text)
-    workplace.write_lock()
-    workplace.commit_all("feat: greet")
+        clone.write(name, text)
+    clone.write_lock()
+    clone.commit_all("feat: greet")
     git(root, "branch", "--quiet", "--set-upstream-to=origin/main")
-    return workplace
+    return clone
 
 
 def isolate_git(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git, and gh, as on a machine where nobody has set anything but a name."""
+    """Git and gh without any configuration but a name and an email."""
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Tester")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "tester@example.org")

@@ -1,0 +1,233 @@
+"""Requests to GitHub's REST API through `gh api`, with retries and rate limits.
+
+`gh` finds the repository (the clone's remote, or GH_REPO) and the token (its own login, or GH_TOKEN). The token is
+never an argument and never printed.
+"""
+
+import email.parser
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from release_tools.errors import CommandFailedError
+from release_tools.processes.run import EnvironmentChanges, Finished, changed_environment, observe
+from release_tools.releasing.errors import (
+    GitHubRefusedError,
+    GitHubUnreachableError,
+    NotLoggedInError,
+    RateLimitError,
+    UnclearOutcomeError,
+    UnknownRepositoryError,
+)
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+# gh fills in the placeholders.
+_REPOSITORY: Final = "repos/{owner}/{repo}"
+# https://docs.github.com/en/rest/about-the-rest-api/api-versions
+_HEADERS: Final = ("Accept: application/vnd.github+json", "X-GitHub-Api-Version: 2022-11-28")
+_GH_ENVIRONMENT: Final[EnvironmentChanges] = {
+    "GH_PROMPT_DISABLED": "1",
+    "GH_NO_UPDATE_NOTIFIER": "1",
+    "NO_COLOR": "1",
+    # Debug output includes the headers.
+    "GH_DEBUG": None,
+    "DEBUG": None,
+}
+# https://cli.github.com/manual/gh_help_exit-codes
+_AUTHENTICATION_REQUIRED: Final = 4
+
+FIRST_DELAY_SECONDS: Final = 1.0
+MAX_ATTEMPTS: Final = 7
+# https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api says a minute where GitHub
+# names no time. The maximum is there because a job has a time limit of its own.
+RATE_LIMIT_DELAY_SECONDS: Final = 60.0
+MAX_RATE_LIMIT_DELAY_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """GitHub's response to a request. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def message(self) -> str:
+        """GitHub's error message on one line, with the fields it complains about."""
+        try:
+            errors = self.content.get("errors")
+            details = [
+                str(error.get("message") or f"{error.get('field')} {error.get('code')}")
+                for error in (errors if isinstance(errors, list) else [])
+                if isinstance(error, dict)
+            ]
+            return "; ".join([str(self.content["message"]), *details])[:500]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return self.text[:200]
+
+    def expect(self, action: str, *statuses: int) -> "Response":
+        """Return the response. Raises `GitHubRefusedError` when its status isn't one of these."""
+        if self.status not in statuses:
+            raise GitHubRefusedError(action, self.status, self.message)
+        return self
+
+
+class Clock:
+    """The time, which tests replace."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def now(self) -> float:
+        return time.time()
+
+
+class GitHubApi:
+    """Sends one request at a time, as GitHub recommends, from the clone at `root`."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Clock | None = None,
+        start: Callable[..., Finished] = observe,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.clock = clock or Clock()
+        self._root = root
+        self._start = start
+        self._say = say
+
+    def back_off(self, attempt: int) -> None:
+        """Wait after a failed attempt: one second, then twice as long each time."""
+        self.clock.sleep(FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+
+    def send(
+        self,
+        method: Method,
+        endpoint: str,
+        *,
+        fields: Mapping[str, object] | None = None,
+        file: Path | None = None,
+        timeout_seconds: float = 120,
+    ) -> Response:
+        """Send a request with `fields` as JSON, or with a file; returns any response below HTTP 500.
+
+        `endpoint` is relative to the repository, or a whole URL. A request is retried after a connection failure or a
+        server error. A POST is retried after a rate limit only: otherwise it may have succeeded, and
+        `UnclearOutcomeError` says so. Raises `GitHubUnreachableError`, `RateLimitError`, `NotLoggedInError` or
+        `UnknownRepositoryError`.
+        """
+        if fields is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                body = Path(folder) / "body.json"
+                body.write_text(json.dumps(fields), encoding="utf-8")
+                return self.send(method, endpoint, file=body, timeout_seconds=timeout_seconds)
+        request = f"{method} {endpoint.partition('://')[2].partition('/')[2] or endpoint}"
+        cause = ""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            response = self._send_once(method, endpoint, file, timeout_seconds)
+            if isinstance(response, Response) and _is_rate_limit(response):
+                cause = f"rate limit, HTTP {response.status}"
+                self._wait_for_rate_limit(response, attempt)
+                continue
+            if isinstance(response, Response) and response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                return response
+            cause = response if isinstance(response, str) else f"HTTP {response.status}"
+            if method == "POST":
+                raise UnclearOutcomeError(request, cause)
+            if attempt < MAX_ATTEMPTS:
+                self._say(f"GitHub: {request} failed ({cause}); retrying")
+                self.back_off(attempt)
+        raise GitHubUnreachableError(request, cause, MAX_ATTEMPTS)
+
+    def _send_once(self, method: Method, endpoint: str, file: Path | None, timeout_seconds: float) -> Response | str:
+        """The response, or why there is none."""
+        url = endpoint if "://" in endpoint else f"{_REPOSITORY}/{endpoint}".rstrip("/")
+        args = ["gh", "api", "--include", "--method", method, url]
+        for header in _HEADERS:
+            args += ["--header", header]
+        if file is not None:
+            content_type = "application/json" if file.suffix == ".json" else "application/octet-stream"
+            args += ["--header", f"Content-Type: {content_type}", "--input", str(file)]
+        environment = changed_environment(_GH_ENVIRONMENT)
+        try:
+            finished = self._start(args, cwd=self._root, environment=environment, timeout_seconds=timeout_seconds)
+        except CommandFailedError:
+            return f"no response within {timeout_seconds:g} s"
+        response = parse_response(finished.stdout)
+        if response is None or (response.status < HTTPStatus.BAD_REQUEST and finished.code != 0):
+            return _connection_failure(finished)
+        if response.status < HTTPStatus.MULTIPLE_CHOICES and not _is_json(response.text):
+            return "the response isn't JSON; a proxy may have sent it"
+        return response
+
+    def _wait_for_rate_limit(self, response: Response, attempt: int) -> None:
+        seconds = rate_limit_seconds(response.headers, attempt, self.clock.now())
+        if seconds > MAX_RATE_LIMIT_DELAY_SECONDS:
+            raise RateLimitError(seconds)
+        self._say(f"GitHub: rate limit (HTTP {response.status}); waiting {seconds:.0f} s")
+        self.clock.sleep(seconds)
+
+
+def parse_response(output: str) -> Response | None:
+    """The response that `gh api --include` printed; None when the output is something else."""
+    head, _, text = output.partition("\n\n")
+    status_line, _, headers = head.partition("\n")
+    match = re.match(r"HTTP/\S+ (\d{3})\b", status_line)
+    if match is None:
+        return None
+    parsed = email.parser.HeaderParser().parsestr(headers)
+    return Response(status=int(match[1]), headers={name.lower(): str(parsed[name]) for name in parsed}, text=text)
+
+
+def rate_limit_seconds(headers: Mapping[str, str], attempt: int, now: float) -> float:
+    """How long to wait for a rate limit: until the time GitHub names, else a minute, doubled with each attempt."""
+    retry_after = headers.get("retry-after", "")
+    if retry_after.isdecimal():
+        return float(retry_after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        # One second more, because the clocks differ.
+        return max(1.0, float(reset) - now + 1.0)
+    return float(RATE_LIMIT_DELAY_SECONDS * 2 ** (attempt - 1))
+
+
+def _is_rate_limit(response: Response) -> bool:
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    return response.status == HTTPStatus.FORBIDDEN and (
+        "retry-after" in response.headers
+        or response.headers.get("x-ratelimit-remaining") == "0"
+        or "rate limit" in response.message.lower()
+    )
+
+
+def _connection_failure(finished: Finished) -> str:
+    lines = finished.stderr.strip().splitlines()
+    last = lines[-1] if lines else f"gh exited with code {finished.code}"
+    if finished.code == _AUTHENTICATION_REQUIRED or "gh auth login" in finished.stderr:
+        raise NotLoggedInError
+    if "expand placeholder" in finished.stderr or "git remote" in finished.stderr:
+        raise UnknownRepositoryError(last)
+    return last[:300]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text or "null")
+    except ValueError:
+        return False
+    return True
