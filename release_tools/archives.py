@@ -108,8 +108,12 @@ def checksum_path(archive: Path) -> Path:
 def write_checksum(archive: Path) -> Path:
     """Write `<archive>.sha256` as sha256sum does, so that `sha256sum -c` and `shasum -a 256 -c` accept it."""
     path = checksum_path(archive)
-    path.write_text(f"{sha256_of(archive)}  {archive.name}\n", encoding="ascii", newline="\n")
+    path.write_text(checksum_line(archive), encoding="ascii", newline="\n")
     return path
+
+
+def checksum_line(archive: Path) -> str:
+    return f"{sha256_of(archive)}  {archive.name}\n"
 
 
 def place_archive(staged: Path, folder: Path) -> Path:

@@ -12,14 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from release_tools.command_line import run_command
-from release_tools.releasing.check import check_project
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.releases import GitHubRepository
-from release_tools.releasing.notes.release_notes import preview_notes
-from release_tools.releasing.publish.discard import discard
-from release_tools.releasing.publish.publish_release import publish_release
-from release_tools.releasing.publish.status import read_status, status_lines
-from release_tools.releasing.tag.release import release
 from release_tools.settings import ReleaseSettings
 
 
@@ -55,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _release(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.tag.release import release
+
     release(
         ReleaseSettings.load(Path.cwd()),
         options.tag,
@@ -66,21 +62,29 @@ def _release(options: argparse.Namespace, console: Console) -> None:
 
 
 def _notes(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.notes.release_notes import preview_notes
+
     text = preview_notes(ReleaseSettings.load(Path.cwd()), options.tag, options.folder)
     console.out(text, highlight=False, end="")
 
 
 def _check(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.check import check_project
+
     check_project(ReleaseSettings.load(Path.cwd()), datetime.now(UTC).date(), options.uv, options.nox, console)
 
 
 def _publish(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.publish.publish_release import publish_release
+
     say = _printer(console)
     settings = ReleaseSettings.load(Path.cwd())
     publish_release(settings, _github(say), options.tag, options.folder, say, is_dry_run=options.dry_run)
 
 
 def _discard(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.publish.discard import discard
+
     say = _printer(console)
     ask = console.input if sys.stdin.isatty() else None
     settings = ReleaseSettings.load(Path.cwd())
@@ -88,6 +92,8 @@ def _discard(options: argparse.Namespace, console: Console) -> None:
 
 
 def _status(_: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.publish.status import read_status, status_lines
+
     say = _printer(console)
     for line in status_lines(read_status(ReleaseSettings.load(Path.cwd()), _github(say))):
         say(line)

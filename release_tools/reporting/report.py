@@ -11,7 +11,8 @@ from release_tools.platforms import platform_names
 from release_tools.reporting.markdown import code_span, markdown_table
 from release_tools.reporting.plot import Chart, Line, plot_svg
 from release_tools.reporting.records import BuildRecord
-from release_tools.reporting.tables import facts, megabytes
+from release_tools.reporting.sizes import format_size
+from release_tools.reporting.tables import facts
 from release_tools.versions import DEV
 
 _HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks")
@@ -25,8 +26,8 @@ def records_table(records: Sequence[BuildRecord]) -> str:
         (
             record.platform,
             record.exact_version,
-            megabytes(record.archive_bytes),
-            megabytes(record.executable_bytes),
+            format_size(record.archive_bytes),
+            format_size(record.executable_bytes),
             NOT_MEASURED if record.start_up_seconds is None else f"{record.start_up_seconds:.2f} s",
             f"{sum(record.stages.values()):.0f} s",
             record.python,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from release_tools.errors import escape_control_chars
 from release_tools.reporting.records import BuildRecord, CheckResult
+from release_tools.reporting.sizes import format_size
 
 VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
@@ -49,11 +50,7 @@ def facts(record: BuildRecord) -> list[tuple[str, str]]:
     return [
         ("version", record.exact_version),
         ("made with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
-        ("size", f"{megabytes(record.archive_bytes)} to download, {megabytes(record.executable_bytes)} unpacked"),
+        ("size", f"{format_size(record.archive_bytes)} to download, {format_size(record.executable_bytes)} unpacked"),
         ("sha256", record.sha256 or "none: the archive failed verification"),
         ("seconds", stages),
     ]
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.1f} MB"

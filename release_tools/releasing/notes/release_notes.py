@@ -13,7 +13,7 @@ from release_tools.releasing.release_versions import release_version
 from release_tools.reporting.markdown import markdown_table
 from release_tools.reporting.records import BuildRecord
 from release_tools.reporting.report import records_table
-from release_tools.reporting.tables import megabytes
+from release_tools.reporting.sizes import format_size
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 
@@ -56,7 +56,7 @@ def preview_notes(settings: ReleaseSettings, tag: str | None, folder: Path | Non
 
 def _files_markdown(archives: Sequence[ReleaseFile], tag: str, url: str | None) -> str:
     rows = [
-        (file.platform.name, _link(file.name, tag, url), megabytes(file.size_bytes), f"`{file.sha256}`")
+        (file.platform.name, _link(file.name, tag, url), format_size(file.size_bytes), f"`{file.sha256}`")
         for file in archives
     ]
     return f"## Files\n\n{markdown_table(('Platform', 'File', 'Size', 'SHA-256'), 'llrl', rows)}" if rows else ""

@@ -1,5 +1,7 @@
 """The release as this machine would publish it: the tag's commit, its files, their build records and the notes."""
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +11,9 @@ from release_tools.releasing.git_state import tag_commit
 from release_tools.releasing.github.releases import ReleaseFields
 from release_tools.releasing.notes.release_notes import release_notes
 from release_tools.releasing.publish.release_body import Marker, release_body
-from release_tools.releasing.publish.release_files import RECORD_NAME, ReleaseFile, find_records, gather_release_files
+from release_tools.releasing.publish.release_files import RECORD_NAME, ReleaseFile, gather_release_files
 from release_tools.releasing.release_versions import is_prerelease
-from release_tools.reporting.records import BuildRecord
+from release_tools.reporting.records import BuildRecord, read_record
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 
@@ -81,3 +83,35 @@ def gather_release(settings: ReleaseSettings, tag: str, folder: Path, publisher_
         files=files,
         notes=release_notes(settings, tag, files, records),
     )
+
+
+def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[BuildRecord, ...]:
+    """The build records of these archives, by digest, in the order of `files`. Other files are ignored.
+
+    Raises `ReleaseFilesError` when a record says that its archive was built from another commit or failed its checks,
+    and `RecordError` for a damaged one.
+    """
+    archives = {file.sha256: file.name for file in files if file.is_archive}
+    records = {digest: read_record(path) for path in sorted(candidates) if (digest := _digest_in(path)) in archives}
+    problems = [
+        Problem(
+            what=f"{archives[digest]} was built from commit {record.commit or 'unknown'} and {record.verdict}, "
+            f"but the release is of commit {commit}",
+            hint="build the archives again from the commit of the tag",
+        )
+        for digest, record in records.items()
+        if record.commit != commit or record.verdict != "verified"
+    ]
+    if problems:
+        raise ReleaseFilesError(Path("the build records"), problems)
+    return tuple(records[digest] for digest in archives if digest in records)
+
+
+def _digest_in(path: Path) -> str:
+    """The digest of the archive that a file records; "" when the file isn't a record."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    digest = content.get("sha256") if isinstance(content, dict) else None
+    return digest if isinstance(digest, str) else ""

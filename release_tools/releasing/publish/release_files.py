@@ -1,16 +1,12 @@
 """The files of a release: one archive and one checksum per platform, found in a folder and verified."""
 
-import json
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_tools.archives import checksum_path, sha256_of
+from release_tools.archives import checksum_line, checksum_path, sha256_of
 from release_tools.errors import Problem
 from release_tools.platforms import PLATFORMS, Platform
 from release_tools.releasing.errors import ReleaseFilesError
-from release_tools.reporting.records import BuildRecord, read_record
-from release_tools.verification.downloaded import check_checksum
 from release_tools.versions import BuildVersion, archive_name
 
 RECORD_NAME = "record.json"
@@ -71,28 +67,6 @@ def gather_release_files(executable: str, version: str, folder: Path) -> tuple[R
     )
 
 
-def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[BuildRecord, ...]:
-    """The build records of these archives, by digest, in the order of `files`. Other files are ignored.
-
-    Raises `ReleaseFilesError` when a record says that its archive was built from another commit or failed its checks,
-    and `RecordError` for a damaged one.
-    """
-    archives = {file.sha256: file.name for file in files if file.is_archive}
-    records = {digest: read_record(path) for path in sorted(candidates) if (digest := _digest_in(path)) in archives}
-    problems = [
-        Problem(
-            what=f"{archives[digest]} was built from commit {record.commit or 'unknown'} and {record.verdict}, "
-            f"but the release is of commit {commit}",
-            hint="build the archives again from the commit of the tag",
-        )
-        for digest, record in records.items()
-        if record.commit != commit or record.verdict != "verified"
-    ]
-    if problems:
-        raise ReleaseFilesError(Path("the build records"), problems)
-    return tuple(records[digest] for digest in archives if digest in records)
-
-
 def _archive_problems(archive: Path) -> list[Problem]:
     checksum = checksum_path(archive)
     missing = [path.name for path in (archive, checksum) if not path.is_file() or path.is_symlink()]
@@ -100,8 +74,11 @@ def _archive_problems(archive: Path) -> list[Problem]:
         return [Problem(what=f"{name} is missing or isn't a regular file", hint=_MISSING_HINT) for name in missing]
     if archive.stat().st_size == 0:
         return [Problem(what=f"{archive.name} is empty", hint="copy it again, or build it again")]
-    result = check_checksum(archive)
-    return [Problem(what=f"{archive.name}: {result.figure}", hint=result.hint)] if result.is_failed else []
+    if checksum.read_bytes() != checksum_line(archive).encode():
+        return [
+            Problem(what=f"{archive.name} doesn't match {checksum.name}", hint="copy both again, or build them again")
+        ]
+    return []
 
 
 def _has_records_only(entry: Path) -> bool:
@@ -114,13 +91,3 @@ def _has_records_only(entry: Path) -> bool:
 
 def _release_file(path: Path, platform: Platform) -> ReleaseFile:
     return ReleaseFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_of(path), platform=platform)
-
-
-def _digest_in(path: Path) -> str:
-    """The digest of the archive that a file records; "" when the file isn't a record."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return ""
-    digest = content.get("sha256") if isinstance(content, dict) else None
-    return digest if isinstance(digest, str) else ""

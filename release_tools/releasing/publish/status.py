@@ -1,7 +1,6 @@
 """`invoke status`: the project's releases on GitHub, and the next step."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from packaging.version import Version
 
@@ -9,12 +8,9 @@ from release_tools.releasing.github.releases import Asset, GitHubRepository, Rel
 from release_tools.releasing.publish.release_body import read_marker
 from release_tools.releasing.publish.release_files import expected_files
 from release_tools.releasing.release_versions import release_version
-from release_tools.reporting.tables import megabytes
+from release_tools.reporting.sizes import format_size
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
-
-# A smaller asset would be shown as 0.0 MB.
-_SHOWN_AS_MEGABYTES: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,4 +112,4 @@ def _asset_text(asset: Asset | None) -> str:
         return "missing"
     if not asset.is_uploaded:
         return "upload incomplete"
-    return megabytes(asset.size_bytes) if asset.size_bytes >= _SHOWN_AS_MEGABYTES else f"{asset.size_bytes} bytes"
+    return format_size(asset.size_bytes)

@@ -9,20 +9,8 @@ import pytest
 
 from release_tools.lockfile import content_hash
 from release_tools.settings import ReleaseSettings
+from tests.release_tools.conftest import PYPROJECT
 
-PYPROJECT = """
-[project]
-name = "tiny-app"
-version = "1.2.3"
-requires-python = ">=3.13,<3.14"
-dependencies = []
-
-[project.scripts]
-tiny = "tiny_app.cli:main"
-
-[tool.release-tools]
-executable = "tiny"
-"""
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- It greets.\n"
 PURE_PACKAGE = (
     '[[package]]\nname = "pure"\nversion = "1.0"\nfiles = [{file = "pure-1.0-py3-none-any.whl", hash = "sha256:1"}]\n'

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from release_tools.releasing.publish.status import next_step, read_status, status_lines
@@ -82,3 +86,12 @@ def test_next_step_names_a_command(
     if leftover:
         repository.add_release(tag=leftover, is_draft=True)
     assert f"`{command}`" in next_step(read_status(settings, publisher.github))
+
+
+@pytest.mark.programs
+def test_status_loads_no_build_and_no_verification() -> None:
+    code = "import sys, release_tools.releasing.publish.status; print(*sys.modules)"
+    root = Path(__file__).parents[4]
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert "release_tools.platforms" in loaded
+    assert not {"release_tools.freeze", "release_tools.verification", "PyInstaller"} & set(loaded.split())

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from release_tools.errors import RecordError
+from release_tools.releasing.errors import ReleaseFilesError
+from release_tools.releasing.publish.local_release import find_records
+from release_tools.releasing.publish.release_files import ReleaseFile, expected_archives, gather_release_files
+from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, VERSION, make_release_files, write_record
+
+ARCHIVES = tuple(expected_archives(EXECUTABLE, VERSION))
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    return make_release_files(tmp_path / "dist")
+
+
+@pytest.fixture
+def files(dist: Path) -> tuple[ReleaseFile, ...]:
+    return gather_release_files(EXECUTABLE, VERSION, dist)
+
+
+def test_records_are_found_by_digest(dist: Path, files: tuple[ReleaseFile, ...], tmp_path: Path) -> None:
+    write_record(dist / ARCHIVES[4], dist / "windows-amd64" / "record.json")
+    write_record(dist / ARCHIVES[0], tmp_path / "build" / "darwin-arm64" / "record.json")
+    write_record(dist / ARCHIVES[2], tmp_path / "build" / "linux-amd64" / "record.json", sha256="0" * 64)
+    for number, broken in enumerate(("[1]", "not json", '{"sha256": 5}', "[" * 100_000)):
+        path = tmp_path / "build" / f"broken-{number}" / "record.json"
+        path.parent.mkdir()
+        path.write_text(broken, encoding="utf-8")
+    records = find_records(tmp_path.rglob("record.json"), files, COMMIT)
+    assert [record.archive for record in records] == [ARCHIVES[0], ARCHIVES[4]]
+
+
+def test_damaged_record_of_an_archive_is_refused(dist: Path, files: tuple[ReleaseFile, ...]) -> None:
+    write_record(dist / ARCHIVES[0], dist / "record.json", app="<b>")
+    with pytest.raises(RecordError):
+        find_records(dist.rglob("record.json"), files, COMMIT)
+
+
+@pytest.mark.parametrize(("commit", "verdict"), [("f" * 40, "verified"), (COMMIT, "refused")])
+def test_record_of_other_commit_or_failed_build_is_refused(
+    dist: Path, files: tuple[ReleaseFile, ...], commit: str, verdict: str
+) -> None:
+    write_record(dist / ARCHIVES[0], dist / "record.json", commit=commit, verdict=verdict)
+    with pytest.raises(ReleaseFilesError) as caught:
+        find_records(dist.rglob("record.json"), files, COMMIT)
+    [problem] = caught.value.problems
+    assert all(part in problem.what for part in (ARCHIVES[0], commit, verdict))
