@@ -48,7 +48,7 @@ def _build_remotely(options: argparse.Namespace, console: Console) -> None:
         branch=options.branch,
     )
     placed = build_remotely(
-        build, GitHubApi(root), console, number=options.run_number, suite_python=options.suite_python
+        build, GitHubApi(root), console, run_id=options.run_number, suite_python=options.suite_python
     )
     for archive in placed:
         console.print(str(archive.relative_to(root)), highlight=False, markup=False, soft_wrap=True)

@@ -29,14 +29,14 @@ from release_tools.verification.check import CheckFailedError, CheckSkippedError
 
 # `rev-parse --is-shallow-repository` is new in 2.15.
 MIN_GIT_VERSION: Final = "2.15"
-# Debian 12's, and the oldest that `invoke publish` is tested with.
+# The version in Debian 12, and the oldest that `invoke publish` is tested with.
 MIN_GH_VERSION: Final = "2.23"
 # Installs requirements with hashes, and creates environments without a prompt.
 MIN_UV_VERSION: Final = "0.5"
 
 
 def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console) -> None:
-    """Print a table of all checks, then the problems with their hints. The workflows' check needs `nox`.
+    """Print a table of all checks, then the problems with their hints. Without `nox`, the workflows are skipped.
 
     Raises `ChecksFailedError`.
     """
@@ -114,7 +114,7 @@ def _first_line(text: str) -> str:
 def _check_build_tools() -> str:
     platform = host_platform()
     _fail_on(tool_problems(platform))
-    return f"everything that PyInstaller runs on {platform.name}"
+    return f"all that PyInstaller needs on {platform.name}"
 
 
 def _check_lock(settings: ReleaseSettings) -> str:
@@ -125,7 +125,7 @@ def _check_lock(settings: ReleaseSettings) -> str:
 def _check_wheels(settings: ReleaseSettings) -> str:
     rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
     _fail_on([problem for row in rows for problem in row.problems])
-    return f"every package has one for each of {len(rows)} platforms"
+    return f"found for every package on {len(rows)} platforms"
 
 
 def _check_workflows(settings: ReleaseSettings, nox: Path | None) -> str:
@@ -148,4 +148,4 @@ def _check_history(root: Path) -> str:
 def _check_runners(names: Sequence[str], today: date) -> str:
     _fail_on(runner_problems(names, today))
     first = next_end(names)
-    return f"the next to be retired is {first.name}, on {first.ends}" if first else "none has a retirement date"
+    return f"next retirement: {first.name} on {first.ends}" if first else "no retirement announced"

@@ -24,7 +24,7 @@ class ReleaseFilesError(ProblemsFoundError):
 
 
 class PublishError(ProblemsFoundError):
-    """The release can't be published with these files, or to what is on GitHub; nothing was changed there."""
+    """The tag, the files or the state on GitHub forbids publishing; nothing was changed on GitHub."""
 
     def __init__(self, tag: str, problems: Sequence[Problem]) -> None:
         self.tag = tag
@@ -52,7 +52,9 @@ class PublishLockedError(ReleaseError):
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock
-        super().__init__(f"another `invoke publish` is running in this clone (lock file: {lock})", "wait until it ends")
+        super().__init__(
+            f"another `invoke publish` is running in this clone (lock file: {lock})", "wait for it to finish"
+        )
 
 
 class NotLoggedInError(ReleaseError):
@@ -77,7 +79,7 @@ class UnknownRepositoryError(ReleaseError):
 
 
 class RemoteUnreachableError(ReleaseError):
-    """A git remote doesn't respond."""
+    """Git can't read from a remote."""
 
     def __init__(self, remote: str, detail: str) -> None:
         self.remote = remote
@@ -125,7 +127,7 @@ class GitHubRefusedError(ReleaseError):
 
 
 class UnclearOutcomeError(ReleaseError):
-    """A request that may have succeeded: read GitHub's state again before the next one."""
+    """A request may have succeeded: read GitHub's state again before the next one."""
 
     def __init__(self, request: str, cause: str) -> None:
         self.request = request

@@ -44,7 +44,7 @@ class Clone:
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """The remote's state. `default_branch` is None where HEAD points nowhere, `branch_commit` without the branch."""
+    """The remote's state. `default_branch` is None if its HEAD is unset, `branch_commit` if it lacks the branch."""
 
     default_branch: str | None
     branch_commit: str | None
@@ -60,7 +60,7 @@ def read_clone(root: Path) -> Clone:
             raise
         raise NoCommitError(root) from None
     branch = _try_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
-    # Otherwise `git status` refreshes the index.
+    # Without --no-optional-locks, `git status` refreshes the index.
     options = ["--porcelain", "-z", "--no-renames", "--untracked-files=normal"]
     status = git(root, "--no-optional-locks", "status", *options).split("\0")
     return Clone(
@@ -108,7 +108,7 @@ def read_remote(root: Path, remote: str, branch: str | None) -> Remote:
 
 
 def ahead_behind(root: Path, commit: str, other: str) -> tuple[int, int] | None:
-    """How many commits only the first has, and how many only the second; None when the clone lacks the second."""
+    """How many commits `commit` is ahead of and behind `other`; None if the clone lacks `other`."""
     if _try_git(root, "cat-file", "-e", f"{other}^{{commit}}") is None:
         return None
     ahead, behind = git(root, "rev-list", "--left-right", "--count", f"{commit}...{other}", "--").split()
@@ -116,7 +116,7 @@ def ahead_behind(root: Path, commit: str, other: str) -> tuple[int, int] | None:
 
 
 def count_commits(root: Path, commit: str, since: str | None) -> int:
-    """The number of commits since another one, without merges."""
+    """The number of commits up to `commit`, since `since` if given, without merges."""
     revisions = [commit, *([f"^{since}"] if since else [])]
     return int(git(root, "rev-list", "--no-merges", "--count", *revisions, "--"))
 

@@ -1,12 +1,12 @@
-"""Markdown in which text from elsewhere stays text: tables, code spans and escaping."""
+"""Markdown tables and code spans, and the escaping of untrusted text."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 _MAX_LENGTH: Final = 300
-# A zero-width space, as an entity so that it's visible in the source. The common update bots do the same: a backslash
-# before the @ doesn't stop GitHub from notifying.
+# A zero-width space, as an entity so that it's visible in the source. A backslash before an @ doesn't stop GitHub from
+# notifying the user; this does, and update bots do the same.
 _GAP: Final = "&#8203;"
 
 
@@ -17,7 +17,7 @@ def markdown_table(headings: Sequence[str], alignment: str, rows: Iterable[Seque
 
 
 def code_span(text: str) -> str:
-    """The text as code on one line, where GitHub makes no markup, links or mentions of it.
+    """The text as a code span on one line, in which GitHub makes no links or mentions.
 
     A span ends at as many backticks as it began with (https://spec.commonmark.org/0.31.2/#code-spans). A pipe ends a
     table cell even inside a span, and Markdown parsers differ in how to escape it, so text with one becomes HTML.
@@ -39,7 +39,7 @@ def escape_markdown(text: str, limit: int = _MAX_LENGTH) -> str:
     line = line if len(line) <= limit else f"{line[: limit - 1]}…"
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
-    # What makes the start of a line a list, a heading or a rule.
+    # At the start of a line, these begin a list, a heading or a rule.
     line = re.sub(r"^([#+=-])", r"\\\1", line)
     line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
     # What GitHub turns into links and mentions without markup.

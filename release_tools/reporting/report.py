@@ -48,7 +48,7 @@ def stages_table(records: Sequence[BuildRecord]) -> str:
     return markdown_table(("seconds", "version", *stages), "ll" + "r" * len(stages), rows)
 
 
-def unpassed_list(records: Sequence[BuildRecord]) -> str:
+def skips_and_failures(records: Sequence[BuildRecord]) -> str:
     """A list of the checks that were skipped or failed, and why; "" when all passed."""
     lines: dict[str, list[BuildRecord]] = {}
     for record in records:
@@ -67,9 +67,9 @@ def records_report(records: Sequence[BuildRecord]) -> str:
         "## Seconds per stage\n",
         stages_table(records),
     ]
-    unpassed = unpassed_list(records)
-    if unpassed:
-        parts += ["## Checks that were skipped or failed\n", unpassed]
+    findings = skips_and_failures(records)
+    if findings:
+        parts += ["## Checks that were skipped or failed\n", findings]
     return "\n".join(parts)
 
 

@@ -49,7 +49,7 @@ def facts(record: BuildRecord) -> list[tuple[str, str]]:
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
     return [
         ("version", record.exact_version),
-        ("made with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
+        ("built with", f"Python {record.python}, PyInstaller {record.pyinstaller}"),
         ("size", f"{format_size(record.archive_bytes)} to download, {format_size(record.executable_bytes)} unpacked"),
         ("sha256", record.sha256 or "none: the archive failed verification"),
         ("seconds", stages),

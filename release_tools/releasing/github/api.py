@@ -46,7 +46,7 @@ _AUTHENTICATION_REQUIRED: Final = 4
 FIRST_DELAY_SECONDS: Final = 1.0
 MAX_ATTEMPTS: Final = 7
 # https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api says a minute where GitHub
-# names no time. The maximum is there because a job has a time limit of its own.
+# names no time. The maximum stays below the time limit of a job.
 RATE_LIMIT_DELAY_SECONDS: Final = 60.0
 MAX_RATE_LIMIT_DELAY_SECONDS: Final = 900.0
 
@@ -85,7 +85,7 @@ class Response:
 
 
 class Clock:
-    """The time, which tests replace."""
+    """The system clock; tests replace it."""
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -123,7 +123,7 @@ class GitHubApi:
         file: Path | None = None,
         timeout_seconds: float = 120,
     ) -> Response:
-        """Send a request with `fields` as JSON, or with a file; returns any response below HTTP 500.
+        """Send a request, with `fields` as JSON or `file` as its body, and return any response below HTTP 500.
 
         `endpoint` is relative to the repository, or a whole URL. A request is retried after a connection failure or a
         server error. A POST is retried after a rate limit only: otherwise it may have succeeded, and

@@ -125,7 +125,7 @@ class GitHubRepository:
         self._delete(f"git/refs/tags/{quote(tag, safe='')}", f"delete the tag {tag!r}")
 
     def _delete(self, endpoint: str, action: str) -> None:
-        # What doesn't exist any more counts as deleted.
+        # A missing object counts as deleted.
         self.api.send("DELETE", endpoint).expect(action, HTTPStatus.NO_CONTENT, *_NOT_FOUND)
 
     def _pages(self, endpoint: str, action: str) -> Iterator[Mapping[str, Any]]:

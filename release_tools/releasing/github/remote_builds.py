@@ -25,7 +25,7 @@ from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteBuild:
-    """The archives to build on GitHub: of these platforms, from a branch whose tip is `commit` there too."""
+    """A build on GitHub of these platforms, from a branch that must be at `commit` there too."""
 
     settings: ReleaseSettings
     platforms: tuple[Platform, ...]
@@ -40,22 +40,23 @@ class RemoteBuild:
 
     @property
     def version(self) -> BuildVersion:
-        """The version that a clean checkout of the commit gives, whatever is uncommitted here."""
+        """The version that a clean checkout of the commit builds."""
         clean = Commit(sha=self.commit.sha, time=self.commit.time, is_dirty=False)
         return resolve_version(self.label, self.settings.project_version, clean)
 
 
 def build_remotely(
-    build: RemoteBuild, api: GitHubApi, console: Console, *, number: int | None, suite_python: Path | None
+    build: RemoteBuild, api: GitHubApi, console: Console, *, run_id: int | None, suite_python: Path | None
 ) -> tuple[Path, ...]:
-    """Start a run, or resume run `number`, and return its archives, verified and in `dist/`.
+    """Start a run, or resume run `run_id`, and return its archives, verified and in `dist/`.
 
     `dist/` changes only after every archive has passed. Raises `RequestError` when GitHub can't build this commit,
     `RemoteBuildFailedError`, `WorkflowRunError` or `WrongArtifactError` when the run gives no usable archives, and
     `RefusedDownloadsError`.
     """
     root = build.settings.root
-    run_id = number if number is not None else start_run(build, api)
+    if run_id is None:
+        run_id = start_run(build, api)
     found = read_run(api, run_id)
     console.print(f"workflow run {run_id}: {found.url}", markup=False, highlight=False, soft_wrap=True)
     _refuse_other_run(build, found)
@@ -107,8 +108,8 @@ def _refuse_unpushed(build: RemoteBuild, api: GitHubApi) -> None:
 
 def _refuse_other_run(build: RemoteBuild, found: WorkflowRun) -> None:
     if found.workflow != build.workflow:
-        reason = f"it is a run of {found.workflow}, not of {build.workflow}"
-        raise WorkflowRunError(found.id, reason, "pass `--run` the ID of a run of that workflow")
+        reason = f"it belongs to {found.workflow}, not to {build.workflow}"
+        raise WorkflowRunError(found.id, reason, "pass the ID of one of its runs to `--run`")
     if found.commit != build.commit.sha:
         reason = f"it builds commit {found.commit[:7]}, but {build.commit.sha[:7]} is checked out"
         raise WorkflowRunError(found.id, reason, f"git checkout {found.commit[:7]}")

@@ -34,7 +34,7 @@ def read_run(api: GitHubApi, run_id: int) -> WorkflowRun:
     """The run as it is now. Raises `WorkflowRunError` when it doesn't exist."""
     response = api.send("GET", f"actions/runs/{run_id}")
     if response.status == HTTPStatus.NOT_FOUND:
-        raise WorkflowRunError(run_id, "GitHub has no such run", "`gh run list` lists the runs")
+        raise WorkflowRunError(run_id, "not found on GitHub", "`gh run list` lists the runs")
     # https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
     return _workflow_run(response.expect(f"show workflow run {run_id}", HTTPStatus.OK).content)
 
@@ -61,7 +61,7 @@ def wait_for_tag_run(api: GitHubApi, tag: str, commit: str) -> WorkflowRun | Non
 def follow_run(api: GitHubApi, found: WorkflowRun, root: Path, resume_hint: str) -> WorkflowRun:
     """Show the run in the terminal until it finishes, and return it as it is then.
 
-    Raises `WorkflowRunError` with `resume_hint` when gh stops before the run does.
+    Raises `WorkflowRunError` with `resume_hint` when gh stops watching before that.
     """
     if found.is_finished:
         return found
@@ -70,7 +70,7 @@ def follow_run(api: GitHubApi, found: WorkflowRun, root: Path, resume_hint: str)
         run(["gh", "run", "watch", "--exit-status", str(found.id)], cwd=root)
     ended = read_run(api, found.id)
     if not ended.is_finished:
-        raise WorkflowRunError(found.id, "gh stopped following it before it finished", resume_hint)
+        raise WorkflowRunError(found.id, "gh stopped watching before the run finished", resume_hint)
     return ended
 
 

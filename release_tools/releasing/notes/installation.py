@@ -9,8 +9,8 @@ from release_tools.releasing.publish.release_files import ReleaseFile
 
 # https://support.apple.com/guide/security/sec5599b66df/web
 _QUARANTINE: Final = (
-    "macOS quarantines browser downloads, and Gatekeeper blocks the program because it isn't notarized. Once the "
-    "checksum matches, remove the quarantine attribute. Not needed after `curl` and `tar`:"
+    "macOS quarantines browser downloads, and Gatekeeper blocks the program because it isn't notarized. If the "
+    "checksum matches, remove the quarantine attribute (files downloaded with `curl` don't have it):"
 )
 
 

@@ -47,7 +47,7 @@ def release_notes(
 
 
 def preview_notes(settings: ReleaseSettings, tag: str | None, folder: Path | None) -> str:
-    """The notes as a release would have them now, with the files of `folder` if given."""
+    """The notes of `tag` or the next release, with the files of `folder` if given."""
     tag = tag or release_tag(settings.executable, settings.project_version)
     version = version_of_tag(settings.executable, tag) or settings.project_version
     files = gather_release_files(settings.executable, version, folder) if folder else ()

@@ -15,7 +15,7 @@ from release_tools.versions import release_tag, version_of_tag
 
 @dataclass(frozen=True, kw_only=True)
 class Discard:
-    """Everything to delete for a tag: its releases, and the tag on GitHub and in this clone, by its commit there."""
+    """What exists for a tag. The commits are None where the tag doesn't exist."""
 
     tag: str
     version: str

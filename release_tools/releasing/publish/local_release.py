@@ -1,7 +1,7 @@
 """The release as this machine would publish it: the tag's commit, its files, their build records and the notes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +66,9 @@ def gather_release(settings: ReleaseSettings, tag: str, folder: Path, publisher_
         problems.append(Problem(what="this clone doesn't have the tag", hint=f"git fetch origin tag {tag}"))
     files: tuple[ReleaseFile, ...] = ()
     records: tuple[BuildRecord, ...] = ()
-    # Records come with the files, or from builds on this machine.
-    candidates = [*folder.rglob(RECORD_NAME), *(settings.root / "build").glob(f"*/{RECORD_NAME}")]
     try:
         files = gather_release_files(settings.executable, version, folder)
-        records = find_records(candidates, files, commit) if commit else ()
+        records = find_records(folder, settings.root / "build", files, commit) if commit else ()
     except ReleaseFilesError as error:
         problems += error.problems
     if problems or commit is None:
@@ -85,25 +83,27 @@ def gather_release(settings: ReleaseSettings, tag: str, folder: Path, publisher_
     )
 
 
-def find_records(candidates: Iterable[Path], files: Sequence[ReleaseFile], commit: str) -> tuple[BuildRecord, ...]:
-    """The build records of these archives, by digest, in the order of `files`. Other files are ignored.
+def find_records(
+    folder: Path, build_folder: Path, files: Sequence[ReleaseFile], commit: str
+) -> tuple[BuildRecord, ...]:
+    """The build records of these archives, found by digest next to the files and among this machine's builds.
 
-    Raises `ReleaseFilesError` when a record says that its archive was built from another commit or failed its checks,
-    and `RecordError` for a damaged one.
+    Raises `ReleaseFilesError` when a record says that its archive was built from another commit or failed verification,
+    and `RecordError` for a damaged record.
     """
     archives = {file.sha256: file.name for file in files if file.is_archive}
-    records = {digest: read_record(path) for path in sorted(candidates) if (digest := _digest_in(path)) in archives}
-    problems = [
-        Problem(
-            what=f"{archives[digest]} was built from commit {record.commit or 'unknown'} and {record.verdict}, "
-            f"but the release is of commit {commit}",
-            hint="build the archives again from the commit of the tag",
-        )
-        for digest, record in records.items()
-        if record.commit != commit or record.verdict != "verified"
-    ]
+    candidates = sorted([*folder.rglob(RECORD_NAME), *build_folder.glob(f"*/{RECORD_NAME}")])
+    records = {digest: read_record(path) for path in candidates if (digest := _digest_in(path)) in archives}
+    hint = "build the archives again from the commit of the tag"
+    problems = []
+    for digest, record in records.items():
+        if record.commit != commit:
+            what = f"{archives[digest]} was built from commit {record.commit or 'unknown'}, not {commit}"
+            problems.append(Problem(what=what, hint=hint))
+        if record.verdict != "verified":
+            problems.append(Problem(what=f"{archives[digest]} failed verification when it was built", hint=hint))
     if problems:
-        raise ReleaseFilesError(Path("the build records"), problems)
+        raise ReleaseFilesError(folder, problems)
     return tuple(records[digest] for digest in archives if digest in records)
 
 

@@ -17,7 +17,7 @@ _ID_FILE: Final = "publisher"
 
 @contextmanager
 def publish_lock(folder: Path, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Hold the lock and give the publisher's ID. Raises `PublishLockedError` while another process holds the lock.
+    """Hold the lock and yield the publisher's ID. Raises `PublishLockedError` while another process holds the lock.
 
     The operating system releases the lock however the process ends.
     """
@@ -39,7 +39,7 @@ def publish_lock(folder: Path, environment: Mapping[str, str] = os.environ) -> I
 
 def read_publisher_id(folder: Path, environment: Mapping[str, str] = os.environ) -> str | None:
     """The workflow run and job on GitHub, else the ID that was saved in `folder`, else None."""
-    # A rerun has the same: https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+    # A rerun has the same IDs: https://docs.github.com/en/actions/reference/workflows-and-actions/variables
     run, job = environment.get("GITHUB_RUN_ID", ""), environment.get("GITHUB_JOB", "")
     if run:
         return re.sub(r"[^0-9A-Za-z._-]", "_", f"run-{run}-{job}")

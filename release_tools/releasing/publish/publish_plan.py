@@ -22,7 +22,7 @@ _PUBLISHED_HINT: Final = "a published release is never changed: raise the versio
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubState:
-    """The tag and its releases on GitHub. `is_newest_stable` compares the version with the other published ones."""
+    """The tag and its releases on GitHub, and whether no other published stable release is newer."""
 
     tag_commit: str | None
     releases: tuple[Release, ...]
@@ -94,7 +94,7 @@ class PublishPlan:
 def plan_publish(state: GitHubState, local: LocalRelease) -> PublishPlan:
     """The remaining steps.
 
-    Raises `PublishError` with every problem: the tag is missing or at another commit, a release or draft isn't ours or
+    Raises `PublishError` with every problem: the tag is missing or at another commit, or a release or draft isn't ours,
     is of another commit, or has unexpected assets.
     """
     published = [release for release in state.releases if not release.is_draft]
@@ -112,7 +112,7 @@ def plan_publish(state: GitHubState, local: LocalRelease) -> PublishPlan:
     if published:
         deletions = tuple(DeleteDraft(draft=draft) for draft in (*own, *others))
         return PublishPlan(state="published", steps=deletions, published=published[0])
-    remarks = tuple(f"draft {draft.id} of another publisher stays until the release is published" for draft in others)
+    remarks = tuple(f"keeping draft {draft.id} of another publisher until the release is published" for draft in others)
     fields = local.fields(is_latest=state.is_newest_stable)
     if draft is None:
         later = (*map(_upload_text, local.files), _compare_text(local), _publish_text(fields))

@@ -1,8 +1,8 @@
-"""`invoke publish`: plans and takes steps, round after round, until GitHub has the published release.
+"""`invoke publish`: plans and takes steps until GitHub shows the release as published.
 
-The process may be killed, a connection may break, and another publisher may do the same work at any time. It's safe
-because only its own publisher changes a draft, a draft is published only after it was read with exactly the local
-files, and GitHub publishes only one release per tag.
+At any time the process may be killed, a connection may break, or another publisher may do the same work. That's safe
+because a draft is changed only by the publisher that created it and published only after it was read with exactly the
+local files, and because GitHub publishes only one release per tag.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from release_tools.releasing.publish.publish_plan import (
 from release_tools.releasing.release_versions import is_newest_stable
 from release_tools.settings import ReleaseSettings
 
-# Without failures it takes four: create the draft, upload, publish, see that it is published.
+# Without failures it takes four: create the draft, upload, publish, confirm.
 MAX_ROUNDS: Final = 12
 
 
@@ -72,9 +72,9 @@ def publish(github: GitHubRepository, local: LocalRelease, folder: Path, say: Ca
         try:
             for step in plan.steps:
                 say(str(step))
-                draft_id = _take(step, github, folder) or draft_id
+                draft_id = _run_step(step, github, folder) or draft_id
         except UnclearOutcomeError as error:
-            say(f"{error.what}; reading its state again")
+            say(f"{error.what}; checking again")
             failures.append(error.what)
             github.api.back_off(len(failures))
             continue
@@ -116,8 +116,8 @@ def plan_lines(plan: PublishPlan, tag: str) -> list[str]:
     return [*lines, "nothing was changed (--dry-run)"]
 
 
-def _take(step: Step, github: GitHubRepository, folder: Path) -> int | None:
-    """Take one step; returns the ID of a new draft."""
+def _run_step(step: Step, github: GitHubRepository, folder: Path) -> int | None:
+    """Run one step; returns the ID of a new draft."""
     match step:
         case CreateDraft():
             return github.create_draft(step.fields).id

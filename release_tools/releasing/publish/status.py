@@ -30,7 +30,7 @@ class ReleaseStatus:
 
 
 def read_status(settings: ReleaseSettings, github: GitHubRepository) -> ReleaseStatus:
-    """The status as GitHub shows it; drafts only to those with write access."""
+    """Read the status. GitHub lists drafts only to users with write access."""
     executable = settings.executable
 
     def version(tag: str) -> Version:

@@ -1,6 +1,6 @@
 """`invoke release --tag`: reads the state, prints the plan, then tags and pushes. GitHub's workflow does the rest.
 
-An interrupted release is resumed by the same command.
+Running the same command again resumes an interrupted release.
 """
 
 import dataclasses
@@ -71,8 +71,8 @@ def release(
 
 
 def _create_tag(plan: ReleasePlan, root: Path) -> None:
-    # The commit's hash, so that a commit made meanwhile isn't tagged. Git may ask for the passphrase of a signing key,
-    # so it talks to the terminal.
+    # Tag the planned commit rather than HEAD, which may have moved. Git may prompt for the passphrase of a signing key,
+    # so it inherits the terminal.
     message = f"--message={plan.executable} {plan.version}"
     try:
         run(["git", "tag", "--annotate", message, plan.tag, plan.commit], cwd=root)

@@ -10,7 +10,7 @@ from release_tools.releasing.tag.release_state import ReleaseState
 
 @dataclass(frozen=True, kw_only=True)
 class ReleasePlan:
-    """The steps that are left for one commit; none when the tag is already pushed."""
+    """The remaining steps of a release; none if the tag is already pushed."""
 
     executable: str
     tag: str

@@ -19,7 +19,7 @@ _MAX_SHOWN_FILES: Final = 5
 
 def release_problems(state: ReleaseState) -> list[Problem]:
     """Everything that must be fixed before this commit can be released."""
-    # Once the remote has the tag at this commit, the release is under way, and only another tag can be wrong.
+    # Once the tag is on the remote at this commit, the release is under way, and only the tag's name can be wrong.
     finders = (_tag_name_problems,) if state.is_pushed else _FINDERS
     return [problem for find in finders for problem in find(state)]
 
@@ -36,7 +36,7 @@ def _tag_name_problems(state: ReleaseState) -> list[Problem]:
     if _tag_version(state) is None:
         return [
             Problem(
-                what=f"a tag can't contain the version {state.project_version!r} of pyproject.toml",
+                what=f"the version {state.project_version!r} in pyproject.toml can't be part of a git tag",
                 hint="use a PEP 440 version such as 1.2.3 or 1.3.0rc1",
             )
         ]
@@ -88,7 +88,7 @@ def _version_problems(state: ReleaseState) -> list[Problem]:
     highest = max(released)
     return [
         Problem(
-            what=f"version {version} is not higher than {highest}, which {released[highest]} released",
+            what=f"version {version} is not higher than that of the release tag {released[highest]}",
             hint="raise the version in pyproject.toml, commit and push",
         )
     ]
@@ -110,7 +110,7 @@ def _clone_problems(state: ReleaseState) -> list[Problem]:
     if not clone.has_identity:
         problems.append(
             Problem(
-                what="git has no name and email for the annotated tag",
+                what="git has no user name and email, which an annotated tag needs",
                 hint='git config --global user.name "Your Name"; git config --global user.email you@example.org',
             )
         )
@@ -133,7 +133,7 @@ def _branch_problems(state: ReleaseState) -> list[Problem]:
     branch, remote = state.clone.branch, state.remote
     release_branch = (remote.default_branch if remote else None) or "main"
     if branch is None:
-        return [Problem(what="detached HEAD: the commit is on no branch", hint=f"git switch {quote(release_branch)}")]
+        return [Problem(what="detached HEAD: no branch is checked out", hint=f"git switch {quote(release_branch)}")]
     if remote is None:
         return []
     if remote.default_branch not in {None, branch}:

@@ -11,8 +11,8 @@ from release_tools.reporting.report import (
     records_report,
     records_table,
     releases_plot,
+    skips_and_failures,
     stages_table,
-    unpassed_list,
     write_job_summary,
     write_report,
 )
@@ -50,12 +50,12 @@ def test_each_stage_has_a_column() -> None:
 def test_skipped_check_is_listed_once_for_all_builds() -> None:
     passed = record_of("linux-arm64", "1.2.3", checks=GOOD.checks[:1])
     expected = "- `macOS minimum` skipped: `no macOS binary`"
-    assert unpassed_list([*FIVE[:2], passed]) == f"{expected} (darwin-arm64 1.2.3, darwin-amd64 1.2.3)\n"
-    assert unpassed_list(FIVE) == f"{expected} (every build)\n"
-    assert unpassed_list([GOOD]) == f"{expected}\n"
+    assert skips_and_failures([*FIVE[:2], passed]) == f"{expected} (darwin-arm64 1.2.3, darwin-amd64 1.2.3)\n"
+    assert skips_and_failures(FIVE) == f"{expected} (every build)\n"
+    assert skips_and_failures([GOOD]) == f"{expected}\n"
 
 
-def test_section_of_unpassed_checks_only_when_needed() -> None:
+def test_no_section_when_every_check_passed() -> None:
     passed = dataclasses.replace(GOOD, checks=GOOD.checks[:1])
     assert "skipped or failed" in records_report([GOOD])
     assert "skipped or failed" not in records_report([passed])
@@ -65,7 +65,7 @@ def test_figure_is_a_code_span_of_its_first_line() -> None:
     check = CheckResult(name="version", verdict="failed", figure="<b> @everyone\nsecond line")
     record = dataclasses.replace(GOOD, checks=(check,))
     assert "| `version` | failed | `<b> @everyone` | 0.0 |\n" in build_summary(record)
-    assert unpassed_list([record]) == "- `version` failed: `<b> @everyone`\n"
+    assert skips_and_failures([record]) == "- `version` failed: `<b> @everyone`\n"
 
 
 def test_summary_has_table_row_and_every_check() -> None:

@@ -75,9 +75,9 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return versions
 
 
-def remotely(build: RemoteBuild, *, number: int | None = None) -> tuple[Path, ...]:
+def remotely(build: RemoteBuild, *, run_id: int | None = None) -> tuple[Path, ...]:
     api = GitHubApi(build.settings.root, say=lambda _: None)
-    return build_remotely(build, api, Console(file=io.StringIO()), number=number, suite_python=None)
+    return build_remotely(build, api, Console(file=io.StringIO()), run_id=run_id, suite_python=None)
 
 
 def started(build: RemoteBuild, github: FakeWorkflowRepository) -> int:
@@ -123,7 +123,7 @@ def test_run_of_other_commit_or_workflow_is_refused(
 ) -> None:
     run_id = gh.add_run(commit, workflow)
     with pytest.raises(WorkflowRunError) as caught:
-        remotely(remote_build(settings), number=run_id)
+        remotely(remote_build(settings), run_id=run_id)
     assert caught.value.run_id == run_id
     assert not settings.dist_folder.exists()
 
@@ -150,7 +150,7 @@ def test_existing_run_is_resumed(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, verified: list[str], tmp_path: Path
 ) -> None:
     gh.artifacts = {ARTIFACT: zipped(make_artifact(tmp_path / "a"))}
-    remotely(remote_build(settings), number=gh.add_run(COMMIT))
+    remotely(remote_build(settings), run_id=gh.add_run(COMMIT))
     assert gh.inputs == []
     assert len(verified) == 1
 
