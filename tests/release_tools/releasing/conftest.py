@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,12 @@ from tests.release_tools.releasing.project_clone import ProjectClone, git, isola
 from tests.release_tools.releasing.publishers import Publisher, digests
 from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
 
-needs_gh = pytest.mark.skipif(
-    not hasattr(socket, "AF_UNIX"), reason="gh reaches the fake GitHub by a Unix socket, which Python lacks on Windows"
-)
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with the fixture `gh` start the real one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "gh" in item.fixturenames:
+            item.add_marker(pytest.mark.programs)
 
 
 @pytest.fixture(scope="session")

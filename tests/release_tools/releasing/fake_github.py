@@ -308,6 +308,8 @@ def page_of(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
 @contextlib.contextmanager
 def served_to_gh(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every `gh` that runs inside the block talks to this repository."""
+    if not hasattr(socket, "AF_UNIX"):
+        pytest.skip("gh reaches the fake GitHub by a Unix socket, which Python lacks on Windows")
     with serve(repository) as folder:
         monkeypatch.setenv("GH_CONFIG_DIR", str(folder))
         monkeypatch.setenv("GH_TOKEN", TOKEN)

@@ -15,7 +15,6 @@ from release_tools.releasing.errors import (
     UnknownRepositoryError,
 )
 from release_tools.releasing.github.api import MAX_ATTEMPTS, GitHubApi, Method, parse_response, rate_limit_seconds
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import TOKEN, FakeRepository, Fault, FaultKind, fake_gh
 from tests.release_tools.releasing.publishers import FakeClock, Publisher
 from tests.release_tools.releasing.sample_release import TAG
@@ -114,8 +113,6 @@ def test_message_names_the_refused_fields() -> None:
     assert response.message == "Validation Failed; tag_name already_exists; body is too long"
 
 
-@pytest.mark.programs
-@needs_gh
 def test_gh_without_token_is_not_logged_in(gh: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GH_TOKEN")
     with pytest.raises(NotLoggedInError):
@@ -123,8 +120,6 @@ def test_gh_without_token_is_not_logged_in(gh: FakeRepository, monkeypatch: pyte
     assert gh.log == []
 
 
-@pytest.mark.programs
-@needs_gh
 def test_gh_outside_a_clone_has_no_repository(
     gh: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -135,8 +130,6 @@ def test_gh_outside_a_clone_has_no_repository(
     assert gh.log == []
 
 
-@pytest.mark.programs
-@needs_gh
 @pytest.mark.usefixtures("gh")
 def test_token_is_never_an_argument_or_printed(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GH_DEBUG", "api")
@@ -157,8 +150,6 @@ def test_token_is_never_an_argument_or_printed(dist: Path, monkeypatch: pytest.M
     assert "another-token" not in "\n".join([*seen, *publisher.said, str(caught.value)])
 
 
-@pytest.mark.programs
-@needs_gh
 def test_fake_gh_answers_like_gh(dist: Path, gh: FakeRepository) -> None:
     """Justifies the tests with `fake_gh`: the same requests and faults give the same outcomes."""
     faults: list[FaultKind] = ["drop before", "not json", "status"]

@@ -16,7 +16,6 @@ from release_tools.releasing.github.remote_builds import RemoteBuild, build_remo
 from release_tools.repository import Commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion, archive_name
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import Fault, fake_gh, served_to_gh
 from tests.release_tools.releasing.fake_workflows import WORKFLOW, FakeWorkflowRepository, zipped
 from tests.release_tools.releasing.sample_release import COMMIT
@@ -115,8 +114,6 @@ def test_unbuildable_commit_is_refused_before_starting(
     assert github.runs == {}
 
 
-@needs_gh
-@pytest.mark.programs
 @pytest.mark.parametrize(("commit", "workflow"), [("f" * 40, WORKFLOW), (COMMIT, "lint.yml")])
 def test_run_of_other_commit_or_workflow_is_refused(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, commit: str, workflow: str
@@ -128,8 +125,6 @@ def test_run_of_other_commit_or_workflow_is_refused(
     assert not settings.dist_folder.exists()
 
 
-@needs_gh
-@pytest.mark.programs
 def test_archives_are_verified_and_placed(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, verified: list[str], tmp_path: Path
 ) -> None:
@@ -144,8 +139,6 @@ def test_archives_are_verified_and_placed(
             assert (settings.dist_folder / path.name).read_bytes() == path.read_bytes()
 
 
-@needs_gh
-@pytest.mark.programs
 def test_existing_run_is_resumed(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, verified: list[str], tmp_path: Path
 ) -> None:
@@ -155,8 +148,6 @@ def test_existing_run_is_resumed(
     assert len(verified) == 1
 
 
-@needs_gh
-@pytest.mark.programs
 @pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out"])
 def test_failed_run_leaves_dist_unchanged(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, conclusion: str, tmp_path: Path
@@ -169,8 +160,6 @@ def test_failed_run_leaves_dist_unchanged(
     assert not settings.dist_folder.exists()
 
 
-@needs_gh
-@pytest.mark.programs
 def test_lost_run_can_be_resumed(settings: ReleaseSettings, gh: FakeWorkflowRepository) -> None:
     gh.steps = [("in_progress", None)]
     gh.faults = [Fault(kind="status", request=r"GET .*/jobs", status=500, times=9)]
@@ -179,8 +168,6 @@ def test_lost_run_can_be_resumed(settings: ReleaseSettings, gh: FakeWorkflowRepo
     assert f"--run {min(gh.runs)}" in caught.value.hint
 
 
-@needs_gh
-@pytest.mark.programs
 def test_failed_download_can_be_resumed(settings: ReleaseSettings, gh: FakeWorkflowRepository) -> None:
     with pytest.raises(CommandFailedError) as caught:
         remotely(remote_build(settings))
@@ -188,8 +175,6 @@ def test_failed_download_can_be_resumed(settings: ReleaseSettings, gh: FakeWorkf
     assert not settings.dist_folder.exists()
 
 
-@needs_gh
-@pytest.mark.programs
 @pytest.mark.parametrize("label", ["v1.2.3", "dev"])
 def test_artifact_without_archive_or_checksum_is_refused(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, tmp_path: Path, label: str
@@ -203,8 +188,6 @@ def test_artifact_without_archive_or_checksum_is_refused(
     assert not settings.dist_folder.exists()
 
 
-@needs_gh
-@pytest.mark.programs
 def test_failed_verification_leaves_dist_unchanged(
     settings: ReleaseSettings, gh: FakeWorkflowRepository, tmp_path: Path
 ) -> None:

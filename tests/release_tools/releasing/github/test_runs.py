@@ -8,12 +8,9 @@ import pytest
 from release_tools.releasing.errors import GitHubRefusedError, WorkflowRunError
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.runs import WorkflowRun, find_tag_run, follow_run, read_run, watch_problems
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import Fault, served_to_gh
 from tests.release_tools.releasing.fake_workflows import FakeWorkflowRepository
 from tests.release_tools.releasing.sample_release import COMMIT, TAG
-
-pytestmark = [pytest.mark.programs, needs_gh]
 
 
 @pytest.fixture

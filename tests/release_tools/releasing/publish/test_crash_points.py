@@ -15,7 +15,6 @@ from release_tools.archives import write_checksum
 from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
 from release_tools.releasing.errors import PublishError
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, FaultKind, fake_gh
 from tests.release_tools.releasing.publishers import Publisher, is_published_whole
 from tests.release_tools.releasing.sample_release import COMMIT, TAG
@@ -203,8 +202,6 @@ def copy_release(source: Path, target: Path) -> None:
             write_checksum(target / path.name)
 
 
-@pytest.mark.programs
-@needs_gh
 def test_publisher_killed_after_each_change_resumes_with_gh(dist: Path, gh: FakeRepository) -> None:
     """Each run is killed after its first change, so the next one resumes from every intermediate state."""
     starts = 0
@@ -229,8 +226,6 @@ def killed_after_a_change(start: Callable[..., Finished]) -> Callable[..., Finis
     return begin
 
 
-@pytest.mark.programs
-@needs_gh
 def test_concurrent_publishers_make_one_release_with_gh(dist: Path, gh: FakeRepository) -> None:
     turns = Turns(1, ["run-1", "run-2"])
     publishers = [

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from release_tools.errors import ReleaseError
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, fake_gh
 from tests.release_tools.releasing.publishers import Publisher, is_published_whole
 from tests.release_tools.releasing.sample_release import TAG
@@ -98,8 +97,6 @@ def test_rerun_after_fault_ends_published(
     table.append(row_of(name, "", publisher, repository))
 
 
-@pytest.mark.programs
-@needs_gh
 @pytest.mark.parametrize("name", FAULTS_FOR_GH)
 def test_rerun_after_fault_ends_published_with_gh(name: str, dist: Path, gh: FakeRepository, table: list[str]) -> None:
     table.append(row_of(name, "gh: ", Publisher(folder=dist), gh))

@@ -7,7 +7,6 @@ import pytest
 from release_tools.releasing.errors import PublishError, TagNotReusableError
 from release_tools.releasing.publish.publish_plan import CreateDraft, PublishDraft
 from release_tools.releasing.publish.release_body import BODY_LIMIT_BYTES, Marker
-from tests.release_tools.releasing.conftest import needs_gh
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, fake_gh
 from tests.release_tools.releasing.publishers import Publisher, is_published_whole
 from tests.release_tools.releasing.sample_release import COMMIT, TAG
@@ -65,8 +64,6 @@ def test_foreign_published_release_is_never_changed(
     assert ("immutable" in problem) is is_immutable
 
 
-@pytest.mark.programs
-@needs_gh
 def test_foreign_published_release_is_never_changed_by_gh(dist: Path, gh: FakeRepository) -> None:
     gh.add_release(tag=TAG, is_draft=False)["immutable"] = True
     assert len(problems_of(Publisher(folder=dist), gh)) == 1

@@ -13,8 +13,7 @@ from release_tools.releasing.errors import PublishError
 from release_tools.releasing.publish.publish_release import publish_release
 from release_tools.releasing.publish.release_body import read_marker
 from release_tools.releasing.publish.release_files import expected_archives
-from tests.release_tools.releasing.conftest import needs_gh
-from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, TOKEN, FakeRepository, fake_gh, serve
+from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, FakeRepository, fake_gh
 from tests.release_tools.releasing.project_clone import ProjectClone
 from tests.release_tools.releasing.publishers import Publisher, is_published_whole
 from tests.release_tools.releasing.sample_release import EXECUTABLE, TAG, VERSION, make_release_files, write_record
@@ -91,36 +90,27 @@ def test_archive_built_from_another_commit_is_refused(tagged: ProjectClone, repo
     assert repository.log == []
 
 
-@needs_gh
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_publisher_resumes(
-    tagged: ProjectClone, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_publisher_resumes(tagged: ProjectClone, gh: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     is_uploading, may_continue = threading.Event(), threading.Event()
-    take_fault = repository.take_fault
+    take_fault = gh.take_fault
 
     def block(method: str, target: str) -> object:
         # Block the sixth upload of the first process.
-        if sum("/assets?" in line for line in repository.log) == 5 and not is_uploading.is_set():
+        if sum("/assets?" in line for line in gh.log) == 5 and not is_uploading.is_set():
             is_uploading.set()
             assert may_continue.wait(300)
         return take_fault(method, target)
 
-    monkeypatch.setattr(repository, "take_fault", block)
-    with serve(repository) as folder:
-        for name, value in (("GH_CONFIG_DIR", str(folder)), ("GH_TOKEN", TOKEN), ("GH_REPO", OWNER_AND_NAME)):
-            monkeypatch.setenv(name, value)
-        publish_args = ["publish", f"--tag={TAG}", "--folder=dist"]
-        command = [sys.executable, "-m", "release_tools.releasing", *publish_args]
-        changes = {"PYTHONPATH": str(Path(__file__).parents[4]), "GITHUB_RUN_ID": "17"}
-        environment = changed_environment(changes)
-        with started(command, cwd=tagged.root, environment=environment, timeout_seconds=300) as running:
-            assert is_uploading.wait(300), running.read_rest()
-            running.send_signal(signal.SIGKILL)
-            assert running.wait() == -signal.SIGKILL
-        may_continue.set()
-        assert (repository.published, repository.violations) == ([], [])
-        ended = observe(command, cwd=tagged.root, environment=environment, timeout_seconds=300)
+    monkeypatch.setattr(gh, "take_fault", block)
+    command = [sys.executable, "-m", "release_tools.releasing", "publish", f"--tag={TAG}", "--folder=dist"]
+    environment = changed_environment({"PYTHONPATH": str(Path(__file__).parents[4]), "GITHUB_RUN_ID": "17"})
+    with started(command, cwd=tagged.root, environment=environment, timeout_seconds=300) as running:
+        assert is_uploading.wait(300), running.read_rest()
+        running.send_signal(signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL
+    may_continue.set()
+    assert (gh.published, gh.violations) == ([], [])
+    ended = observe(command, cwd=tagged.root, environment=environment, timeout_seconds=300)
     assert (ended.code, ended.stderr) == (0, "")
-    assert is_published_whole(repository, TAG)
-    assert sum(line.startswith("POST /repos/owner/tiny/releases") for line in repository.log) >= 11
+    assert is_published_whole(gh, TAG)
