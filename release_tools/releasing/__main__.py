@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.console import Console
 from release_tools.command_line import run_command
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.releases import GitHubRepository
+from release_tools.reporting.output import print_plain
 from release_tools.settings import ReleaseSettings
 
 
@@ -51,14 +53,9 @@ def _parser() -> argparse.ArgumentParser:
 def _release(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.tag.release import release
 
-    release(
-        ReleaseSettings.load(Path.cwd()),
-        options.tag,
-        is_dry_run=options.dry_run,
-        is_watching=options.watch,
-        console=console,
-        api=GitHubApi(Path.cwd()),
-    )
+    root, say = Path.cwd(), partial(print_plain, console)
+    settings, api = ReleaseSettings.load(root), GitHubApi(root, say=say)
+    release(settings, api, options.tag, say, is_dry_run=options.dry_run, is_watching=options.watch)
 
 
 def _notes(options: argparse.Namespace, console: Console) -> None:
@@ -77,40 +74,28 @@ def _check(options: argparse.Namespace, console: Console) -> None:
 def _publish(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.publish.publish_release import publish_release
 
-    say = _printer(console)
-    settings = ReleaseSettings.load(Path.cwd())
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
     publish_release(settings, _github(say), options.tag, options.folder, say, is_dry_run=options.dry_run)
 
 
 def _discard(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.publish.discard import discard
 
-    say = _printer(console)
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
     ask = console.input if sys.stdin.isatty() else None
-    settings = ReleaseSettings.load(Path.cwd())
     discard(settings, _github(say), options.tag, say, ask=ask, is_confirmed=options.yes_really)
 
 
 def _status(_: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.publish.status import read_status, status_lines
 
-    say = _printer(console)
-    for line in status_lines(read_status(ReleaseSettings.load(Path.cwd()), _github(say))):
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
+    for line in status_lines(read_status(settings, _github(say))):
         say(line)
 
 
 def _github(say: Callable[[str], None]) -> GitHubRepository:
     return GitHubRepository(GitHubApi(Path.cwd(), say=say))
-
-
-def _printer(console: Console) -> Callable[[str], None]:
-    """Prints lines without interpreting markup, and flushes each of them."""
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-        console.file.flush()
-
-    return say
 
 
 if __name__ == "__main__":

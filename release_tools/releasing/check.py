@@ -1,5 +1,6 @@
 """`invoke check`: every problem in the project or on this machine that would stop a release, each with a hint."""
 
+import functools
 import json
 import re
 import time
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from release_tools.bootstrap.hosts import tool_problems
 from release_tools.errors import Problem, ReleaseError
-from release_tools.lockfile import lock_problems, read_lock_file
+from release_tools.lockfile import LockFile, lock_problems, read_lock_file
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.preflight.wheels import check_all_wheels
 from release_tools.processes.run import capture, changed_environment, observe
@@ -28,11 +29,11 @@ from release_tools.settings_schema import TABLE
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 
 # `rev-parse --is-shallow-repository` is new in 2.15.
-MIN_GIT_VERSION: Final = "2.15"
+_MIN_GIT_VERSION: Final = "2.15"
 # The version in Debian 12, and the oldest that `invoke publish` is tested with.
-MIN_GH_VERSION: Final = "2.23"
+_MIN_GH_VERSION: Final = "2.23"
 # Installs requirements with hashes, and creates environments without a prompt.
-MIN_UV_VERSION: Final = "0.5"
+_MIN_UV_VERSION: Final = "0.5"
 
 
 def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console) -> None:
@@ -49,16 +50,17 @@ def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | 
 
 def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) -> list[tuple[str, Callable[[], str]]]:
     root = settings.root
+    read_lock = functools.cache(lambda: read_lock_file(settings.lock_path))
     return [
         ("settings", lambda: _check_settings(settings)),
-        ("git", lambda: _check_tool(root, "git", MIN_GIT_VERSION, "install a newer git with your package manager")),
-        ("gh", lambda: _check_tool(root, "gh", MIN_GH_VERSION, "install a newer gh: https://cli.github.com")),
+        ("git", lambda: _check_tool(root, "git", _MIN_GIT_VERSION, "install a newer git with your package manager")),
+        ("gh", lambda: _check_tool(root, "gh", _MIN_GH_VERSION, "install a newer gh: https://cli.github.com")),
         ("gh login", lambda: _check_login(root)),
-        ("uv", lambda: _check_tool(root, str(uv), MIN_UV_VERSION, 'python -m pip install -U "nox[uv]"')),
+        ("uv", lambda: _check_tool(root, str(uv), _MIN_UV_VERSION, 'python -m pip install -U "nox[uv]"')),
         ("build tools", _check_build_tools),
-        ("lock", lambda: _check_lock(settings)),
-        ("wheels", lambda: _check_wheels(settings)),
-        ("workflows", lambda: _check_workflows(settings, nox)),
+        ("lock", lambda: _check_lock(settings, read_lock)),
+        ("wheels", lambda: _check_wheels(settings, read_lock())),
+        ("workflows", lambda: _check_workflows(settings, read_lock, nox)),
         ("history", lambda: _check_history(root)),
         ("runners", lambda: _check_runners([platform.runner for platform in PLATFORMS], today)),
     ]
@@ -117,24 +119,24 @@ def _check_build_tools() -> str:
     return f"all that PyInstaller needs on {platform.name}"
 
 
-def _check_lock(settings: ReleaseSettings) -> str:
+def _check_lock(settings: ReleaseSettings, read_lock: Callable[[], LockFile]) -> str:
     _fail_on(lock_problems(settings))
-    return f"{len(read_lock_file(settings.lock_path).packages)} packages, up to date"
+    return f"{len(read_lock().packages)} packages, up to date"
 
 
-def _check_wheels(settings: ReleaseSettings) -> str:
-    rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
+def _check_wheels(settings: ReleaseSettings, lock: LockFile) -> str:
+    rows = check_all_wheels(settings, lock)
     _fail_on([problem for row in rows for problem in row.problems])
     return f"found for every package on {len(rows)} platforms"
 
 
-def _check_workflows(settings: ReleaseSettings, nox: Path | None) -> str:
+def _check_workflows(settings: ReleaseSettings, read_lock: Callable[[], LockFile], nox: Path | None) -> str:
     if nox is None:
         raise CheckSkippedError("Nox, which lists the sessions, is neither next to Invoke nor on the PATH")
     # Without --keywords, Nox lists the default sessions only.
     listed = capture([str(nox), "--list", "--json", "--keywords", "not _"], cwd=settings.root)
     names = {str(entry["session"]) for entry in json.loads(listed)}
-    _fail_on(workflow_problems(settings, read_lock_file(settings.lock_path), names))
+    _fail_on(workflow_problems(settings, read_lock(), names))
     return f"match {len(PLATFORMS)} platforms, {len(names)} sessions and the lock"
 
 

@@ -28,7 +28,7 @@ class Chart:
     lines: tuple[Line, ...]
 
 
-WIDTH: Final = 760
+_WIDTH: Final = 760
 _HEADING: Final = 40
 _CHART: Final = 300
 _LEGEND: Final = 30
@@ -48,12 +48,12 @@ def plot_svg(title: str, x_labels: Sequence[str], x_title: str, charts: Sequence
     """The text of an SVG file with these charts, which share their x-axis."""
     names = list(dict.fromkeys(line.name for chart in charts for line in chart.lines))
     height = _HEADING + _CHART * len(charts) + _LEGEND
-    size = {"width": str(WIDTH), "height": str(height), "viewBox": f"0 0 {WIDTH} {height}"}
+    size = {"width": str(_WIDTH), "height": str(height), "viewBox": f"0 0 {_WIDTH} {height}"}
     svg = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size})
     ET.SubElement(svg, "title").text = title
     ET.SubElement(svg, "desc").text = f"{', '.join(chart.title for chart in charts)}; by {x_title}"
     ET.SubElement(svg, "style").text = _style()
-    _add_text(svg, WIDTH / 2, 26, title, anchor="middle", kind="heading")
+    _add_text(svg, _WIDTH / 2, 26, title, anchor="middle", kind="heading")
     for number, chart in enumerate(charts):
         group = ET.SubElement(svg, "g", {"transform": f"translate(0 {_HEADING + number * _CHART})"})
         _add_chart(group, chart, names, x_labels, x_title)
@@ -88,7 +88,7 @@ def _add_chart(group: ET.Element, chart: Chart, names: Sequence[str], x_labels: 
     top_value = step * max(1, math.ceil(largest / step))
 
     def x(index: int) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (index + 0.5) / len(x_labels)
+        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (index + 0.5) / len(x_labels)
 
     def y(value: float) -> float:
         return bottom - (bottom - _ABOVE) * value / top_value
@@ -97,7 +97,7 @@ def _add_chart(group: ET.Element, chart: Chart, names: Sequence[str], x_labels: 
     _add_text(group, 0, 0, f"{chart.quantity} ({chart.unit})", anchor="middle", rotated_at=(18, (_ABOVE + bottom) / 2))
     for number in range(round(top_value / step) + 1):
         tick_y = y(number * step)
-        ends = {"x1": f"{_LEFT}", "x2": f"{WIDTH - _RIGHT}", "y1": f"{tick_y:.1f}", "y2": f"{tick_y:.1f}"}
+        ends = {"x1": f"{_LEFT}", "x2": f"{_WIDTH - _RIGHT}", "y1": f"{tick_y:.1f}", "y2": f"{tick_y:.1f}"}
         ET.SubElement(group, "line", {"class": "grid", **ends})
         _add_text(group, _LEFT - 8, tick_y + 4, f"{number * step:g}", anchor="end")
     # From the right, so that the newest always has a label.
@@ -108,7 +108,7 @@ def _add_chart(group: ET.Element, chart: Chart, names: Sequence[str], x_labels: 
             else f"{x_labels[index][: _MAX_LABEL_LENGTH - 1]}…"
         )
         _add_text(group, x(index), bottom + 18, label, anchor="middle")
-    _add_text(group, (_LEFT + WIDTH - _RIGHT) / 2, bottom + 40, x_title, anchor="middle")
+    _add_text(group, (_LEFT + _WIDTH - _RIGHT) / 2, bottom + 40, x_title, anchor="middle")
     for line in chart.lines:
         points = [(x(index), y(value)) for index, value in enumerate(line.values) if value is not None]
         line_group = ET.SubElement(group, "g", {"class": f"line{names.index(line.name) % len(_COLOURS)}"})
@@ -119,7 +119,7 @@ def _add_chart(group: ET.Element, chart: Chart, names: Sequence[str], x_labels: 
 
 
 def _add_legend(svg: ET.Element, names: Sequence[str], height: float) -> None:
-    share = (WIDTH - _LEFT - _RIGHT) / max(1, len(names))
+    share = (_WIDTH - _LEFT - _RIGHT) / max(1, len(names))
     for number, name in enumerate(names):
         left = _LEFT + number * share
         group = ET.SubElement(svg, "g", {"class": f"line{number % len(_COLOURS)}"})

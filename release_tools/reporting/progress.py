@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 
 from release_tools.bootstrap.stages import done_line, stage_line
+from release_tools.reporting.output import print_plain
 
 HEARTBEAT_SECONDS: Final = 30.0
 
@@ -32,13 +33,13 @@ class Progress:
             self._status = self._console.status(self._live_line(""))
             self._status.start()
         else:
-            self._plain(stage_line(name, ""))
+            print_plain(self._console, stage_line(name, ""))
         try:
             yield
         finally:
             self._status.stop()
         self.seconds[name] = round(time.monotonic() - self._started, 1)
-        self._plain(done_line(name, self.seconds[name]))
+        print_plain(self._console, done_line(name, self.seconds[name]))
 
     def step(self, description: str) -> None:
         """Show the current step; without a terminal, only once every `HEARTBEAT_SECONDS`."""
@@ -47,12 +48,9 @@ class Progress:
         elif time.monotonic() - self._last_shown > HEARTBEAT_SECONDS:
             self._last_shown = time.monotonic()
             elapsed = self._last_shown - self._started
-            self._plain(stage_line(self._stage, f"{elapsed:.0f} s: {description}"))
+            print_plain(self._console, stage_line(self._stage, f"{elapsed:.0f} s: {description}"))
 
     def _live_line(self, description: str) -> str:
         return stage_line(
             self._stage, f"{time.monotonic() - self._started:.0f} s  {description}"[: self._console.width - 8]
         )
-
-    def _plain(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -17,7 +17,7 @@ from release_tools.bootstrap.stages import STAGES
 from release_tools.errors import DuplicateRecordError, RecordError
 from release_tools.platforms import platform_names
 
-RECORD_SCHEMA: Final = 1
+_SCHEMA: Final = 1
 # A typical record has 20,000 bytes.
 SIZE_LIMIT_BYTES: Final = 2_000_000
 
@@ -78,7 +78,7 @@ class BuildRecord:
     checks: Sequence[CheckResult]
     sizes: Mapping[str, int]
     start_up_seconds: float | None = None
-    schema: int = RECORD_SCHEMA
+    schema: int = _SCHEMA
 
 
 def write_record(record: BuildRecord, path: Path) -> None:
@@ -104,8 +104,8 @@ def read_records(paths: Sequence[Path]) -> tuple[BuildRecord, ...]:
 def read_record(path: Path) -> BuildRecord:
     """The record in one file. Raises `RecordError` with the first invalid key."""
     content = _read_object(path)
-    if content.get("schema") != RECORD_SCHEMA:
-        raise RecordError(path, f"schema is {_shown(content.get('schema'))}, but only {RECORD_SCHEMA} is supported")
+    if content.get("schema") != _SCHEMA:
+        raise RecordError(path, f"schema is {_shown(content.get('schema'))}, but only {_SCHEMA} is supported")
     for key, (fits, form) in _KEYS.items():
         if key not in content and key in _OPTIONAL:
             continue

@@ -16,7 +16,7 @@ from release_tools.reporting.tables import facts
 from release_tools.versions import DEV
 
 _HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks")
-NOT_MEASURED: Final = "not measured"
+_NOT_MEASURED: Final = "not measured"
 _MIN_PLOTTED_RELEASES: Final = 2
 
 
@@ -28,7 +28,7 @@ def records_table(records: Sequence[BuildRecord]) -> str:
             record.exact_version,
             format_size(record.archive_bytes),
             format_size(record.executable_bytes),
-            NOT_MEASURED if record.start_up_seconds is None else f"{record.start_up_seconds:.2f} s",
+            _NOT_MEASURED if record.start_up_seconds is None else f"{record.start_up_seconds:.2f} s",
             f"{sum(record.stages.values()):.0f} s",
             record.python,
             _verdict_counts(record),

@@ -9,17 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from release_tools.errors import escape_control_chars
+from release_tools.reporting.output import print_plain
 from release_tools.reporting.records import BuildRecord, CheckResult
 from release_tools.reporting.sizes import format_size
 
-VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+_VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
 
 def print_report(record: BuildRecord, console: Console) -> None:
     """Print the table of all checks, then the build's sizes, times and checksum."""
     print_checks(f"{record.archive}: {record.verdict}", record.checks, console)
     for name, value in facts(record):
-        console.print(f"{name:<12} {value}", markup=False, highlight=False, soft_wrap=True)
+        print_plain(console, f"{name:<12} {value}")
 
 
 def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
@@ -30,7 +31,7 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
     table.add_column("figure", overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
     for check in checks:
-        style = VERDICT_STYLES[check.verdict]
+        style = _VERDICT_STYLES[check.verdict]
         table.add_row(
             check.name,
             Text(check.verdict, style),
@@ -40,8 +41,7 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
     console.print(table)
     for check in checks:
         if check.is_failed:
-            text = f"{check.name}: {check.figure}\nhint: {check.hint}\n"
-            console.print(escape_control_chars(text), markup=False, highlight=False, soft_wrap=True)
+            print_plain(console, f"{check.name}: {check.figure}\nhint: {check.hint}\n")
 
 
 def facts(record: BuildRecord) -> list[tuple[str, str]]:

@@ -43,12 +43,12 @@ _GH_ENVIRONMENT: Final[EnvironmentChanges] = {
 # https://cli.github.com/manual/gh_help_exit-codes
 _AUTHENTICATION_REQUIRED: Final = 4
 
-FIRST_DELAY_SECONDS: Final = 1.0
+_FIRST_DELAY_SECONDS: Final = 1.0
 MAX_ATTEMPTS: Final = 7
 # https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api says a minute where GitHub
 # names no time. The maximum stays below the time limit of a job.
-RATE_LIMIT_DELAY_SECONDS: Final = 60.0
-MAX_RATE_LIMIT_DELAY_SECONDS: Final = 900.0
+_RATE_LIMIT_DELAY_SECONDS: Final = 60.0
+_MAX_RATE_LIMIT_DELAY_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ class GitHubApi:
 
     def back_off(self, attempt: int) -> None:
         """Wait after a failed attempt: one second, then twice as long each time."""
-        self.clock.sleep(FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+        self.clock.sleep(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
 
     def send(
         self,
@@ -176,7 +176,7 @@ class GitHubApi:
 
     def _wait_for_rate_limit(self, response: Response, attempt: int) -> None:
         seconds = rate_limit_seconds(response.headers, attempt, self.clock.now())
-        if seconds > MAX_RATE_LIMIT_DELAY_SECONDS:
+        if seconds > _MAX_RATE_LIMIT_DELAY_SECONDS:
             raise RateLimitError(seconds)
         self._say(f"GitHub: rate limit (HTTP {response.status}); waiting {seconds:.0f} s")
         self.clock.sleep(seconds)
@@ -202,7 +202,7 @@ def rate_limit_seconds(headers: Mapping[str, str], attempt: int, now: float) -> 
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
         # One second more, because the clocks differ.
         return max(1.0, float(reset) - now + 1.0)
-    return float(RATE_LIMIT_DELAY_SECONDS * 2 ** (attempt - 1))
+    return float(_RATE_LIMIT_DELAY_SECONDS * 2 ** (attempt - 1))
 
 
 def _is_rate_limit(response: Response) -> bool:

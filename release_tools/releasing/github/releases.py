@@ -18,7 +18,7 @@ from release_tools.releasing.github.api import GitHubApi, Response
 _PAGE_SIZE: Final = 100
 # GitHub answers 422 for some missing objects ("No commit found", "Reference does not exist").
 _NOT_FOUND: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
-UPLOAD_TIMEOUT_SECONDS: Final = 1800
+_UPLOAD_TIMEOUT_SECONDS: Final = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ class GitHubRepository:
     def upload_asset(self, draft: Release, file: Path) -> None:
         """Upload a file to a draft. Raises `UnclearOutcomeError` when it may be there, complete or not."""
         url = f"{draft.upload_url.partition('{')[0]}?name={quote(file.name, safe='')}"
-        response = self.api.send("POST", url, file=file, timeout_seconds=UPLOAD_TIMEOUT_SECONDS)
+        response = self.api.send("POST", url, file=file, timeout_seconds=_UPLOAD_TIMEOUT_SECONDS)
         _expect_unchanged(response, f"upload {file.name}", HTTPStatus.CREATED)
 
     def delete_asset(self, asset: Asset) -> None:

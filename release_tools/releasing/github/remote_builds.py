@@ -17,6 +17,7 @@ from release_tools.processes.run import capture
 from release_tools.releasing.errors import RemoteBuildFailedError, WorkflowRunError, WrongArtifactError
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.runs import WorkflowRun, follow_run, read_run
+from release_tools.reporting.output import print_plain
 from release_tools.repository import Commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
@@ -58,7 +59,7 @@ def build_remotely(
     if run_id is None:
         run_id = start_run(build, api)
     found = read_run(api, run_id)
-    console.print(f"workflow run {run_id}: {found.url}", markup=False, highlight=False, soft_wrap=True)
+    print_plain(console, f"workflow run {run_id}: {found.url}")
     _refuse_other_run(build, found)
     if not follow_run(api, found, root, _resume_hint(run_id)).is_successful:
         raise RemoteBuildFailedError(run_id, found.url)

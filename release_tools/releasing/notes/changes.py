@@ -16,7 +16,7 @@ from release_tools.processes.run import capture
 from release_tools.reporting.markdown import escape_markdown
 
 # GitHub limits the notes to 125,000 characters, and more follows below the changes.
-SIZE_LIMIT_BYTES: Final = 80_000
+_SIZE_LIMIT_BYTES: Final = 80_000
 
 _CONFIGURATION: Final = Path(__file__).with_name("cliff.toml")
 # The range comes from git; git-cliff must not split it at tags, so this pattern matches none.
@@ -53,7 +53,7 @@ def changes_markdown(changes: Sequence[Change], url: str | None) -> str:
     """A section for each kind of change, with links to the commits where the repository's URL is known."""
     items = [(change.section, _item(change, url)) for change in sorted(changes, key=lambda change: change.section)]
     sizes = accumulate(len(item.encode()) + 1 for _, item in items)
-    shown = [item for item, size in zip(items, sizes, strict=True) if size <= SIZE_LIMIT_BYTES]
+    shown = [item for item, size in zip(items, sizes, strict=True) if size <= _SIZE_LIMIT_BYTES]
     parts = []
     for section, members in groupby(shown, key=itemgetter(0)):
         parts.append("\n".join([f"### {section.partition(' ')[2]}", "", *(item for _, item in members), ""]))

@@ -14,7 +14,7 @@ from release_tools.versions import release_tag, version_of_tag
 
 
 @dataclass(frozen=True, kw_only=True)
-class Discard:
+class DiscardTargets:
     """What exists for a tag. The commits are None where the tag doesn't exist."""
 
     tag: str
@@ -48,33 +48,33 @@ def discard(
     `ask` prompts the user, and is None without a terminal; `is_confirmed` skips the prompt and allows deleting stable
     releases. Raises `DiscardError` or `DiscardDeclinedError` before anything is changed.
     """
-    found = read_discard(settings, github, tag)
-    if not found.lines:
+    targets = _read_targets(settings, github, tag)
+    if not targets.lines:
         say(f"there is nothing to delete for {tag}")
         return
-    for line in found.lines:
+    for line in targets.lines:
         say(f"to delete: {line}")
-    problems = discard_problems(found, can_ask=ask is not None, is_confirmed=is_confirmed)
+    problems = _problems(targets, can_ask=ask is not None, is_confirmed=is_confirmed)
     if problems:
         raise DiscardError(tag, problems)
     if not is_confirmed and ask is not None and ask(f"Type {tag} to delete all of this: ").strip() != tag:
         raise DiscardDeclinedError(tag)
-    for release in found.releases:
+    for release in targets.releases:
         github.delete_release(release)
-    if found.remote_commit:
+    if targets.remote_commit:
         github.delete_tag(tag)
-    if found.local_commit:
+    if targets.local_commit:
         capture(["git", "tag", "--delete", tag], cwd=settings.root)
     say(f"deleted {tag}")
 
 
-def read_discard(settings: ReleaseSettings, github: GitHubRepository, tag: str) -> Discard:
+def _read_targets(settings: ReleaseSettings, github: GitHubRepository, tag: str) -> DiscardTargets:
     """What exists for a tag. Raises `DiscardError` when it isn't a release tag of this project."""
     version = version_of_tag(settings.executable, tag)
     if version is None:
         hint = f"use a tag such as {release_tag(settings.executable, '1.2.3')}"
         raise DiscardError(tag, [Problem(what="it isn't a release tag of this project", hint=hint)])
-    return Discard(
+    return DiscardTargets(
         tag=tag,
         version=version,
         releases=tuple(release for release in github.releases() if release.tag == tag),
@@ -83,15 +83,17 @@ def read_discard(settings: ReleaseSettings, github: GitHubRepository, tag: str) 
     )
 
 
-def discard_problems(found: Discard, *, can_ask: bool, is_confirmed: bool) -> list[Problem]:
+def _problems(targets: DiscardTargets, *, can_ask: bool, is_confirmed: bool) -> list[Problem]:
     """Why the release must not be deleted without --yes-really."""
     if is_confirmed:
         return []
-    published = [release for release in found.releases if not release.is_draft]
+    published = [release for release in targets.releases if not release.is_draft]
     hint = "release a higher version instead, or add --yes-really"
     problems = []
-    if published and not is_prerelease(found.version):
-        problems.append(Problem(what=f"{found.version} is a published stable release; users may rely on it", hint=hint))
+    if published and not is_prerelease(targets.version):
+        problems.append(
+            Problem(what=f"{targets.version} is a published stable release; users may rely on it", hint=hint)
+        )
     if any(release.is_immutable for release in published):
         problems.append(Problem(what="the release is immutable: GitHub won't accept its tag again", hint=hint))
     if not can_ask:

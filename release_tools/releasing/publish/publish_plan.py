@@ -125,20 +125,6 @@ def plan_publish(state: GitHubState, local: LocalRelease) -> PublishPlan:
     return PublishPlan(state="uploaded", steps=(*deletions, PublishDraft(draft=draft, fields=fields)), remarks=remarks)
 
 
-def differences(release: Release, files: Sequence[ReleaseFile]) -> list[str]:
-    """How a release's assets differ from these files, by GitHub's own sizes and digests."""
-    expected = {file.name: file for file in files}
-    names = {asset.name for asset in release.assets}
-    found = [f"{name} is missing" for name in expected if name not in names]
-    found += [f"{asset.name!r} is unexpected" for asset in release.assets if asset.name not in expected]
-    found += [
-        f"{asset.name} has {asset.size_bytes} bytes and sha256 {asset.sha256 or 'unknown'}"
-        for asset in release.assets
-        if asset.name in expected and not _matches(asset, expected[asset.name])
-    ]
-    return found
-
-
 def _is_of_same_commit(release: Release, local: LocalRelease) -> bool:
     """Whether the marker names our tag and commit, and a draft would tag that commit."""
     marker = read_marker(release.body)
@@ -175,13 +161,27 @@ def _tag_problems(state: GitHubState, local: LocalRelease) -> list[Problem]:
 
 def _published_problems(release: Release, local: LocalRelease) -> list[Problem]:
     published = "published and immutable" if release.is_immutable else "published"
-    found = differences(release, local.files)
+    found = _differences(release, local.files)
     if not _is_of_same_commit(release, local):
         found = [f"`invoke publish` didn't create it from commit {local.commit}"]
     return [
         Problem(what=f"release {release.id} is already {published}, but {difference}", hint=_PUBLISHED_HINT)
         for difference in found
     ]
+
+
+def _differences(release: Release, files: Sequence[ReleaseFile]) -> list[str]:
+    """How a release's assets differ from these files, by GitHub's own sizes and digests."""
+    expected = {file.name: file for file in files}
+    names = {asset.name for asset in release.assets}
+    found = [f"{name} is missing" for name in expected if name not in names]
+    found += [f"{asset.name!r} is unexpected" for asset in release.assets if asset.name not in expected]
+    found += [
+        f"{asset.name} has {asset.size_bytes} bytes and sha256 {asset.sha256 or 'unknown'}"
+        for asset in release.assets
+        if asset.name in expected and not _matches(asset, expected[asset.name])
+    ]
+    return found
 
 
 def _foreign_draft_problem(draft: Release, local: LocalRelease) -> Problem:

@@ -29,7 +29,7 @@ from release_tools.releasing.release_versions import is_newest_stable
 from release_tools.settings import ReleaseSettings
 
 # Without failures it takes four: create the draft, upload, publish, confirm.
-MAX_ROUNDS: Final = 12
+_MAX_ROUNDS: Final = 12
 
 
 def publish_release(
@@ -48,7 +48,7 @@ def publish_release(
     work = settings.build_folder(host_platform().name) / "publish"
     if is_dry_run:
         local = gather_release(settings, tag, folder, read_publisher_id(work) or "none")
-        for line in plan_lines(plan_publish(read_state(github, local), local), tag):
+        for line in plan_lines(plan_publish(read_github_state(github, local), local), tag):
             say(line)
         return
     with publish_lock(work) as publisher_id:
@@ -65,8 +65,8 @@ def publish(github: GitHubRepository, local: LocalRelease, folder: Path, say: Ca
     """
     draft_id: int | None = None
     failures: list[str] = []
-    for _ in range(MAX_ROUNDS):
-        plan = plan_publish(read_state(github, local, draft_id), local)
+    for _ in range(_MAX_ROUNDS):
+        plan = plan_publish(read_github_state(github, local, draft_id), local)
         if plan.state == "uploaded":
             say(f"all {len(local.files)} assets match the local files in size and sha256")
         try:
@@ -82,11 +82,11 @@ def publish(github: GitHubRepository, local: LocalRelease, folder: Path, say: Ca
             return plan.published
         failures += [str(step) for step in plan.steps if isinstance(step, DeleteAsset)]
     raise PublishIncompleteError(
-        local.tag, MAX_ROUNDS, failures[-1] if failures else "GitHub doesn't show what was changed"
+        local.tag, _MAX_ROUNDS, failures[-1] if failures else "GitHub doesn't show what was changed"
     )
 
 
-def read_state(github: GitHubRepository, local: LocalRelease, draft_id: int | None = None) -> GitHubState:
+def read_github_state(github: GitHubRepository, local: LocalRelease, draft_id: int | None = None) -> GitHubState:
     """The tag and its releases on GitHub. `draft_id` is a new draft that the list may not show yet."""
     tag_commit = github.tag_commit(local.tag)
     listed = github.releases()

@@ -7,9 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
-from release_tools.errors import ProgramEndedError, ReleaseError, escape_control_chars
+from release_tools.errors import ProgramEndedError, ReleaseError
 from release_tools.processes.run import run
 from release_tools.releasing.errors import (
     ReleaseRunFailedError,
@@ -27,33 +25,29 @@ from release_tools.releasing.github.runs import (
     watch_problems,
 )
 from release_tools.releasing.tag.release_plan import ReleasePlan, plan_lines, plan_release
-from release_tools.releasing.tag.release_state import read_state
+from release_tools.releasing.tag.release_state import read_release_state
 from release_tools.settings import ReleaseSettings
 
 
 def release(
     settings: ReleaseSettings,
+    api: GitHubApi,
     tag: str | None,
+    say: Callable[[str], None],
     *,
     is_dry_run: bool,
     is_watching: bool,
-    console: Console,
-    api: GitHubApi,
 ) -> None:
     """Tag the checked-out commit and push the tag, or with `is_dry_run` only print the plan.
 
     Raises `RequestError` with every problem before anything is changed, then `TagNotCreatedError` or
     `TagNotPushedError`; with `is_watching` also `RunNotStartedError`, `WorkflowRunError` or `ReleaseRunFailedError`.
     """
-    state = read_state(settings, tag)
+    state = read_release_state(settings, tag)
     if is_watching:
         problems = watch_problems(api, state.clone.commit)
         state = dataclasses.replace(state, project_problems=(*state.project_problems, *problems))
     plan = plan_release(state)
-
-    def say(text: str) -> None:
-        console.print(escape_control_chars(text), markup=False, highlight=False, soft_wrap=True)
-
     for line in plan_lines(plan):
         say(line)
     if is_dry_run:

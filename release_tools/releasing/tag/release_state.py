@@ -55,7 +55,7 @@ class ReleaseState:
         return self.remote_tag is not None and self.remote_tag.commit == self.clone.commit
 
 
-def read_state(settings: ReleaseSettings, tag: str | None) -> ReleaseState:
+def read_release_state(settings: ReleaseSettings, tag: str | None) -> ReleaseState:
     """Read everything a release depends on. The tag defaults to that of the project's version.
 
     Raises `NoCommitError` outside a git checkout and `MissingToolError` without git; all other problems are part of the
@@ -65,6 +65,7 @@ def read_state(settings: ReleaseSettings, tag: str | None) -> ReleaseState:
     tag = tag if tag is not None else release_tag(settings.executable, version)
     clone = read_clone(root)
     remote, remote_problems = _try_remote(root, clone)
+    remote_commit = remote.branch_commit if remote else None
     last = last_release(root, settings.executable, clone.commit, tag)
     return ReleaseState(
         executable=settings.executable,
@@ -72,9 +73,7 @@ def read_state(settings: ReleaseSettings, tag: str | None) -> ReleaseState:
         tag=tag,
         clone=clone,
         remote=remote,
-        ahead_behind=ahead_behind(root, clone.commit, remote.branch_commit)
-        if remote and remote.branch_commit
-        else None,
+        ahead_behind=ahead_behind(root, clone.commit, remote_commit) if remote_commit else None,
         remote_problems=remote_problems,
         project_problems=(*lock_problems(settings), *_wheel_problems(settings), *changelog_problems(root, version)),
         last_release=last,

@@ -9,7 +9,7 @@ from release_tools.releasing.github.api import Clock, GitHubApi
 from release_tools.releasing.github.releases import GitHubRepository, Release
 from release_tools.releasing.publish.local_release import LocalRelease
 from release_tools.releasing.publish.publish_plan import PublishPlan, plan_publish
-from release_tools.releasing.publish.publish_release import publish, read_state
+from release_tools.releasing.publish.publish_release import publish, read_github_state
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
 from tests.release_tools.releasing.fake_github import FakeRepository
 from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, VERSION
@@ -65,7 +65,7 @@ class Publisher:
         return publish(self.github, self.local, self.folder, self.said.append)
 
     def plan(self) -> PublishPlan:
-        return plan_publish(read_state(self.github, self.local), self.local)
+        return plan_publish(read_github_state(self.github, self.local), self.local)
 
 
 def digests(files: tuple[ReleaseFile, ...]) -> dict[str, str]:

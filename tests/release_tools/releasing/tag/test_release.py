@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from release_tools.releasing.github import runs
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.tag import release as release_module
 from release_tools.releasing.tag.release import release
+from release_tools.reporting.output import print_plain
 from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, fake_gh
 from tests.release_tools.releasing.fake_workflows import FakeWorkflowRepository
 from tests.release_tools.releasing.project_clone import TAG, ProjectClone, git
@@ -62,11 +64,11 @@ def run_release(
     output = io.StringIO()
     release(
         clone.settings,
+        api or GitHubApi(clone.root, say=lambda _: None),
         tag,
+        partial(print_plain, Console(file=output, width=120)),
         is_dry_run=is_dry_run,
         is_watching=is_watching,
-        console=Console(file=output, width=120),
-        api=api or GitHubApi(clone.root, say=lambda _: None),
     )
     return output.getvalue()
 
