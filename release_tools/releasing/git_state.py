@@ -177,5 +177,7 @@ def _remote_of(root: Path, branch: str | None) -> str | None:
 
 def _try_git(root: Path, *args: str) -> str | None:
     """What git prints, or None when it fails."""
-    answer = observe(["git", *args], cwd=root, environment=changed_environment(UNATTENDED), timeout_seconds=60)
-    return answer.stdout.strip() if answer.code == 0 else None
+    try:
+        return git(root, *args).strip()
+    except CommandFailedError:
+        return None

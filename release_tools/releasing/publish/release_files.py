@@ -47,7 +47,7 @@ def gather_release_files(executable: str, version: str, folder: Path) -> tuple[R
     """
     archives = expected_archives(executable, version)
     if not folder.is_dir():
-        raise ReleaseFilesError(folder, [Problem(what="the folder doesn't exist", hint=_MISSING_HINT)])
+        raise ReleaseFilesError(folder, [Problem(what=f"the folder {folder} doesn't exist", hint=_MISSING_HINT)])
     problems = [problem for name in archives for problem in _archive_problems(folder / name)]
     expected = expected_files(executable, version)
     problems += [
