@@ -39,7 +39,7 @@ def release_body(marker: Marker, notes: str) -> str:
 
 
 def truncate_notes(notes: str, limit_bytes: int) -> str:
-    """The notes, or as many whole lines as fit and a remark that more followed."""
+    """The notes, or as many lines as fit, followed by a remark."""
     if len(notes.encode()) <= limit_bytes:
         return notes
     room = limit_bytes - len(_TRUNCATED.encode()) - len("```\n")

@@ -72,7 +72,7 @@ def digests(files: tuple[ReleaseFile, ...]) -> dict[str, str]:
     return {file.name: file.sha256 for file in files}
 
 
-def is_published_whole(repository: FakeRepository, tag: str) -> bool:
+def is_fully_published(repository: FakeRepository, tag: str) -> bool:
     """Whether the tag has one release, published with exactly the expected assets."""
     releases = [release for release in repository.releases.values() if release["tag_name"] == tag]
     if len(releases) != 1 or releases[0]["draft"] or repository.violations:

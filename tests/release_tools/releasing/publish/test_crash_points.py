@@ -16,7 +16,7 @@ from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
 from release_tools.releasing.errors import PublishError
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, FaultKind, fake_gh
-from tests.release_tools.releasing.publishers import Publisher, is_published_whole
+from tests.release_tools.releasing.publishers import Publisher, is_fully_published
 from tests.release_tools.releasing.sample_release import COMMIT, TAG
 
 When = Literal["before", "after"]
@@ -62,7 +62,7 @@ def test_publisher_killed_at_any_request_resumes(
     assert repository.violations == []
     publisher.start = fake_gh(repository)
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -73,7 +73,7 @@ def test_connection_lost_at_any_request_is_retried(
     kind: Literal["drop before", "drop after"] = "drop before" if when == "before" else "drop after"
     repository.faults = [Fault(kind=kind, request=".", skip=number - 1)]
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -90,7 +90,7 @@ def test_random_faults_and_kills_end_published(seed: int, publisher: Publisher, 
         "status",
     ]
     starts = 0
-    while starts < 6 and not is_published_whole(repository, TAG):
+    while starts < 6 and not is_fully_published(repository, TAG):
         starts += 1
         repository.faults = [
             Fault(
@@ -109,7 +109,7 @@ def test_random_faults_and_kills_end_published(seed: int, publisher: Publisher, 
     repository.faults = []
     publisher.start = fake_gh(repository)
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 class Turns:
@@ -171,7 +171,7 @@ def test_concurrent_publishers_make_one_release(seed: int, dist: Path, repositor
         Publisher(folder=dist, publisher_id=name, start=turns.start(name, fake_gh(repository))) for name in names
     ]
     assert publish_concurrently(publishers, turns) == []
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -212,7 +212,7 @@ def test_publisher_killed_after_each_change_resumes_with_gh(dist: Path, gh: Fake
             publisher.publish()
     assert (starts, len(gh.changes), gh.violations) == (12, 12, [])
     Publisher(folder=dist).publish()
-    assert is_published_whole(gh, TAG)
+    assert is_fully_published(gh, TAG)
     assert gh.published[0]["target_commitish"] == COMMIT
 
 
@@ -232,4 +232,4 @@ def test_concurrent_publishers_make_one_release_with_gh(dist: Path, gh: FakeRepo
         Publisher(folder=dist, publisher_id=name, start=turns.start(name, observe)) for name in ("run-1", "run-2")
     ]
     assert publish_concurrently(publishers, turns) == []
-    assert is_published_whole(gh, TAG)
+    assert is_fully_published(gh, TAG)

@@ -9,7 +9,7 @@ import pytest
 
 from release_tools.errors import ReleaseError
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, fake_gh
-from tests.release_tools.releasing.publishers import Publisher, is_published_whole
+from tests.release_tools.releasing.publishers import Publisher, is_fully_published
 from tests.release_tools.releasing.sample_release import TAG
 
 REPOSITORY = "/repos/owner/tiny"
@@ -107,7 +107,7 @@ def row_of(name: str, kind: str, publisher: Publisher, repository: FakeRepositor
     faults, expected_runs = FAULTS[name]
     repository.faults = [replace(fault) for fault in faults]
     runs = 0
-    while not is_published_whole(repository, TAG):
+    while not is_fully_published(repository, TAG):
         runs += 1
         assert runs <= expected_runs, publisher.said
         assert repository.violations == []

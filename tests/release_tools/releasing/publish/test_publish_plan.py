@@ -8,7 +8,7 @@ from release_tools.releasing.errors import PublishError, TagNotReusableError
 from release_tools.releasing.publish.publish_plan import CreateDraft, PublishDraft
 from release_tools.releasing.publish.release_body import BODY_LIMIT_BYTES, Marker
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, fake_gh
-from tests.release_tools.releasing.publishers import Publisher, is_published_whole
+from tests.release_tools.releasing.publishers import Publisher, is_fully_published
 from tests.release_tools.releasing.sample_release import COMMIT, TAG
 
 MARKER = Marker(tag=TAG, commit=COMMIT, publisher_id="run-1")
@@ -108,7 +108,7 @@ def test_releases_of_other_tags_are_ignored(publisher: Publisher, repository: Fa
     for tag in ("tiny-v1.2.2", "other-v1.2.3", "v1.2.3"):
         repository.add_release(tag=tag, is_draft=tag == "v1.2.3")
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
     assert len(repository.releases) == 4
 
 
@@ -120,7 +120,7 @@ def test_own_draft_is_resumed(publisher: Publisher, repository: FakeRepository) 
     repository.add_asset(draft, names[7], (publisher.folder / names[7]).read_bytes()[:-1])
     repository.add_asset(draft, names[8], b"half", state="starter")
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
     assert [line.split()[0] for line in repository.changes] == ["DELETE", "DELETE", "POST", "POST", "POST", "PATCH"]
 
 
@@ -132,7 +132,7 @@ def test_draft_of_another_publisher_is_deleted_after_publishing(
     [remark] = publisher.plan().remarks
     assert str(other["id"]) in remark
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
     assert repository.changes[-2].startswith("PATCH")
     assert repository.changes[-1] == f"DELETE /repos/owner/tiny/releases/{other['id']}"
 
@@ -140,7 +140,7 @@ def test_draft_of_another_publisher_is_deleted_after_publishing(
 def test_draft_missing_from_stale_list_is_not_created_twice(publisher: Publisher, repository: FakeRepository) -> None:
     repository.faults = [Fault(kind="stale", request="GET /repos/owner/tiny/releases\\?", skip=1)]
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
     assert len([line for line in repository.changes if line == "POST /repos/owner/tiny/releases"]) == 1
 
 
@@ -148,7 +148,7 @@ def test_own_leftover_draft_is_deleted_after_publishing(publisher: Publisher, re
     publisher.publish()
     repository.add_release(tag=TAG, is_draft=True, body=MARKER.line, target=COMMIT)
     publisher.publish()
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 def test_immutable_release_is_found_again(publisher: Publisher, repository: FakeRepository) -> None:
@@ -156,7 +156,7 @@ def test_immutable_release_is_found_again(publisher: Publisher, repository: Fake
     first = publisher.publish()
     assert publisher.publish().id == first.id
     assert repository.published[0]["immutable"]
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 def test_tag_of_deleted_immutable_release_is_not_retried(publisher: Publisher, repository: FakeRepository) -> None:
@@ -192,7 +192,7 @@ def test_long_notes_are_published_truncated(publisher: Publisher, repository: Fa
     body = repository.published[0]["body"]
     assert body.startswith(MARKER.line)
     assert BODY_LIMIT_BYTES - 1000 < len(body.encode()) <= BODY_LIMIT_BYTES
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
 
 
 def test_plan_lists_every_step_and_changes_nothing(publisher: Publisher, repository: FakeRepository) -> None:

@@ -15,7 +15,7 @@ from release_tools.releasing.publish.release_body import read_marker
 from release_tools.releasing.publish.release_files import expected_archives
 from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, FakeRepository, fake_gh
 from tests.release_tools.releasing.project_clone import ProjectClone
-from tests.release_tools.releasing.publishers import Publisher, is_published_whole
+from tests.release_tools.releasing.publishers import Publisher, is_fully_published
 from tests.release_tools.releasing.sample_release import EXECUTABLE, TAG, VERSION, make_release_files, write_record
 
 pytestmark = pytest.mark.programs
@@ -40,7 +40,7 @@ def publish(clone: ProjectClone, repository: FakeRepository, tag: str = TAG, *, 
 
 def test_ten_files_are_published_with_notes(tagged: ProjectClone, repository: FakeRepository) -> None:
     said = publish(tagged, repository)
-    assert is_published_whole(repository, TAG)
+    assert is_fully_published(repository, TAG)
     assert said[-1].endswith(f" https://github.com/{OWNER_AND_NAME}/releases/tag/{TAG}")
     body = repository.published[0]["body"]
     marker = read_marker(body)
@@ -113,4 +113,4 @@ def test_killed_publisher_resumes(tagged: ProjectClone, gh: FakeRepository, monk
     assert (gh.published, gh.violations) == ([], [])
     ended = observe(command, cwd=tagged.root, environment=environment, timeout_seconds=300)
     assert (ended.code, ended.stderr) == (0, "")
-    assert is_published_whole(gh, TAG)
+    assert is_fully_published(gh, TAG)
