@@ -9,10 +9,6 @@ from typing import Final
 from release_tools.errors import Problem, ProblemsFoundError, ReleaseError
 
 _RESUME: Final = "run the same command again to resume"
-SHALLOW_CLONE: Final = Problem(
-    what="this is a shallow clone, so the commits since the last release are unknown",
-    hint="git fetch --unshallow --tags; in a workflow, set `fetch-depth: 0` for actions/checkout",
-)
 
 
 class ReleaseFilesError(ProblemsFoundError):
@@ -205,7 +201,10 @@ class ShallowCloneError(ReleaseError):
     """The clone lacks the commits since the last release."""
 
     def __init__(self) -> None:
-        super().__init__(SHALLOW_CLONE.what, SHALLOW_CLONE.hint)
+        super().__init__(
+            "this is a shallow clone, so the commits since the last release are unknown",
+            "git fetch --unshallow --tags; in a workflow, set `fetch-depth: 0` for actions/checkout",
+        )
 
 
 class ChecksFailedError(ReleaseError):

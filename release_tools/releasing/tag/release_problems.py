@@ -8,7 +8,7 @@ from typing import Final
 from packaging.version import Version
 
 from release_tools.errors import Problem
-from release_tools.releasing.errors import SHALLOW_CLONE
+from release_tools.releasing.errors import ShallowCloneError
 from release_tools.releasing.git_state import Remote
 from release_tools.releasing.release_versions import release_version
 from release_tools.releasing.tag.release_state import ReleaseState
@@ -106,7 +106,8 @@ def _clone_problems(state: ReleaseState) -> list[Problem]:
             )
         )
     if clone.is_shallow:
-        problems.append(SHALLOW_CLONE)
+        error = ShallowCloneError()
+        problems.append(Problem(what=error.what, hint=error.hint))
     if not clone.has_identity:
         problems.append(
             Problem(

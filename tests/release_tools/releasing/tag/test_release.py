@@ -14,9 +14,9 @@ from rich.console import Console
 from release_tools.errors import KilledError, NoCommitError, Problem, ReleaseError, ReportedError, RequestError
 from release_tools.processes import run as processes
 from release_tools.releasing.errors import (
-    SHALLOW_CLONE,
     ReleaseRunFailedError,
     RunNotStartedError,
+    ShallowCloneError,
     TagNotCreatedError,
     TagNotPushedError,
     WorkflowRunError,
@@ -167,7 +167,7 @@ def test_unpushed_branch_is_refused(clone: ProjectClone) -> None:
 
 
 def test_shallow_clone_is_refused(shallow_clone: ProjectClone) -> None:
-    assert SHALLOW_CLONE in refusal(shallow_clone).problems
+    assert ShallowCloneError().what in [problem.what for problem in refusal(shallow_clone).problems]
 
 
 def test_unreachable_remote_is_refused(clone: ProjectClone) -> None:
