@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, NoReturn
 
 from agent_runner import program_version
 from agent_runner.errors import (
-    EXIT_ANSWERED,
-    EXIT_FAILED,
+    EXIT_FAILURE,
     EXIT_INTERRUPTED,
-    EXIT_NOT_STARTED,
+    EXIT_SUCCESS,
+    EXIT_USAGE,
     InternalError,
     RunnerError,
     UsageError,
 )
 from agent_runner.frozen import ECHO_COMMAND
-from agent_runner.garbage import collection_paused
-from agent_runner.libraries import silence_libraries
-from agent_runner.output import Detail, Reporter, flush_stdout, prepare_streams, write_stderr
+from agent_runner.garbage_collection import collection_paused
+from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout, write_stderr
+from agent_runner.third_party import configure_logging
 
 if TYPE_CHECKING:
     from agent_runner.processes import ChildTrackingLoop
@@ -43,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; with None, for the arguments of this process."""
     reporter = Reporter()
     try:
-        prepare_streams()
+        configure_streams()
         options = _parse(arguments)
         reporter = Reporter(as_json=getattr(options, "json", False), detail=_detail(options))
-        silence_libraries(verbose=reporter.is_verbose, warn=reporter.warn)
+        configure_logging(verbose=reporter.is_verbose, warn=reporter.warn)
         with collection_paused():
             return _dispatch(options, reporter)
     except RunnerError as error:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         # From the parser: after `--help` and `--version`, and after wrong usage.
         flush_stdout()
-        return EXIT_ANSWERED if end.code is None else int(end.code)
+        return EXIT_SUCCESS if end.code is None else int(end.code)
     except KeyboardInterrupt:
         # Before the handler of signals is in place.
         return EXIT_INTERRUPTED
@@ -64,21 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unforeseen = InternalError(f"{type(error).__name__}: {error}", hint)
         unforeseen.__cause__ = error
         reporter.failed(unforeseen)
-        return EXIT_FAILED
+        return EXIT_FAILURE
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _build_parser()
     options, extra = parser.parse_known_args(arguments)
     if options.command == "run" and options.prompt is None:
-        options.prompt = _late_prompt(extra)
+        options.prompt = _prompt_after_options(extra)
         extra = extra if options.prompt is None else []
     if extra:
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
     return options
 
 
-def _late_prompt(extra: list[str]) -> str | None:
+def _prompt_after_options(extra: list[str]) -> str | None:
     """Return the PROMPT that comes after an option; argparse looks for one that may be left out only before."""
     match extra:
         case ["--", prompt]:
@@ -90,30 +90,30 @@ def _late_prompt(extra: list[str]) -> str | None:
 
 def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
     if options.command == ECHO_COMMAND:
-        from agent_runner.echo import serve_echo
+        from agent_runner.echo_server import serve_echo
 
         return serve_echo()
 
-    from agent_runner.interrupts import exit_on_signals
-    from agent_runner.processes import ChildTrackingLoop, end_children_with_this_program
+    from agent_runner.processes import ChildTrackingLoop, kill_children_on_exit
+    from agent_runner.signals import exit_on_signals
 
-    end_children_with_this_program()
+    kill_children_on_exit()
     loop = ChildTrackingLoop()
     exit_on_signals(reporter, loop)
     if options.command == "run":
         return _run(options, reporter, loop)
 
-    from agent_runner.doctor import examine_agent_file, examine_program
+    from agent_runner.doctor import check_agent_file, check_installation
 
     if options.agent_file is None:
-        return examine_program(reporter)
-    return examine_agent_file(options.agent_file, reporter, loop)
+        return check_installation(reporter)
+    return check_agent_file(options.agent_file, reporter, loop)
 
 
 def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     if options.directory is not None:
         _change_folder(options.directory)
-    from agent_runner.agentfile import load_agent_file
+    from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import RunRequest, choose_model, run_agent
 
     agent_file = load_agent_file(options.agent_file)
@@ -127,7 +127,7 @@ def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLo
         time_limit_name="limits.seconds" if limit is None else "--timeout",
     )
     reporter.completed(run_agent(request, reporter, loop))
-    return EXIT_ANSWERED
+    return EXIT_SUCCESS
 
 
 def _change_folder(folder: Path) -> None:
@@ -170,7 +170,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         write_stderr(f"error: {message}")
         write_stderr(f"hint: {self.prog} --help")
-        raise SystemExit(EXIT_NOT_STARTED)
+        raise SystemExit(EXIT_USAGE)
 
 
 def _build_parser() -> argparse.ArgumentParser:

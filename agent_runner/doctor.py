@@ -9,22 +9,22 @@ import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from agent_runner.agentfile import load_agent_file
+from agent_runner.agent_file import load_agent_file
+from agent_runner.doctor_checks import CHECKS
 from agent_runner.engine import build_agent, choose_model
-from agent_runner.errors import EXIT_ANSWERED, EXIT_FAILED, OutputError, RunnerError
-from agent_runner.libraries import import_pydantic_ai
-from agent_runner.mcpservers import Server, build_servers
-from agent_runner.output import Reporter, format_traceback, printable, write_stderr
+from agent_runner.errors import EXIT_FAILURE, EXIT_SUCCESS, OutputError, RunnerError
+from agent_runner.mcp_servers import McpServer, build_servers
+from agent_runner.output import Reporter, format_traceback, replace_control_chars, write_stderr
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import build_model
-from agent_runner.selfcheck import SELF_CHECKS
+from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
 
-def examine_program(reporter: Reporter) -> int:
+def check_installation(reporter: Reporter) -> int:
     """Check this program itself, one line for each check, and return the exit code."""
-    lines = _Lines(reporter, [name for name, _ in SELF_CHECKS])
-    for name, check in SELF_CHECKS:
+    lines = _Lines(reporter, [name for name, _ in CHECKS])
+    for name, check in CHECKS:
         try:
             lines.passed(name, check())
         except OutputError:
@@ -34,7 +34,7 @@ def examine_program(reporter: Reporter) -> int:
     return lines.exit_code
 
 
-def examine_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) -> int:
+def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) -> int:
     """Check an agent file as far as that goes without asking its model anything, and return the exit code."""
     lines = _Lines(reporter, ["file", "model", "agent"])
     step = "file"
@@ -61,7 +61,7 @@ def examine_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) 
     return lines.exit_code
 
 
-async def _start_each(servers: list[Server], lines: "_Lines") -> None:
+async def _start_each(servers: list[McpServer], lines: "_Lines") -> None:
     for server in servers:
         try:
             async with AsyncExitStack() as stack:
@@ -80,7 +80,7 @@ class _Lines:
     def __init__(self, reporter: Reporter, names: list[str]) -> None:
         self._reporter = reporter
         self._width = max(map(len, names))
-        self.exit_code = EXIT_ANSWERED
+        self.exit_code = EXIT_SUCCESS
 
     def passed(self, name: str, detail: str) -> None:
         """Write that a check passed."""
@@ -88,7 +88,7 @@ class _Lines:
 
     def failed(self, name: str, error: Exception) -> None:
         """Write that a check failed, and why."""
-        self.exit_code = EXIT_FAILED
+        self.exit_code = EXIT_FAILURE
         is_known = isinstance(error, RunnerError)
         self._write("FAIL", name, str(error) if is_known else f"{type(error).__name__}: {error}")
         if isinstance(error, RunnerError) and error.hint:
@@ -98,5 +98,5 @@ class _Lines:
 
     def _write(self, verdict: str, name: str, detail: str) -> None:
         beginning = f"{verdict:<4} {name:<{self._width}}  "
-        aligned = printable(detail).replace("\n", "\n" + " " * len(beginning))
+        aligned = replace_control_chars(detail).replace("\n", "\n" + " " * len(beginning))
         self._reporter.answer(f"{beginning}{aligned}\n")

@@ -46,7 +46,7 @@ def launched_dbos(config: "DBOSConfig") -> Iterator[None]:
     """
     from dbos import DBOS
 
-    _supply_unixepoch()
+    _add_unixepoch()
     DBOS(config=config)
     DBOS.launch()
     try:
@@ -55,14 +55,14 @@ def launched_dbos(config: "DBOSConfig") -> Iterator[None]:
         DBOS.destroy()
 
 
-def needs_sqlite_shim() -> bool:
+def needs_unixepoch() -> bool:
     """Tell whether this SQLite is older than 3.42, as in Debian 12 and Ubuntu 22.04, so that DBOS misses a function."""
     return sqlite3.sqlite_version_info < _SQLITE_WITH_SUBSECONDS
 
 
 @cache
-def _supply_unixepoch() -> None:
-    if not needs_sqlite_shim():
+def _add_unixepoch() -> None:
+    if not needs_unixepoch():
         return
     from sqlalchemy import Engine, event
 

@@ -11,16 +11,16 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent_runner.agentfile import AgentFile, Limits, did_you_mean
-from agent_runner.answerschema import Schema, check_schema, find_mismatch
-from agent_runner.environment import missing_references, require_variables
+from agent_runner.agent_file import AgentFile, Limits, did_you_mean
+from agent_runner.environment import missing_server_variables, require_no_missing
 from agent_runner.errors import AgentFileError, LimitReachedError, RunnerError, TimeLimitReachedError, UsageError
-from agent_runner.garbage import resume_collection
-from agent_runner.libraries import import_pydantic_ai
-from agent_runner.mcpservers import Server, build_servers
-from agent_runner.output import Reporter, RunRecord, counted
+from agent_runner.garbage_collection import resume_collection
+from agent_runner.mcp_servers import McpServer, build_servers
+from agent_runner.output import Reporter, RunRecord, pluralize
+from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.providers import PROVIDERS, build_model, missing_model_variables, model_address
+from agent_runner.providers import PROVIDERS, build_model, missing_model_variables, model_base_url
+from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def choose_model(agent_file: AgentFile, model_name: str | None) -> str:
         if model_name is not None:
             raise
         raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
-    require_variables([*missing_references(agent_file.settings, os.environ), *missing])
-    model_address(chosen, os.environ)
+    require_no_missing([*missing_server_variables(agent_file.settings, os.environ), *missing])
+    model_base_url(chosen, os.environ)
     return chosen
 
 
 def build_agent(
-    agent_file: AgentFile, model: "Model", servers: list[Server], tools: BuiltInTools
+    agent_file: AgentFile, model: "Model", servers: list[McpServer], tools: BuiltInTools
 ) -> "Agent[Any, Any]":  # Any: the answer is text or what the schema says
     """Build the agent of a file.
 
@@ -99,7 +99,7 @@ def build_agent(
         # YAML lets an alias stand inside of what it names.
         raise AgentFileError(f"{agent_file.path}: something in it contains itself, or is nested too deep") from error
     if schema is not None:
-        agent.output_validator(partial(_require_fit, schema))
+        agent.output_validator(partial(_require_valid_answer, schema))
     return agent
 
 
@@ -114,10 +114,10 @@ def _check_model_settings(model_settings: dict[str, object]) -> None:
             raise AgentFileError(f"unknown key {key!r} in model_settings{did_you_mean(key, known)}")
 
 
-def _require_fit(schema: Schema, answer: object) -> object:
+def _require_valid_answer(schema: Schema, answer: object) -> object:
     from pydantic_ai.exceptions import ModelRetry
 
-    if mismatch := find_mismatch(schema, answer):
+    if mismatch := find_violation(schema, answer):
         raise ModelRetry(f"The answer does not fit its schema. {mismatch}")
     return answer
 
@@ -131,7 +131,7 @@ def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) 
     import_pydantic_ai()
     from pydantic_ai.usage import RunUsage
 
-    from agent_runner.failures import explain_failure
+    from agent_runner.library_errors import translate_error
 
     model = build_model(request.model_name, os.environ)
     record = RunRecord(run_id=uuid.uuid4().hex[:12], usage=RunUsage())
@@ -142,7 +142,7 @@ def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) 
             raise
         except Exception as error:
             limits = request.agent_file.settings.limits
-            raise explain_failure(
+            raise translate_error(
                 error, model_name=request.model_name, base_url=model.base_url, limits=limits
             ) from error
 
@@ -154,7 +154,9 @@ async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: 
             return await _run(request, model, reporter, record, timer)
     except Exception as error:
         if timer.expired():
-            message = f"stopped after {counted(request.time_limit_seconds or 0, 'second')} ({request.time_limit_name})"
+            message = (
+                f"stopped after {pluralize(request.time_limit_seconds or 0, 'second')} ({request.time_limit_name})"
+            )
             raise TimeLimitReachedError(message, f"raise {request.time_limit_name}") from error
         raise
 
@@ -165,7 +167,7 @@ async def _run(
     settings = request.agent_file.settings
     tools = BuiltInTools()
     async with AsyncExitStack() as stack:
-        stack.callback(tools.stop_left_running)
+        stack.callback(tools.kill_background_processes)
         servers = build_servers(request.agent_file, os.environ, show_stderr=reporter.is_verbose)
         agent = build_agent(request.agent_file, model, servers, tools)
         reporter.record = record

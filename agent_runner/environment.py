@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent_runner.agentfile import AgentSettings, McpServer
+from agent_runner.agent_file import AgentSettings, McpServerSettings
 from agent_runner.errors import EnvironmentVariableError
 
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
@@ -31,7 +31,7 @@ def expand_variables(text: str, environ: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def expand_server(server: McpServer, environ: Mapping[str, str]) -> McpServer:
+def expand_server(server: McpServerSettings, environ: Mapping[str, str]) -> McpServerSettings:
     """Return the server's settings with all their variables replaced."""
     return server.model_copy(
         update={
@@ -45,7 +45,7 @@ def expand_server(server: McpServer, environ: Mapping[str, str]) -> McpServer:
     )
 
 
-def missing_references(settings: AgentSettings, environ: Mapping[str, str]) -> list[MissingVariable]:
+def missing_server_variables(settings: AgentSettings, environ: Mapping[str, str]) -> list[MissingVariable]:
     """Return the variables without a default that the servers name and that are not set."""
     return [
         MissingVariable(name=match["name"], used_by=f"mcpServers.{server_name}.{key}")
@@ -56,7 +56,7 @@ def missing_references(settings: AgentSettings, environ: Mapping[str, str]) -> l
     ]
 
 
-def require_variables(missing: list[MissingVariable]) -> None:
+def require_no_missing(missing: list[MissingVariable]) -> None:
     """Raise one error that names all missing variables.
 
     Raises:
@@ -74,7 +74,7 @@ def require_variables(missing: list[MissingVariable]) -> None:
     raise EnvironmentVariableError(f"missing environment {noun}: {listed}", hint)
 
 
-def _texts(server: McpServer) -> Iterator[tuple[str, str]]:
+def _texts(server: McpServerSettings) -> Iterator[tuple[str, str]]:
     for key, value in (("command", server.command), ("cwd", server.cwd), ("url", server.url)):
         if value is not None:
             yield key, value

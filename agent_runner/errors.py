@@ -6,9 +6,9 @@ text, so that they can be pickled into a store and raised again elsewhere.
 
 from typing import ClassVar
 
-EXIT_ANSWERED = 0
-EXIT_FAILED = 1
-EXIT_NOT_STARTED = 2
+EXIT_SUCCESS = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
 EXIT_LIMIT = 3
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -18,7 +18,7 @@ class RunnerError(Exception):
     """A failure with a message for people, a machine-readable kind, and an exit code."""
 
     kind: ClassVar[str] = "internal"
-    exit_code: ClassVar[int] = EXIT_FAILED
+    exit_code: ClassVar[int] = EXIT_FAILURE
 
     def __init__(self, message: str, hint: str | None = None, *, retryable: bool = False) -> None:
         # All three in `args`: that is what pickle hands back to `__init__`.
@@ -38,21 +38,21 @@ class UsageError(RunnerError):
     """The command line asks for something that cannot be done."""
 
     kind = "usage"
-    exit_code = EXIT_NOT_STARTED
+    exit_code = EXIT_USAGE
 
 
 class AgentFileError(RunnerError):
     """The agent file cannot be read, or says something that is not allowed."""
 
     kind = "agent_file"
-    exit_code = EXIT_NOT_STARTED
+    exit_code = EXIT_USAGE
 
 
 class EnvironmentVariableError(RunnerError):
     """Environment variables that the run needs are missing or unusable."""
 
     kind = "environment"
-    exit_code = EXIT_NOT_STARTED
+    exit_code = EXIT_USAGE
 
 
 class ModelError(RunnerError):

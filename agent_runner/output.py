@@ -23,7 +23,7 @@ _LONGEST_NOTE = 200
 
 # Control characters, half surrogates, and what changes the direction of writing: a model, a server or a file is not to
 # move the cursor of a terminal, write its title, or make one text look like another.
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_CHARS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(kw_only=True)
@@ -121,7 +121,7 @@ class Reporter:
         newline = "\n" if self._is_line_open else ""
         if self.as_json:
             _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
-        _write_unbuffered(2, f"{newline}error: {printable(error.message)}\n")
+        _write_unbuffered(2, f"{newline}error: {replace_control_chars(error.message)}\n")
 
     def _as_json(self, status: Status, *, output: object, error: RunnerError | None) -> str:
         document = {
@@ -135,7 +135,7 @@ class Reporter:
         return json.dumps(document, ensure_ascii=False, default=str) + "\n"
 
 
-def prepare_streams() -> None:
+def configure_streams() -> None:
     """Make both streams UTF-8, and standard error usable even if it is closed.
 
     Raises:
@@ -150,7 +150,7 @@ def prepare_streams() -> None:
         raise OutputError("standard output is closed", "redirect it to a file, or to /dev/null")
 
 
-def counted(number: float, noun: str) -> str:
+def pluralize(number: float, noun: str) -> str:
     """Return a number with its noun: `1 request`, `2 requests`, `0.5 seconds`."""
     text = str(number) if isinstance(number, int) else f"{number:g}"
     return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
@@ -167,7 +167,7 @@ def flush_stdout() -> None:
 def write_stderr(text: str) -> None:
     """Write lines to standard error, none of which steers a terminal; what cannot be written is lost."""
     try:
-        print(printable(text), file=sys.stderr, flush=True)
+        print(replace_control_chars(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _discard(sys.stderr)
 
@@ -177,9 +177,9 @@ def format_traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-def printable(text: str) -> str:
+def replace_control_chars(text: str) -> str:
     """Return a text with a mark in place of all that would steer a terminal, but for line ends and tabs."""
-    return _STEERING.sub("�", text.replace("\r\n", "\n"))
+    return _CONTROL_CHARS.sub("�", text.replace("\r\n", "\n"))
 
 
 def _write_stdout(text: str) -> None:
@@ -220,7 +220,7 @@ def _discard(stream: IO[str]) -> None:
 
 
 def _usage_line(usage: dict[str, Any]) -> str:
-    parts = [counted(usage["requests"], "request"), counted(usage["tool_calls"], "tool call")]
+    parts = [pluralize(usage["requests"], "request"), pluralize(usage["tool_calls"], "tool call")]
     parts.append(f"{usage['input_tokens']} input and {usage['output_tokens']} output tokens")
     if usage["cost_usd"] is not None:
         parts.append(f"${usage['cost_usd']:.4f}")

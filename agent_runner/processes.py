@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 if sys.platform == "win32":
-    from agent_runner import jobs
+    from agent_runner import job_objects
 
 _GRACE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
@@ -29,26 +29,26 @@ class ChildTrackingLoop(asyncio.EventLoop):
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
         """Start a program and remember it."""
-        transport, protocol = await super().subprocess_exec(*args, **_held_back(kwargs))
+        transport, protocol = await super().subprocess_exec(*args, **_suspended(kwargs))
         self._remember(transport, kwargs)
         return transport, protocol
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
         """Start a shell command and remember it."""
-        transport, protocol = await super().subprocess_shell(*args, **_held_back(kwargs))
+        transport, protocol = await super().subprocess_shell(*args, **_suspended(kwargs))
         self._remember(transport, kwargs)
         return transport, protocol
 
     def _remember(self, transport: asyncio.SubprocessTransport, options: Mapping[str, Any]) -> None:
         self._children.append((transport, options.get("stderr")))
         if sys.platform == "win32":
-            jobs.let_run_in_job(transport.get_extra_info("subprocess"))
+            job_objects.resume_in_job(transport.get_extra_info("subprocess"))
 
     def child_with_stderr(self, stderr: object) -> asyncio.SubprocessTransport | None:
         """Return the last child that was started with exactly this object as its standard error."""
         return next((transport for transport, its_stderr in reversed(self._children) if its_stderr is stderr), None)
 
-    def end_children(self) -> None:
+    def terminate_children(self) -> None:
         """Ask every living child and its process group to end, and kill those which have not after a second."""
         process_ids = [child.get_pid() for child, _ in self._children if child.get_returncode() is None]
         if sys.platform == "win32":
@@ -64,13 +64,13 @@ class ChildTrackingLoop(asyncio.EventLoop):
             _signal_group(process_id, signal.SIGKILL)
 
 
-def end_children_with_this_program() -> None:
+def kill_children_on_exit() -> None:
     """Have Windows end what is left of the children when this program is killed; a no-op elsewhere."""
     if sys.platform == "win32":
-        jobs.end_children_with_this_program()
+        job_objects.kill_children_on_exit()
 
 
-def own_group_options() -> dict[str, Any]:
+def new_group_options() -> dict[str, Any]:
     """Return the keyword arguments that start a child as the leader of a process group of its own."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -80,15 +80,15 @@ def own_group_options() -> dict[str, Any]:
 def kill_group(process_id: int) -> None:
     """Kill the process group that this process leads; on Windows: its job, which holds all that it started."""
     if sys.platform == "win32":
-        jobs.kill_job(process_id)
+        job_objects.kill_job(process_id)
     else:
         _signal_group(process_id, signal.SIGKILL)
 
 
-def has_group(process_id: int) -> bool:
+def is_group_alive(process_id: int) -> bool:
     """Tell whether any process is left in the group that this process led, or in its job."""
     if sys.platform == "win32":
-        return jobs.has_members(process_id)
+        return job_objects.is_job_alive(process_id)
     try:
         os.killpg(process_id, 0)
     except ProcessLookupError:
@@ -98,10 +98,10 @@ def has_group(process_id: int) -> bool:
     return True
 
 
-def _held_back(options: Mapping[str, Any]) -> dict[str, Any]:
+def _suspended(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options for a start, on Windows of a process that waits to be put into its job."""
     if sys.platform == "win32":
-        return {**options, "creationflags": options.get("creationflags", 0) | jobs.CREATE_SUSPENDED}
+        return {**options, "creationflags": options.get("creationflags", 0) | job_objects.CREATE_SUSPENDED}
     return dict(options)
 
 

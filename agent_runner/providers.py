@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agent_runner.agentfile import did_you_mean
+from agent_runner.agent_file import did_you_mean
 from agent_runner.environment import MissingVariable
 from agent_runner.errors import EnvironmentVariableError, UsageError
 
@@ -18,7 +18,7 @@ _ANY_KEY: Final = "no-key"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProviderRow:
+class KnownProvider:
     """A provider, and the environment variables that hold its key and its address."""
 
     prefix: str
@@ -31,17 +31,21 @@ class ProviderRow:
 
 
 PROVIDERS: Final = (
-    ProviderRow(prefix="openai", key="OPENAI_API_KEY", url="OPENAI_BASE_URL", needs_key=True, is_keyless_with_url=True),
-    ProviderRow(
+    KnownProvider(
+        prefix="openai", key="OPENAI_API_KEY", url="OPENAI_BASE_URL", needs_key=True, is_keyless_with_url=True
+    ),
+    KnownProvider(
         prefix="openai-chat", key="OPENAI_API_KEY", url="OPENAI_BASE_URL", needs_key=True, is_keyless_with_url=True
     ),
-    ProviderRow(prefix="ollama", key="OLLAMA_API_KEY", url="OLLAMA_BASE_URL", default_url="http://localhost:11434/v1"),
-    ProviderRow(prefix="vllm", key="VLLM_API_KEY", url="VLLM_BASE_URL", needs_url=True),
-    ProviderRow(prefix="anthropic", key="ANTHROPIC_API_KEY", url="ANTHROPIC_BASE_URL", needs_key=True),
+    KnownProvider(
+        prefix="ollama", key="OLLAMA_API_KEY", url="OLLAMA_BASE_URL", default_url="http://localhost:11434/v1"
+    ),
+    KnownProvider(prefix="vllm", key="VLLM_API_KEY", url="VLLM_BASE_URL", needs_url=True),
+    KnownProvider(prefix="anthropic", key="ANTHROPIC_API_KEY", url="ANTHROPIC_BASE_URL", needs_key=True),
 )
 
 
-def find_provider(model_name: str) -> ProviderRow | None:
+def find_provider(model_name: str) -> KnownProvider | None:
     """Return the row for a model's name such as `ollama:qwen3`; None for the built-in `test` model.
 
     Raises:
@@ -76,7 +80,7 @@ def missing_model_variables(model_name: str, environ: Mapping[str, str]) -> list
     return [MissingVariable(name=name, used_by=f"model {model_name}") for name in missing]
 
 
-def model_address(model_name: str, environ: Mapping[str, str]) -> str | None:
+def model_base_url(model_name: str, environ: Mapping[str, str]) -> str | None:
     """Return the address to send requests to, None for the provider's own.
 
     Raises:
@@ -101,7 +105,7 @@ def build_model(model_name: str, environ: Mapping[str, str]) -> "Model":
     row = find_provider(model_name)
     if row is None:
         return infer_model(model_name)
-    url = model_address(model_name, environ)
+    url = model_base_url(model_name, environ)
     key = environ.get(row.key) or _ANY_KEY
     try:
         return infer_model(model_name, provider_factory=lambda _: _build_provider(row, url, key))
@@ -112,7 +116,7 @@ def build_model(model_name: str, environ: Mapping[str, str]) -> "Model":
 
 
 def _build_provider(
-    row: ProviderRow, url: str | None, key: str
+    row: KnownProvider, url: str | None, key: str
 ) -> "Provider[Any]":  # Any: the class of the client library, which differs
     match row.prefix:
         case "ollama":

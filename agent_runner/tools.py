@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent_runner.agentfile import BuiltInTool
-from agent_runner.processes import has_group, kill_group, own_group_options
+from agent_runner.agent_file import BuiltInTool
+from agent_runner.processes import is_group_alive, kill_group, new_group_options
 
 if TYPE_CHECKING:
     from pydantic_ai.exceptions import ToolFailed
@@ -28,7 +28,7 @@ class BuiltInTools:
     """The tools of one run, and the processes that its shell commands left in the background."""
 
     def __init__(self) -> None:
-        self._left_running: list[asyncio.SubprocessTransport] = []
+        self._background: list[asyncio.SubprocessTransport] = []
 
     def toolset(self, names: list[BuiltInTool]) -> "FunctionToolset[None]":
         """Return the named tools in the form that an agent takes."""
@@ -42,12 +42,12 @@ class BuiltInTools:
         }
         return FunctionToolset([functions[name] for name in dict.fromkeys(names)], id="built-in")
 
-    def stop_left_running(self) -> None:
+    def kill_background_processes(self) -> None:
         """Kill what shell commands left running in the background."""
-        for transport in self._left_running:
+        for transport in self._background:
             kill_group(transport.get_pid())
             transport.close()
-        self._left_running.clear()
+        self._background.clear()
 
     async def shell(self, command: str, timeout_seconds: float = 120) -> str:
         """Run a shell command and return its exit status and its output, standard error included.
@@ -66,7 +66,7 @@ class BuiltInTools:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            **own_group_options(),
+            **new_group_options(),
         )
         is_finished = False
         try:
@@ -81,9 +81,9 @@ class BuiltInTools:
         return f"{result}\n{output.text()}"
 
     def _release(self, transport: asyncio.SubprocessTransport) -> None:
-        if has_group(transport.get_pid()):
+        if is_group_alive(transport.get_pid()):
             # Its pipe stays open: a background process that writes to a closed one would die of it.
-            self._left_running.append(transport)
+            self._background.append(transport)
         else:
             transport.close()
 
@@ -100,14 +100,14 @@ def read_file(path: str, first_line: int = 1, max_lines: int = 2000) -> str:
     try:
         # A device or a named pipe could be endless, or never have anything to read.
         if not file.is_file():
-            raise _failed(f"{path} is not a file" if file.exists() else f"{path} does not exist")
+            raise _tool_failed(f"{path} is not a file" if file.exists() else f"{path} does not exist")
         if file.stat().st_size > MAX_FILE_BYTES:
-            raise _failed(f"{path} is larger than {MAX_FILE_BYTES} bytes")
+            raise _tool_failed(f"{path} is larger than {MAX_FILE_BYTES} bytes")
         lines = file.read_bytes().decode("utf-8").splitlines(keepends=True)
     except UnicodeDecodeError as error:
-        raise _failed(f"{path} is not a UTF-8 text file") from error
+        raise _tool_failed(f"{path} is not a UTF-8 text file") from error
     except (OSError, ValueError) as error:
-        raise _failed(f"cannot read {path}: {error}") from error
+        raise _tool_failed(f"cannot read {path}: {error}") from error
     first = max(first_line, 1)
     wanted = "".join(lines[first - 1 : first - 1 + max(max_lines, 1)])
     text = wanted.encode()[:MAX_RETURNED_BYTES].decode("utf-8", errors="ignore")
@@ -126,13 +126,13 @@ def write_file(path: str, content: str) -> str:
     """
     data = content.encode("utf-8", errors="replace")
     if len(data) > MAX_FILE_BYTES:
-        raise _failed(f"the content is larger than {MAX_FILE_BYTES} bytes")
+        raise _tool_failed(f"the content is larger than {MAX_FILE_BYTES} bytes")
     file = Path(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     except (OSError, ValueError) as error:
-        raise _failed(f"cannot write {path}: {error}") from error
+        raise _tool_failed(f"cannot write {path}: {error}") from error
     return f"wrote {len(data)} bytes to {path}"
 
 
@@ -145,13 +145,13 @@ def list_dir(path: str = ".") -> str:
     try:
         names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in Path(path).iterdir())
     except (OSError, ValueError) as error:
-        raise _failed(f"cannot list {path}: {error}") from error
+        raise _tool_failed(f"cannot list {path}: {error}") from error
     if len(names) > MAX_ENTRIES:
         return "\n".join([*names[:MAX_ENTRIES], f"[{len(names) - MAX_ENTRIES} more]"])
     return "\n".join(names) or "[empty]"
 
 
-def _failed(message: str) -> "ToolFailed":
+def _tool_failed(message: str) -> "ToolFailed":
     from pydantic_ai.exceptions import ToolFailed
 
     return ToolFailed(message)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_ai.models.test import TestModel
 
-from agent_runner.agentfile import AgentFile, AgentSettings
+from agent_runner.agent_file import AgentFile, AgentSettings
 from agent_runner.engine import build_agent, choose_model
 from agent_runner.errors import AgentFileError, EnvironmentVariableError, UsageError
 from agent_runner.tools import BuiltInTools

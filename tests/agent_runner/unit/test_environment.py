@@ -2,13 +2,13 @@
 
 import pytest
 
-from agent_runner.agentfile import AgentSettings, McpServer
+from agent_runner.agent_file import AgentSettings, McpServerSettings
 from agent_runner.environment import (
     MissingVariable,
     expand_server,
     expand_variables,
-    missing_references,
-    require_variables,
+    missing_server_variables,
+    require_no_missing,
 )
 from agent_runner.errors import EnvironmentVariableError
 
@@ -31,18 +31,18 @@ def test_variables_are_replaced_as_in_a_shell(text: str, expanded: str) -> None:
 
 
 def test_every_text_of_a_server_is_expanded() -> None:
-    local = McpServer(command="${A}", args=["${A}"], env={"X": "${A}"}, cwd="${A}")
-    remote = McpServer(url="${A}", headers={"X": "${A}"})
+    local = McpServerSettings(command="${A}", args=["${A}"], env={"X": "${A}"}, cwd="${A}")
+    remote = McpServerSettings(url="${A}", headers={"X": "${A}"})
 
-    assert expand_server(local, {"A": "1"}) == McpServer(command="1", args=["1"], env={"X": "1"}, cwd="1")
-    assert expand_server(remote, {"A": "1"}) == McpServer(url="1", headers={"X": "1"})
+    assert expand_server(local, {"A": "1"}) == McpServerSettings(command="1", args=["1"], env={"X": "1"}, cwd="1")
+    assert expand_server(remote, {"A": "1"}) == McpServerSettings(url="1", headers={"X": "1"})
 
 
 def test_only_variables_without_default_are_missing_and_only_if_unset() -> None:
-    server = McpServer(command="${A}", args=["${B:-x}", "${C}"], env={"X": "${EMPTY}"})
+    server = McpServerSettings(command="${A}", args=["${B:-x}", "${C}"], env={"X": "${EMPTY}"})
     settings = AgentSettings.model_validate({"mcpServers": {"s": server.model_dump(exclude_unset=True)}})
 
-    assert missing_references(settings, {"EMPTY": "", "C": "c"}) == [
+    assert missing_server_variables(settings, {"EMPTY": "", "C": "c"}) == [
         MissingVariable(name="A", used_by="mcpServers.s.command")
     ]
 
@@ -58,4 +58,4 @@ def test_one_error_names_all_variables_and_every_place_once() -> None:
     with pytest.raises(
         EnvironmentVariableError, match=r"^missing environment variables: A \(here, there\), B \(there\)$"
     ):
-        require_variables(missing)
+        require_no_missing(missing)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from agent_runner import processes
-from agent_runner.processes import ChildTrackingLoop, own_group_options
+from agent_runner.processes import ChildTrackingLoop, new_group_options
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for /bin/sh")
 
@@ -16,10 +16,10 @@ def start_and_end(command: str) -> int:
     loop = ChildTrackingLoop()
 
     async def run() -> int:
-        process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE, **own_group_options())
+        process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE, **new_group_options())
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n"
-        loop.end_children()
+        loop.terminate_children()
         return await process.wait()
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:

@@ -4,7 +4,7 @@ import pytest
 
 from agent_runner.environment import MissingVariable
 from agent_runner.errors import EnvironmentVariableError, UsageError
-from agent_runner.providers import build_model, find_provider, missing_model_variables, model_address
+from agent_runner.providers import build_model, find_provider, missing_model_variables, model_base_url
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_the_variables_that_a_provider_cannot_do_without_are_missing(
 
 
 def test_ollama_is_expected_on_this_machine() -> None:
-    assert model_address("ollama:x", {}) == "http://localhost:11434/v1"
-    assert model_address("ollama:x", {"OLLAMA_BASE_URL": "https://far/v1"}) == "https://far/v1"
-    assert model_address("test", {}) is None
+    assert model_base_url("ollama:x", {}) == "http://localhost:11434/v1"
+    assert model_base_url("ollama:x", {"OLLAMA_BASE_URL": "https://far/v1"}) == "https://far/v1"
+    assert model_base_url("test", {}) is None
 
 
 def test_an_unusable_proxy_is_an_error_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

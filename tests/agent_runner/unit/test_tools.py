@@ -26,7 +26,7 @@ def run(coroutine: Callable[[BuiltInTools], Coroutine[None, None, str]]) -> str:
         try:
             return await coroutine(built_in)
         finally:
-            built_in.stop_left_running()
+            built_in.kill_background_processes()
 
     with asyncio.Runner(loop_factory=ChildTrackingLoop) as runner:
         return runner.run(use())

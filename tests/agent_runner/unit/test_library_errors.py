@@ -8,9 +8,9 @@ import pytest
 from pydantic_ai import exceptions as library
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from agent_runner.agentfile import Limits
+from agent_runner.agent_file import Limits
 from agent_runner.errors import LimitReachedError, McpServerError, ModelError, RunnerError
-from agent_runner.failures import explain_failure
+from agent_runner.library_errors import translate_error
 
 URL = "http://localhost:1/v1/"
 type Category = type[
@@ -23,7 +23,7 @@ type Category = type[
 
 
 def explain(error: BaseException, model_name: str = "openai-chat:x", limits: Limits | None = None) -> RunnerError:
-    return explain_failure(error, model_name=model_name, base_url=URL, limits=limits or Limits())
+    return translate_error(error, model_name=model_name, base_url=URL, limits=limits or Limits())
 
 
 def connection_error(cause: BaseException | None, phase: library.TransportPhase = "connect") -> BaseException:

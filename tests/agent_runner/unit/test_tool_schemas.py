@@ -3,8 +3,8 @@
 import json
 from typing import get_args
 
-from agent_runner.agentfile import BuiltInTool
-from agent_runner.toolschemas import built_in_tools, served_tools
+from agent_runner.agent_file import BuiltInTool
+from agent_runner.tool_schemas import built_in_tools, served_tools
 
 
 def test_models_are_told_what_every_built_in_tool_and_each_of_its_arguments_is_for() -> None:

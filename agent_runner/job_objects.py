@@ -20,7 +20,7 @@ CREATE_SUSPENDED: Final = 0x4
 _jobs: dict[int, Any] = {}  # Any: a handle of pywin32
 
 
-def end_children_with_this_program() -> None:
+def kill_children_on_exit() -> None:
     """From now on, everything that is started here ends when this program does, in whatever way."""
     job = _create_job()
     win32job.AssignProcessToJobObject(job, win32api.GetCurrentProcess())
@@ -28,7 +28,7 @@ def end_children_with_this_program() -> None:
     job.Detach()
 
 
-def let_run_in_job(process: Any) -> None:  # Any: a Popen, which has its handle on Windows only
+def resume_in_job(process: Any) -> None:  # Any: a Popen, which has its handle on Windows only
     """Put a process that was started suspended into a job of its own, and let it run."""
     handle = int(process._handle)  # noqa: SLF001 - its only way to the handle
     _jobs[process.pid] = _create_job()
@@ -42,7 +42,7 @@ def kill_job(process_id: int) -> None:
         win32job.TerminateJobObject(_jobs[process_id], 1)
 
 
-def has_members(process_id: int) -> bool:
+def is_job_alive(process_id: int) -> bool:
     """Tell whether anything is left in the job of this process."""
     if process_id not in _jobs:
         return False

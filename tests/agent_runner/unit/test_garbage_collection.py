@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_runner.garbage import collection_paused, resume_collection
+from agent_runner.garbage_collection import collection_paused, resume_collection
 
 
 @pytest.fixture(autouse=True)

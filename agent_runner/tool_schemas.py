@@ -7,8 +7,8 @@ build compares what these return with what they return from source; `[tool.relea
 import asyncio
 from typing import Any, get_args
 
-from agent_runner.agentfile import BuiltInTool
-from agent_runner.echo import build_echo_server
+from agent_runner.agent_file import BuiltInTool
+from agent_runner.echo_server import build_server
 from agent_runner.tools import BuiltInTools
 
 type Schemas = dict[str, dict[str, Any]]  # Any: JSON
@@ -25,5 +25,5 @@ def built_in_tools() -> Schemas:
 
 def served_tools() -> Schemas:
     """Return the tools of the MCP server that `doctor` starts, as an MCP client gets them."""
-    listed = asyncio.run(build_echo_server().list_tools())
+    listed = asyncio.run(build_server().list_tools())
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed}

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 from pydantic_ai import exceptions as library
 
-from agent_runner.agentfile import Limits
+from agent_runner.agent_file import Limits
 from agent_runner.errors import InternalError, LimitReachedError, ModelError, RunnerError
-from agent_runner.output import counted
-from agent_runner.providers import ProviderRow, find_provider
+from agent_runner.output import pluralize
+from agent_runner.providers import KnownProvider, find_provider
 
 _LONGEST_DETAIL = 400
 
 
-def explain_failure(  # noqa: PLR0911 - one for each kind of exception
+def translate_error(  # noqa: PLR0911 - one for each kind of exception
     error: BaseException, *, model_name: str, base_url: str | None, limits: Limits
 ) -> RunnerError:
     """Return the error to report for an exception that ended a run."""
@@ -26,7 +26,7 @@ def explain_failure(  # noqa: PLR0911 - one for each kind of exception
         # Task groups wrap even a single exception. Of several, one of ours says most.
         ours = [inner for inner in error.exceptions if isinstance(inner, RunnerError)]
         inner = ours[0] if ours else error.exceptions[0]
-        return explain_failure(inner, model_name=model_name, base_url=base_url, limits=limits)
+        return translate_error(inner, model_name=model_name, base_url=base_url, limits=limits)
     match error:
         case RunnerError():
             return error
@@ -53,7 +53,7 @@ def _explain_limit(error: library.UsageLimitExceeded, limits: Limits) -> LimitRe
         ("cost_limit", "cost_usd", "US dollar"),
     ):
         if name in error.message:
-            message = f"stopped after {counted(getattr(limits, key), noun)} (limits.{key})"
+            message = f"stopped after {pluralize(getattr(limits, key), noun)} (limits.{key})"
             return LimitReachedError(message, f"raise limits.{key} in the agent file")
     return LimitReachedError(_shorten(error.message))
 
@@ -86,7 +86,7 @@ def _explain_endpoint(  # noqa: PLR0911 - one for each kind of exception
             return ModelError(f"{where} refused the request{reason}")
 
 
-def _explain_connection(error: library.ModelConnectionError, where: str, row: ProviderRow | None) -> ModelError:
+def _explain_connection(error: library.ModelConnectionError, where: str, row: KnownProvider | None) -> ModelError:
     address = f"check {row.url}" if row else None
     for cause in _causes(error):
         match cause:
@@ -104,7 +104,7 @@ def _explain_connection(error: library.ModelConnectionError, where: str, row: Pr
     return ModelError(f"{where} cannot be reached: {_shorten(error.message)}", address, retryable=True)
 
 
-def _hint_not_found(row: ProviderRow | None) -> str:
+def _hint_not_found(row: KnownProvider | None) -> str:
     if row is not None and row.prefix == "openai" and os.environ.get(row.url):
         return "for OpenAI-compatible servers use openai-chat: instead of openai:"
     return f"check the model's name{f' and {row.url}' if row else ''}"

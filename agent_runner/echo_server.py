@@ -6,8 +6,8 @@ So `doctor` proves both halves of MCP over stdio, and that the program can start
 import os
 from typing import TYPE_CHECKING
 
-from agent_runner.errors import EXIT_ANSWERED
-from agent_runner.garbage import resume_collection
+from agent_runner.errors import EXIT_SUCCESS
+from agent_runner.garbage_collection import resume_collection
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def serve_echo() -> int:
     """Serve two tools over standard input and output until the input ends."""
-    server = build_echo_server()
+    server = build_server()
     resume_collection()
     server.run("stdio")
-    return EXIT_ANSWERED
+    return EXIT_SUCCESS
 
 
-def build_echo_server() -> "MCPServer":
+def build_server() -> "MCPServer":
     """Return the server with its two tools."""
     from mcp.server.mcpserver import MCPServer
 

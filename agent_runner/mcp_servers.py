@@ -15,11 +15,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent_runner.agentfile import AgentFile, McpServer, did_you_mean
+from agent_runner.agent_file import AgentFile, McpServerSettings, did_you_mean
 from agent_runner.environment import expand_server
 from agent_runner.errors import AgentFileError, McpServerError
-from agent_runner.libraries import import_mcp
 from agent_runner.processes import ChildTrackingLoop
+from agent_runner.third_party import import_mcp
 
 if TYPE_CHECKING:
     from fastmcp.client.transports import ClientTransport
@@ -37,7 +37,7 @@ _EXIT_WAIT_SECONDS: Final = 2.0
 _EXIT_POLL_SECONDS: Final = 0.01
 
 
-def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_stderr: bool) -> "list[Server]":
+def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_stderr: bool) -> "list[McpServer]":
     """Return the servers of an agent file, none of them started yet.
 
     Raises:
@@ -50,13 +50,13 @@ def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_std
             raise AgentFileError(f"{place} is not an http:// or https:// address: {server.url!r}")
     if expanded:
         import_mcp()
-    return [Server(name, server, agent_file.path, show_stderr=show_stderr) for name, server in expanded.items()]
+    return [McpServer(name, server, agent_file.path, show_stderr=show_stderr) for name, server in expanded.items()]
 
 
-class Server:
+class McpServer:
     """One MCP server of a run; its settings hold no `${VAR}` any more."""
 
-    def __init__(self, name: str, settings: McpServer, agent_file: Path, *, show_stderr: bool) -> None:
+    def __init__(self, name: str, settings: McpServerSettings, agent_file: Path, *, show_stderr: bool) -> None:
         from pydantic_ai.mcp import MCPToolset
 
         self.name = name

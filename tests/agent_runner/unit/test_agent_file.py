@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.agentfile import DEFAULT_REQUEST_LIMIT, AgentFile, load_agent_file
+from agent_runner.agent_file import DEFAULT_REQUEST_LIMIT, AgentFile, load_agent_file
 from agent_runner.errors import AgentFileError
 
 

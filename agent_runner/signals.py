@@ -27,7 +27,7 @@ def exit_on_signals(reporter: Reporter, loop: ChildTrackingLoop) -> None:
             signal.signal(other, signal.SIG_IGN)
         name = signal.Signals(number).name
         reporter.interrupted(InterruptedRunError(f"interrupted by {name}"))
-        loop.end_children()
+        loop.terminate_children()
         os._exit(_exit_code(name, number))
 
     if sys.platform != "win32":

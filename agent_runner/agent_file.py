@@ -56,7 +56,7 @@ class Retries(_Section):
         return {"tools": value, "output": value} if type(value) is int else value
 
 
-class McpServer(_Section):
+class McpServerSettings(_Section):
     """An MCP server, with the keys that other MCP clients use: a program (`command`) or an address (`url`)."""
 
     type: Literal["stdio", "http", "streamable-http", "sse"] | None = None
@@ -96,7 +96,7 @@ class AgentSettings(_Section):
     tool_timeout: Amount | None = None
     capabilities: list[Any] = []
     tools: list[BuiltInTool] = []
-    mcp_servers: dict[ServerName, McpServer] = Field(default={}, alias="mcpServers")
+    mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
     limits: Limits = Limits()
 
 
@@ -234,5 +234,5 @@ def _known_keys(place: tuple[int | str, ...]) -> list[str]:
     elif place[:1] == ("retries",):
         section = Retries
     elif place[:1] == ("mcpServers",):
-        section = McpServer
+        section = McpServerSettings
     return [field.alias or name for name, field in section.model_fields.items()]

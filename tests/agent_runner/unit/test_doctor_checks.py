@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner import durable, frozen, selfcheck
-from agent_runner.selfcheck import CheckFailedError
+from agent_runner import doctor_checks, durable, frozen
+from agent_runner.doctor_checks import CheckFailedError
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the operating system's own store is asked")
@@ -16,7 +16,7 @@ def test_a_machine_without_certificate_authorities_is_found(tmp_path: Path, monk
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
     with pytest.raises(CheckFailedError, match="no certificate authorities found") as caught:
-        selfcheck.check_tls()
+        doctor_checks.check_tls()
 
     assert "ca-certificates" in str(caught.value.hint)
 
@@ -25,7 +25,7 @@ def test_a_certificate_file_that_does_not_exist_is_found(monkeypatch: pytest.Mon
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
 
     with pytest.raises(CheckFailedError, match="cannot load certificates"):
-        selfcheck.check_tls()
+        doctor_checks.check_tls()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it lists variables with env")
@@ -33,11 +33,11 @@ def test_a_certificate_file_that_does_not_exist_is_found(monkeypatch: pytest.Mon
     ("name", "value"), [("_PYI_ARCHIVE_FILE", "x"), ("_MEIPASS2", "x"), ("LD_LIBRARY_PATH", "/bundle/_MEI1")]
 )
 def test_a_child_that_inherits_the_bundle_is_found(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selfcheck, "bundle_folder", lambda: Path("/bundle/_MEI1"))
+    monkeypatch.setattr(doctor_checks, "bundle_folder", lambda: Path("/bundle/_MEI1"))
     monkeypatch.setenv(name, value)
 
     with pytest.raises(CheckFailedError, match=f"a shell command inherits {name}"):
-        selfcheck.check_children()
+        doctor_checks.check_children()
 
 
 def test_the_program_starts_itself_by_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_the_program_starts_itself_by_what_it_is(monkeypatch: pytest.MonkeyPatch
 
 def test_an_old_sqlite_gets_the_function_that_dbos_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 37, 2))
-    assert durable.needs_sqlite_shim()
+    assert durable.needs_unixepoch()
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 42, 0))
-    assert not durable.needs_sqlite_shim()
+    assert not durable.needs_unixepoch()
     assert durable.unixepoch("subsec") == pytest.approx(durable.unixepoch("subsec"), abs=60)

@@ -28,7 +28,7 @@ def check_schema(schema: Schema) -> None:
         raise AgentFileError(f"{place}: not a JSON Schema: {error.message}") from error
 
 
-def find_mismatch(schema: Schema, answer: object) -> str | None:
+def find_violation(schema: Schema, answer: object) -> str | None:
     """Return what about the answer does not fit the schema, for the model to correct; None if it fits."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.processes import ChildTrackingLoop, has_group, kill_group, own_group_options
+from agent_runner.processes import ChildTrackingLoop, is_group_alive, kill_group, new_group_options
 
 pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has jobs")
 
@@ -23,8 +23,8 @@ import sys
 sys.path[:0] = sys.argv[2:]
 # It makes pywin32's own libraries known, as pywin32.pth does where there is a site-packages.
 import pywin32_bootstrap
-from agent_runner.processes import end_children_with_this_program
-end_children_with_this_program()
+from agent_runner.processes import kill_children_on_exit
+kill_children_on_exit()
 {LEAVE_ONE_BEHIND}
 {HOLD_A_CONNECTION}
 """
@@ -48,10 +48,10 @@ def test_what_a_command_left_in_the_background_is_known_and_killed_with_its_job(
             server.setblocking(False)
             port = str(server.getsockname()[1])
             command = [sys.executable, "-c", LEAVE_ONE_BEHIND, port]
-            process = await asyncio.create_subprocess_exec(*command, **own_group_options())
+            process = await asyncio.create_subprocess_exec(*command, **new_group_options())
             left_behind, _ = await loop.sock_accept(server)
             assert await process.wait() == 0
-            assert has_group(process.pid)
+            assert is_group_alive(process.pid)
             kill_group(process.pid)
             assert await asyncio.to_thread(is_closed, left_behind)
 

@@ -17,7 +17,7 @@ _FASTMCP_PREFIX = "FASTMCP_"
 _FASTMCP_SETTINGS = {"FASTMCP_LOG_ENABLED": "false", "FASTMCP_ENV_FILE": os.devnull}
 
 
-def silence_libraries(*, verbose: bool, warn: Callable[[str], None]) -> None:
+def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
     """Route logging, warnings and errors in destructors; call it before any heavy import.
 
     Raises:

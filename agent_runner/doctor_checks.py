@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent_runner import program_version
-from agent_runner.durable import dbos_config, launched_dbos, needs_sqlite_shim, sqlite_url
+from agent_runner.durable import dbos_config, launched_dbos, needs_unixepoch, sqlite_url
 from agent_runner.errors import RunnerError
 from agent_runner.frozen import ECHO_COMMAND, bundle_folder, is_frozen, self_command
-from agent_runner.libraries import import_mcp, import_pydantic_ai
 from agent_runner.providers import PROVIDERS, TEST_MODEL, build_model
+from agent_runner.third_party import import_mcp, import_pydantic_ai
 
 # Only for what is stuck: where an emulator runs the program, its start alone has taken 45 seconds.
 _RUN_TIMEOUT_SECONDS: Final = 600
@@ -35,7 +35,7 @@ class CheckFailedError(RunnerError):
     kind = "doctor"
 
 
-def check_program() -> str:
+def check_version() -> str:
     """Show what this is."""
     origin = "frozen" if is_frozen() else "from source"
     return f"agent-runner {program_version()}, Python {platform.python_version()}, {origin}, {platform.platform()}"
@@ -54,7 +54,7 @@ def check_sqlite() -> str:
     """Check that SQLite works, and show its version."""
     with sqlite3.connect(":memory:") as connection:
         connection.execute("select 1").fetchone()
-    return sqlite3.sqlite_version + (" (older than 3.42: one function is supplied)" if needs_sqlite_shim() else "")
+    return sqlite3.sqlite_version + (" (older than 3.42: one function is supplied)" if needs_unixepoch() else "")
 
 
 def check_tls() -> str:
@@ -124,8 +124,8 @@ def check_children() -> str:
     return "environment clean"
 
 
-SELF_CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
-    ("program", check_program),
+CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
+    ("program", check_version),
     ("utf-8", check_utf8),
     ("sqlite", check_sqlite),
     ("tls", check_tls),

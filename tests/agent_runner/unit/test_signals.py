@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 # little as one that came a moment before it.
 WAITING = """
 import signal, sys, threading
-from agent_runner.interrupts import exit_on_signals
+from agent_runner.signals import exit_on_signals
 from agent_runner.output import Reporter
 from agent_runner.processes import ChildTrackingLoop
 
