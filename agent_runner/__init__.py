@@ -1,11 +1,11 @@
-"""Runs LLM agents described in a file."""
+"""Runs LLM agents described in a YAML file."""
 
 DISTRIBUTION_NAME = "agent-runner"
 
 
 def program_version() -> str:
-    """Return the exact version that the installed or bundled metadata states."""
-    # Here, because whatever is imported first of all delays every start.
+    """Return the version in the installed or bundled metadata."""
+    # Imported here because every start imports this package.
     from importlib.metadata import PackageNotFoundError, version
 
     try:

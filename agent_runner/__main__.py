@@ -1,4 +1,4 @@
-"""`python -m agent_runner`."""
+"""Runs the command line with `python -m agent_runner`."""
 
 import sys
 

@@ -1,7 +1,6 @@
-"""The agent file: reading it and checking all of it before anything starts.
+"""Reads and validates the agent file.
 
-Leaves behind an `AgentFile`, in which `${VAR}` is still as written: values are filled in only by the machine and the
-moment that run the agent (see `environment`).
+`${VAR}` isn't expanded here but when the agent runs, on the machine that runs it: see `environment`.
 """
 
 import difflib
@@ -12,43 +11,51 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from agent_runner.errors import AgentFileError
 
 type BuiltInTool = Literal["shell", "read_file", "write_file", "list_dir"]
 type ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-type Text = Annotated[str, Field(min_length=1)]
-type Count = Annotated[int, Field(gt=0)]
-type Amount = Annotated[FiniteFloat, Field(gt=0)]
+type NonEmptyText = Annotated[str, Field(min_length=1)]
+type PositiveNumber = Annotated[FiniteFloat, Field(gt=0)]
 
-# Enough for autonomous work, yet an end to an agent that goes round in circles.
+# High enough for autonomous work, low enough to stop an agent that loops.
 DEFAULT_REQUEST_LIMIT = 200
 
 
 class _Section(BaseModel):
-    """A part of the agent file: unknown keys are errors, and `"3"` is not 3."""
+    """A mapping in the agent file: no unknown keys, and no conversions such as `"3"` to 3."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
 
 
 class Limits(_Section):
-    """What a run may use before it is stopped."""
+    """The most that a run may use before it's stopped."""
 
-    requests: Count = DEFAULT_REQUEST_LIMIT
-    tool_calls: Count | None = None
-    tokens: Count | None = None
-    cost_usd: Amount | None = None
-    seconds: Amount | None = None
+    requests: PositiveInt = DEFAULT_REQUEST_LIMIT
+    tool_calls: PositiveInt | None = None
+    tokens: PositiveInt | None = None
+    cost_usd: PositiveNumber | None = None
+    seconds: PositiveNumber | None = None
 
 
 class Retries(_Section):
-    """How often the model may try again: after wrong arguments for a tool, after an unusable answer."""
+    """How often the model may correct the arguments of a tool call, and its answer."""
 
-    # pydantic-ai's own default of 1 ends a run because a model got a tool's arguments wrong twice.
-    tools: Annotated[int, Field(ge=0)] = 3
-    output: Annotated[int, Field(ge=0)] = 3
+    # pydantic-ai's default is 1, so the second invalid call of a tool would end the run.
+    tools: NonNegativeInt = 3
+    output: NonNegativeInt = 3
 
     @model_validator(mode="before")
     @classmethod
@@ -57,43 +64,43 @@ class Retries(_Section):
 
 
 class McpServerSettings(_Section):
-    """An MCP server, with the keys that other MCP clients use: a program (`command`) or an address (`url`)."""
+    """An MCP server, with the same keys as in other MCP clients: a program (`command`) or a URL (`url`)."""
 
     type: Literal["stdio", "http", "streamable-http", "sse"] | None = None
-    command: Text | None = None
+    command: NonEmptyText | None = None
     args: list[str] = []
     env: dict[str, str] = {}
-    cwd: Text | None = None
-    url: Text | None = None
+    cwd: NonEmptyText | None = None
+    url: NonEmptyText | None = None
     headers: dict[str, str] = {}
-    tools: list[Text] | None = None
+    tools: list[NonEmptyText] | None = None
 
     @model_validator(mode="after")
-    def _check_kind(self) -> Self:
+    def _check_transport(self) -> Self:
         if (self.command is None) == (self.url is None):
-            raise PydanticCustomError("server_kind", "needs either 'command' or 'url'")
+            raise PydanticCustomError("transport", "set either 'command' or 'url'")
         if self.type is not None and (self.type == "stdio") != (self.command is not None):
             needed = "command" if self.type == "stdio" else "url"
-            raise PydanticCustomError("server_kind", f"type {self.type!r} needs {needed!r}")
+            raise PydanticCustomError("transport", f"type {self.type!r} requires {needed!r}")
         unusable = {"headers"} if self.command is not None else {"args", "env", "cwd"}
         if misplaced := sorted(unusable & self.model_fields_set):
-            kind = "command" if self.command is not None else "url"
-            raise PydanticCustomError("server_kind", f"{misplaced[0]!r} cannot be used together with {kind!r}")
+            used = "command" if self.command is not None else "url"
+            raise PydanticCustomError("transport", f"{misplaced[0]!r} can't be combined with {used!r}")
         return self
 
 
 class AgentSettings(_Section):
-    """The whole content of an agent file."""
+    """The content of an agent file."""
 
-    name: Text | None = None
+    name: NonEmptyText | None = None
     description: str | None = None
-    model: Text | None = None
+    model: NonEmptyText | None = None
     instructions: str | None = None
-    # These are checked by pydantic-ai when the agent is built, still before anything starts.
+    # pydantic-ai validates the inside of the values typed Any, when the agent is built.
     model_settings: dict[str, Any] = {}
     output_schema: dict[str, Any] | None = None
     retries: Retries = Retries()
-    tool_timeout: Amount | None = None
+    tool_timeout: PositiveNumber | None = None
     capabilities: list[Any] = []
     tools: list[BuiltInTool] = []
     mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
@@ -102,35 +109,35 @@ class AgentSettings(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentFile:
-    """A checked agent file."""
+    """A valid agent file."""
 
     path: Path
     settings: AgentSettings
 
     @property
     def agent_name(self) -> str:
-        """The agent's name: the file's own name where it states none."""
+        """The agent's `name`, or the file's name without its suffix."""
         return self.settings.name or self.path.stem
 
 
 def load_agent_file(path: Path) -> AgentFile:
-    """Read and check an agent file.
+    """Read and validate an agent file.
 
     Raises:
-        AgentFileError: naming every problem of the file, not only the first.
+        AgentFileError: listing every invalid key and value, not only the first.
     """
     try:
         content = yaml.load(_read_text(path), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise AgentFileError(f"{path}{position}: not valid YAML: {error.problem or error.context}") from error
+        raise AgentFileError(f"{path}{position}: invalid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise AgentFileError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
+        raise AgentFileError(f"{path}: invalid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
-        hint = "an agent file is a YAML mapping, such as 'model: ollama:qwen3' and 'instructions: …' on two lines"
-        found = "nothing" if content is None else f"a {_YAML_KINDS.get(type(content), 'single value')}"
-        raise AgentFileError(f"{path}: expected keys and values, found {found}", hint)
+        found = "nothing" if content is None else f"a {_YAML_TYPES.get(type(content), 'scalar')}"
+        hint = "write one 'key: value' per line, such as 'model: ollama:qwen3'"
+        raise AgentFileError(f"{path}: expected a mapping, found {found}", hint)
     try:
         settings = AgentSettings.model_validate(content)
     except ValidationError as error:
@@ -139,20 +146,17 @@ def load_agent_file(path: Path) -> AgentFile:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` with the known word that this one is close to, or nothing."""
+    """Return ` (did you mean 'x'?)` for the closest known word; empty if none is close."""
     matches = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
-_YAML_KINDS: Mapping[type, str] = {list: "list", str: "text"}
+_YAML_TYPES: Mapping[type, str] = {list: "list", str: "string"}
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML's usual loader silently keeps the last.
-
-    And it says where a value stands that looks like a date or a number and is none.
-    """
+    """A SafeLoader that rejects duplicate keys, and gives the position of invalid dates and numbers."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # Any: as inherited
         try:
@@ -166,7 +170,7 @@ class _StrictLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                 continue
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -176,16 +180,13 @@ def _read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise AgentFileError(f"agent file not found: {path}") from None
-    except IsADirectoryError:
-        raise AgentFileError(f"{path} is a folder, not an agent file") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise AgentFileError(f"{path}, line {line}: not UTF-8", "save the file with the encoding UTF-8") from error
+        raise AgentFileError(f"{path}, line {line}: not valid UTF-8", "save the file as UTF-8") from error
     except OSError as error:
-        if path.is_dir():
-            # Windows refuses to open a folder with "permission denied".
-            raise AgentFileError(f"{path} is a folder, not an agent file") from None
-        raise AgentFileError(f"cannot read {path}: {error.strerror}") from error
+        # Windows reports a directory as "permission denied".
+        reason = "is a directory" if path.is_dir() else error.strerror
+        raise AgentFileError(f"can't read {path}: {reason}") from error
 
 
 def _describe_problems(path: Path, problems: list[ErrorDetails]) -> AgentFileError:
@@ -200,21 +201,22 @@ def _describe_problems(path: Path, problems: list[ErrorDetails]) -> AgentFileErr
 
 
 def _describe_problem(problem: ErrorDetails) -> str:
-    # pydantic marks a problem with a key itself by "[key]" at the end of the place.
+    # pydantic appends "[key]" to the place if the key itself is invalid.
     place = [str(part) for part in problem["loc"] if part != "[key]"]
     if problem["type"] in _UNKNOWN_KEY:
         within = f" in {'.'.join(place[:-1])}" if len(place) > 1 else ""
         return f"unknown key {place[-1]!r}{within}{did_you_mean(place[-1], _known_keys(problem['loc'][:-1]))}"
     if problem["type"] == "string_pattern_mismatch":
-        return f"{place[0]}: server name {problem['input']!r} may hold only letters, digits, '_' and '-', 32 at most"
+        return f"{place[0]}: invalid name {problem['input']!r}: use up to 32 letters, digits, '_' and '-'"
     return f"{'.'.join(place)}: {_explain(problem)}"
 
 
 def _explain(problem: ErrorDetails) -> str:
     match problem["type"]:
         case "string_type":
-            return "must be text" + ("" if isinstance(problem["input"], dict | list | None) else " (put it in quotes)")
-        case "server_kind":
+            is_scalar = not isinstance(problem["input"], dict | list | None)
+            return f"must be a string{' (put it in quotes)' if is_scalar else ''}"
+        case "transport":
             return problem["msg"]
         case "literal_error":
             choices = str(problem.get("ctx", {}).get("expected", "")).replace("'", "")
@@ -223,16 +225,12 @@ def _explain(problem: ErrorDetails) -> str:
         case "string_too_short":
             return "must not be empty"
         case _:
-            message = re.sub(r" or instance of \w+$", "", problem["msg"].removeprefix("Input "))
-            return message.replace("valid dictionary", "mapping").replace("a valid integer", "a whole number")
+            message = re.sub(r" or instance of \w+$", "", problem["msg"]).replace("Input should", "must")
+            message = message.replace("valid dictionary", "mapping").replace("a valid integer", "an integer")
+            return message.replace("a valid ", "a ")
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = AgentSettings
-    if place[:1] == ("limits",):
-        section = Limits
-    elif place[:1] == ("retries",):
-        section = Retries
-    elif place[:1] == ("mcpServers",):
-        section = McpServerSettings
+    sections: Mapping[object, type[BaseModel]] = {"limits": Limits, "retries": Retries, "mcpServers": McpServerSettings}
+    section = sections.get(place[0], AgentSettings) if place else AgentSettings
     return [field.alias or name for name, field in section.model_fields.items()]

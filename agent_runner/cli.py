@@ -1,6 +1,6 @@
-"""The command line: `run`, `doctor`, `--version`.
+"""The command line: `run`, `doctor` and `--version`.
 
-Imports nothing heavy at the top, so that `--version` and `--help` answer at once.
+Heavy imports are inside functions, so that `--version` and `--help` respond immediately.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from agent_runner import program_version
+from agent_runner.echo_server import ECHO_COMMAND
 from agent_runner.errors import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
@@ -21,7 +22,6 @@ from agent_runner.errors import (
     RunnerError,
     UsageError,
 )
-from agent_runner.frozen import ECHO_COMMAND
 from agent_runner.garbage_collection import collection_paused
 from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout, write_stderr
 from agent_runner.third_party import configure_logging
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 exit codes:
-  0    the agent answered
+  0    success
   1    the run failed
-  2    bad usage, a bad agent file or a missing variable; nothing was started
-  3    a limit of the agent file, or --timeout, was reached
-  130  interrupted (SIGINT)     143  terminated (SIGTERM)
+  2    invalid usage, agent file or environment variable; nothing was started
+  3    a limit or --timeout was reached
+  130  interrupted (SIGINT)
+  143  terminated (SIGTERM)
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit code; with None, for the arguments of this process."""
+    """Run the program and return its exit code; the arguments default to `sys.argv`."""
     reporter = Reporter()
     try:
         configure_streams()
@@ -53,17 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reporter.failed(error)
         return error.exit_code
     except SystemExit as end:
-        # From the parser: after `--help` and `--version`, and after wrong usage.
+        # Raised by argparse: for `--help`, `--version` and usage errors.
         flush_stdout()
         return EXIT_SUCCESS if end.code is None else int(end.code)
     except KeyboardInterrupt:
-        # Before the handler of signals is in place.
+        # Before the signal handlers are installed.
         return EXIT_INTERRUPTED
-    except BaseException as error:  # noqa: BLE001 - the last resort against a traceback; a cancellation may end here too
-        hint = "run it again with -v to see where this comes from"
-        unforeseen = InternalError(f"{type(error).__name__}: {error}", hint)
-        unforeseen.__cause__ = error
-        reporter.failed(unforeseen)
+    except BaseException as error:  # noqa: BLE001 - no traceback without -v, also for cancellations
+        reporter.failed(InternalError.wrap(error))
         return EXIT_FAILURE
 
 
@@ -79,7 +77,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _prompt_after_options(extra: list[str]) -> str | None:
-    """Return the PROMPT that comes after an option; argparse looks for one that may be left out only before."""
+    """Return a PROMPT that follows an option, where argparse doesn't recognize an optional argument."""
     match extra:
         case ["--", prompt]:
             return prompt
@@ -92,7 +90,8 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
     if options.command == ECHO_COMMAND:
         from agent_runner.echo_server import serve_echo
 
-        return serve_echo()
+        serve_echo()
+        return EXIT_SUCCESS
 
     from agent_runner.processes import ChildTrackingLoop, kill_children_on_exit
     from agent_runner.signals import exit_on_signals
@@ -112,7 +111,7 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
 
 def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     if options.directory is not None:
-        _change_folder(options.directory)
+        _change_directory(options.directory)
     from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import RunRequest, choose_model, run_agent
 
@@ -130,29 +129,29 @@ def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLo
     return EXIT_SUCCESS
 
 
-def _change_folder(folder: Path) -> None:
+def _change_directory(directory: Path) -> None:
     try:
-        os.chdir(folder)
+        os.chdir(directory)
     except OSError as error:
-        raise UsageError(f"cannot change to the folder {folder}: {error.strerror}") from error
+        raise UsageError(f"can't change to {directory}: {error.strerror}") from error
 
 
 def _read_prompt(prompt: str | None) -> str:
     if prompt is None and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("no prompt", "give it as an argument, or pipe it in")
+        raise UsageError("no prompt", "pass it as an argument, or pipe it to standard input")
     if prompt in (None, "-"):
         if sys.stdin is None:
-            raise UsageError("standard input is closed, so there is no prompt")
+            raise UsageError("no prompt: standard input is closed", "pass it as an argument")
         try:
             prompt = sys.stdin.buffer.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UsageError("the prompt on standard input is not UTF-8") from error
+            raise UsageError("the prompt on standard input isn't valid UTF-8") from error
         except OSError as error:
-            raise UsageError(f"cannot read the prompt from standard input: {error.strerror}") from error
+            raise UsageError(f"can't read standard input: {error.strerror}") from error
     try:
         str(prompt).encode()
     except UnicodeEncodeError as error:
-        raise UsageError("the prompt is not UTF-8") from error
+        raise UsageError("the prompt isn't valid UTF-8") from error
     if not str(prompt).strip():
         raise UsageError("the prompt is empty")
     return str(prompt)
@@ -165,31 +164,31 @@ def _detail(options: argparse.Namespace) -> Detail:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports errors in the way of the rest of the program."""
+    """Reports usage errors like all others."""
 
     def error(self, message: str) -> NoReturn:
         write_stderr(f"error: {message}")
-        write_stderr(f"hint: {self.prog} --help")
+        write_stderr(f"hint: run {self.prog} --help")
         raise SystemExit(EXIT_USAGE)
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="agent-runner",
-        description="Run LLM agents described in a file.",
+        description="Run LLM agents described in a YAML file.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
-    # `metavar` keeps the hidden command out of the help.
+    # Without `metavar`, the help shows the hidden command.
     commands = parser.add_subparsers(dest="command", required=True, metavar="{run,doctor}")
     _add_run(commands)
     doctor = commands.add_parser(
         "doctor",
-        help="check that this program works here, or that an agent file does",
-        description="Check this program itself; needs no network, no key and no settings. With an agent file, check "
-        "that file instead: its keys, its variables, its model's name, and that its MCP servers start.",
+        help="check that this program works, or that an agent file does",
+        description="Check that this program works on this machine, without any network or API key. With an agent "
+        "file, check the file instead: its keys, environment variables and model name, and that its MCP servers start.",
         allow_abbrev=False,
     )
     doctor.add_argument("agent_file", metavar="AGENT.yaml", type=Path, nargs="?", help="the agent file to check")
@@ -201,26 +200,31 @@ def _build_parser() -> argparse.ArgumentParser:
 def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     run = commands.add_parser(
         "run",
-        help="run an agent once and print its answer",
-        description="Run an agent once. Its answer goes to standard output as it arrives, everything else to standard "
-        "error.",
+        help="run an agent and print its answer",
+        description="Run an agent. Its answer streams to standard output; everything else goes to standard error.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     run.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
-    run.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; '-' or nothing reads standard input")
-    run.add_argument("-m", "--model", help="use this model instead of the file's, such as openai-chat:gpt-4o")
-    run.add_argument("--json", action="store_true", help="print one JSON object at the end, also on failure")
-    run.add_argument("--timeout", type=_seconds, metavar="S", help="stop after S seconds; overrides limits.seconds")
-    run.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to DIR before doing anything else")
+    run.add_argument(
+        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
+    )
+    run.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
+    run.add_argument("--json", action="store_true", help="print the outcome as one JSON object, even if the run fails")
+    run.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="stop the run after S seconds; overrides limits.seconds"
+    )
+    run.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
     _add_verbosity(run)
 
 
 def _add_verbosity(parser: argparse.ArgumentParser) -> None:
     verbosity = parser.add_mutually_exclusive_group()
-    verbosity.add_argument("-q", "--quiet", action="store_true", help="show nothing but the answer and errors")
-    verbosity.add_argument("-v", "--verbose", action="store_true", help="show logs, MCP servers' errors, tracebacks")
+    verbosity.add_argument("-q", "--quiet", action="store_true", help="show only the answer and errors")
+    verbosity.add_argument(
+        "-v", "--verbose", action="store_true", help="show logs, MCP servers' standard error and tracebacks"
+    )
 
 
 def _seconds(text: str) -> float:
@@ -229,5 +233,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return seconds

@@ -1,7 +1,6 @@
-"""What `doctor` checks of the program itself.
+"""The checks of `doctor`.
 
-Every check returns the detail to show, or raises: a missing piece of the program shows as whatever exception it
-causes.
+Each returns the detail to show, or raises an exception; a missing module or file can raise any.
 """
 
 import asyncio
@@ -19,96 +18,96 @@ from typing import Any, Final
 
 from agent_runner import program_version
 from agent_runner.durable import dbos_config, launched_dbos, needs_unixepoch, sqlite_url
+from agent_runner.echo_server import ECHO_COMMAND
 from agent_runner.errors import RunnerError
-from agent_runner.frozen import ECHO_COMMAND, bundle_folder, is_frozen, self_command
 from agent_runner.providers import PROVIDERS, TEST_MODEL, build_model
 from agent_runner.third_party import import_mcp, import_pydantic_ai
 
-# Only for what is stuck: where an emulator runs the program, its start alone has taken 45 seconds.
+# Generous, because under QEMU starting the program alone has taken 45 seconds.
 _RUN_TIMEOUT_SECONDS: Final = 600
 _CHILD_TIMEOUT_SECONDS: Final = 300
 
 
 class CheckFailedError(RunnerError):
-    """Something is not as it must be for this program to work."""
+    """A check found a problem."""
 
     kind = "doctor"
 
 
 def check_version() -> str:
-    """Show what this is."""
+    """Return the versions of the program, Python and the operating system."""
     origin = "frozen" if is_frozen() else "from source"
     return f"agent-runner {program_version()}, Python {platform.python_version()}, {origin}, {platform.platform()}"
 
 
 def check_utf8() -> str:
-    """Check that text is UTF-8 everywhere, whatever the locale says."""
+    """Check that file names are UTF-8, and in a frozen program everything else too."""
     if sys.getfilesystemencoding() != "utf-8":
-        raise CheckFailedError(f"file names are {sys.getfilesystemencoding()}", "set PYTHONUTF8=1")
+        raise CheckFailedError(f"the file system encoding is {sys.getfilesystemencoding()}", "set PYTHONUTF8=1")
     if is_frozen() and not sys.flags.utf8_mode:
-        raise CheckFailedError("this program was built without Python's UTF-8 mode")
-    return "UTF-8 mode" if sys.flags.utf8_mode else "by the locale"
+        raise CheckFailedError("this binary was built without UTF-8 mode")
+    return "UTF-8 mode" if sys.flags.utf8_mode else "from the locale"
 
 
 def check_sqlite() -> str:
-    """Check that SQLite works, and show its version."""
+    """Check that SQLite works."""
     with sqlite3.connect(":memory:") as connection:
         connection.execute("select 1").fetchone()
-    return sqlite3.sqlite_version + (" (older than 3.42: one function is supplied)" if needs_unixepoch() else "")
+    return sqlite3.sqlite_version + (" (older than 3.42: unixepoch is emulated)" if needs_unixepoch() else "")
 
 
 def check_tls() -> str:
-    """Check that there are certificate authorities to trust, as the HTTP client sees them."""
+    """Check that the HTTP client finds trusted certificate authorities."""
     import httpx2
 
     try:
         context = httpx2.create_ssl_context()
     except OSError as error:
-        hint = "SSL_CERT_FILE or SSL_CERT_DIR names nothing that can be read"
-        raise CheckFailedError(f"cannot load certificates: {error}", hint) from error
+        hint = "set SSL_CERT_FILE and SSL_CERT_DIR to a readable file and directory, or unset them"
+        raise CheckFailedError(f"can't load certificates: {error}", hint) from error
     if platform.system() in ("Windows", "Darwin") and not _certificate_variables():
-        return f"{ssl.OPENSSL_VERSION}, authorities of the operating system"
-    authorities = context.cert_store_stats()["x509_ca"] or _hashed_certificates()
+        return f"{ssl.OPENSSL_VERSION}, system certificates"
+    authorities = context.cert_store_stats()["x509_ca"] or _count_hashed_certificates()
     if not authorities:
-        hint = "install the package ca-certificates, or set SSL_CERT_FILE to a file with certificate authorities"
-        raise CheckFailedError("no certificate authorities found, so no https:// address can be reached", hint)
-    return f"{ssl.OPENSSL_VERSION}, {authorities} authorities"
+        hint = "install the package ca-certificates, or set SSL_CERT_FILE to a file with certificates"
+        raise CheckFailedError("no certificate authorities found, so HTTPS connections fail", hint)
+    return f"{ssl.OPENSSL_VERSION}, {authorities} certificate authorities"
 
 
 def check_providers() -> str:
-    """Check that the model class of every provider can be built."""
+    """Check that a model of every provider can be built."""
     import_pydantic_ai()
-    addresses = {row.url: row.default_url or "http://localhost/v1" for row in PROVIDERS}
-    for row in PROVIDERS:
-        build_model(f"{row.prefix}:any", addresses)
+    addresses = {provider.url_variable: provider.default_url or "http://localhost/v1" for provider in PROVIDERS}
+    for provider in PROVIDERS:
+        build_model(f"{provider.prefix}:any", addresses)
     build_model(TEST_MODEL, {})
-    return ", ".join([*(row.prefix for row in PROVIDERS), TEST_MODEL])
+    return ", ".join([*(provider.prefix for provider in PROVIDERS), TEST_MODEL])
 
 
 def check_postgres() -> str:
-    """Check that the PostgreSQL client and its bundled library can be loaded."""
+    """Check that psycopg can load its bundled libpq."""
     import psycopg
 
     if psycopg.pq.__impl__ != "binary":
-        raise CheckFailedError(f"psycopg uses its {psycopg.pq.__impl__} implementation instead of the binary one")
+        raise CheckFailedError(f"psycopg uses its {psycopg.pq.__impl__} implementation, not the binary one")
     version = psycopg.pq.version()
     return f"psycopg {psycopg.__version__}, libpq {version // 10000}.{version % 10000}"
 
 
 def check_durable_run() -> str:
-    """Check one agent run recorded by DBOS, with an MCP server that is this program itself."""
+    """Check a run that DBOS stores, with this program as its MCP server."""
     import_pydantic_ai()
     import_mcp()
     with tempfile.TemporaryDirectory(prefix="agent-runner-") as folder:
         answer, steps = _run_durably(Path(folder) / "state.db")
     if "self_echo" not in answer:
-        raise CheckFailedError(f"the MCP server did not echo: {answer}")
+        raise CheckFailedError(f"the MCP server didn't echo: {answer}")
     _require_clean(answer["self_environment"], "an MCP server", is_frozen_itself=is_frozen())
-    return f"{steps} steps recorded, MCP server answered"
+    return f"{steps} steps stored, MCP server answered"
 
 
 def check_children() -> str:
-    """Check that what this program starts does not inherit the insides of its bundle."""
+    """Check that children don't inherit variables of the bundle."""
     command = ["cmd.exe", "/d", "/c", "set"] if sys.platform == "win32" else ["/bin/sh", "-c", "env"]
     listed = subprocess.run(
         command,
@@ -121,7 +120,7 @@ def check_children() -> str:
     ).stdout
     pairs = (line.partition("=") for line in listed.splitlines())
     _require_clean({name: value for name, _, value in pairs}, "a shell command")
-    return "environment clean"
+    return "clean environment"
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
@@ -144,8 +143,8 @@ def _run_durably(database: Path) -> tuple[dict[str, Any], int]:  # Any: JSON
     from pydantic_ai.mcp import MCPToolset
     from pydantic_ai.models.test import TestModel
 
-    command, *arguments = self_command(ECHO_COMMAND)
-    # A frozen program unpacks itself into TMPDIR; MCP servers do not get either variable by themselves.
+    command, *arguments = own_command(ECHO_COMMAND)
+    # MCP servers don't inherit these. A frozen program unpacks itself into TMPDIR.
     passed_on = {name: os.environ[name] for name in ("TMPDIR", "PYTHONPATH") if name in os.environ}
     transport = StdioTransport(command, arguments, env=passed_on, keep_alive=False)
     toolset: MCPToolset[None] = MCPToolset(transport, id="self", init_timeout=_RUN_TIMEOUT_SECONDS)
@@ -165,14 +164,30 @@ def _run_durably(database: Path) -> tuple[dict[str, Any], int]:  # Any: JSON
     return json.loads(answer), step_count
 
 
+def is_frozen() -> bool:
+    """Return whether this is a PyInstaller executable."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def bundle_directory() -> Path | None:
+    """Return the directory that the executable is unpacked to; None from source."""
+    folder = getattr(sys, "_MEIPASS", None)
+    return Path(folder) if is_frozen() and folder else None
+
+
+def own_command(*args: str) -> list[str]:
+    """Return the command that starts this program with these arguments."""
+    return [sys.executable, *([] if is_frozen() else ["-m", "agent_runner"]), *args]
+
+
 def _require_clean(environment: Mapping[str, str], whose: str, *, is_frozen_itself: bool = False) -> None:
-    folder = bundle_folder()
+    bundle = bundle_directory()
     leaked = [
         name
         for name, value in environment.items()
-        # A frozen program has such variables from its own bootloader. Had it inherited ours, it would use our bundle.
+        # A frozen child has these from its own bootloader.
         if (name.startswith(("_PYI_", "_MEI")) and not is_frozen_itself)
-        or (folder is not None and str(folder) in value)
+        or (bundle is not None and str(bundle) in value)
     ]
     if leaked:
         raise CheckFailedError(f"{whose} inherits {', '.join(sorted(leaked))}")
@@ -182,8 +197,8 @@ def _certificate_variables() -> list[str]:
     return [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
 
 
-def _hashed_certificates() -> int:
-    # OpenSSL reads a folder of certificates only while connecting, so the context does not count them.
+def _count_hashed_certificates() -> int:
+    # OpenSSL reads a certificate directory only when it connects, so the context doesn't count these.
     if os.environ.get("SSL_CERT_FILE"):
         return 0
     folder = Path(os.environ.get("SSL_CERT_DIR") or ssl.get_default_verify_paths().openssl_capath)

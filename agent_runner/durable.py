@@ -1,4 +1,4 @@
-"""DBOS, which records every finished step of a run in a database so that the run can go on after a crash."""
+"""DBOS, which stores each finished step of a run in a database so that a crashed run can be resumed."""
 
 import sqlite3
 import time
@@ -8,30 +8,29 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent_runner import program_version
+from agent_runner import DISTRIBUTION_NAME, program_version
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
 
-APPLICATION_NAME: Final = "agent-runner"
-# The first SQLite with `unixepoch('subsec')`, which DBOS's tables use.
-_SQLITE_WITH_SUBSECONDS: Final = (3, 42, 0)
+# The first version with `unixepoch('subsec')`, which DBOS's tables use.
+_SQLITE_WITH_SUBSEC: Final = (3, 42, 0)
 
 
 def sqlite_url(database: Path) -> str:
-    """Return the address of an SQLite file."""
+    """Return the SQLAlchemy URL of an SQLite file."""
     return f"sqlite:///{database.as_posix()}"
 
 
 def dbos_config(database_url: str, executor_id: str) -> "DBOSConfig":
-    """Return the settings for a process that runs agents out of this database."""
+    """Return the DBOS configuration of a process that runs agents stored in this database."""
     return {
-        "name": APPLICATION_NAME,
+        "name": DISTRIBUTION_NAME,
         "system_database_url": database_url,
         "executor_id": executor_id,
-        # DBOS would hash the source of the workflows, which a frozen program does not have.
+        # By default DBOS hashes the workflows' source, which a frozen program doesn't have.
         "application_version": program_version(),
-        # At ERROR, every failed run is printed as two tracebacks; at INFO, there are advertisements.
+        # ERROR prints two tracebacks for each failed run; INFO prints advertisements.
         "log_level": "CRITICAL",
         "sys_db_pool_size": 4,
         "notification_listener_polling_interval_sec": 0.2,
@@ -40,9 +39,9 @@ def dbos_config(database_url: str, executor_id: str) -> "DBOSConfig":
 
 @contextmanager
 def launched_dbos(config: "DBOSConfig") -> Iterator[None]:
-    """Launch DBOS and destroy it at the end.
+    """Launch DBOS for the block, then destroy it, which cancels workflows that are still running.
 
-    Workflows must be registered before. What still runs at the end is cancelled.
+    Register workflows first.
     """
     from dbos import DBOS
 
@@ -56,8 +55,13 @@ def launched_dbos(config: "DBOSConfig") -> Iterator[None]:
 
 
 def needs_unixepoch() -> bool:
-    """Tell whether this SQLite is older than 3.42, as in Debian 12 and Ubuntu 22.04, so that DBOS misses a function."""
-    return sqlite3.sqlite_version_info < _SQLITE_WITH_SUBSECONDS
+    """Return whether SQLite is too old for DBOS, as on Debian 12 and Ubuntu 22.04."""
+    return sqlite3.sqlite_version_info < _SQLITE_WITH_SUBSEC
+
+
+def unixepoch(*_: object) -> float:
+    """Return what SQLite's `unixepoch('subsec')` does: seconds since 1970, rounded to milliseconds."""
+    return round(time.time(), 3)
 
 
 @cache
@@ -71,8 +75,3 @@ def _add_unixepoch() -> None:
             connection.create_function("unixepoch", -1, unixepoch)
 
     event.listen(Engine, "connect", add_function)
-
-
-def unixepoch(*_: object) -> float:
-    """Stand in for `unixepoch('subsec')`: seconds since 1970, exact to the millisecond."""
-    return round(time.time(), 3)

@@ -1,24 +1,25 @@
-"""A small MCP server, which `doctor` starts as a second copy of this very program.
+"""A small MCP server, which `doctor` starts as a second process of this program.
 
-So `doctor` proves both halves of MCP over stdio, and that the program can start itself.
+It tests both sides of MCP over stdio, and that the program can start itself.
 """
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from agent_runner.errors import EXIT_SUCCESS
 from agent_runner.garbage_collection import resume_collection
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
+# Not in the help.
+ECHO_COMMAND: Final = "_mcp-echo"
 
-def serve_echo() -> int:
-    """Serve two tools over standard input and output until the input ends."""
+
+def serve_echo() -> None:
+    """Serve over standard input and output until the input ends."""
     server = build_server()
     resume_collection()
     server.run("stdio")
-    return EXIT_SUCCESS
 
 
 def build_server() -> "MCPServer":
@@ -34,7 +35,7 @@ def build_server() -> "MCPServer":
 
     @server.tool()
     def environment() -> dict[str, str]:
-        """Return the environment variables of this process."""
+        """Return this process's environment variables."""
         return dict(os.environ)
 
     return server

@@ -1,4 +1,4 @@
-"""Running an agent: from a checked agent file to an answer, streaming on the way."""
+"""Runs an agent and streams its answer."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent_runner.agent_file import AgentFile, Limits, did_you_mean
-from agent_runner.environment import missing_server_variables, require_no_missing
+from agent_runner.environment import missing_server_variables, require_variables
 from agent_runner.errors import AgentFileError, LimitReachedError, RunnerError, TimeLimitReachedError, UsageError
 from agent_runner.garbage_collection import resume_collection
 from agent_runner.mcp_servers import McpServer, build_servers
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """All that a run needs to know."""
+    """The input of a run."""
 
     agent_file: AgentFile
     model_name: str
@@ -42,34 +42,34 @@ class RunRequest:
 
 
 def choose_model(agent_file: AgentFile, model_name: str | None) -> str:
-    """Return the model to use, and check everything that can be checked before anything is started.
+    """Return the name of the model to use, after checking it and all environment variables.
 
     Raises:
-        AgentFileError: if neither the file nor the command line names a model.
-        UsageError: if the model's provider is not known.
-        EnvironmentVariableError: naming all missing variables at once.
+        AgentFileError: if there's no model, or the agent file's model is invalid.
+        UsageError: if the model from the command line is invalid.
+        EnvironmentVariableError: if variables are missing or invalid.
     """
     chosen = agent_file.settings.model if model_name is None else model_name
     if chosen is None:
-        raise AgentFileError(f"{agent_file.path}: no model", "add 'model: PROVIDER:NAME' to it, or use -m")
+        raise AgentFileError(f"{agent_file.path}: no model", "add 'model: PROVIDER:NAME', or pass -m PROVIDER:NAME")
     try:
         missing = missing_model_variables(chosen, os.environ)
     except UsageError as error:
         if model_name is not None:
             raise
         raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
-    require_no_missing([*missing_server_variables(agent_file.settings, os.environ), *missing])
+    require_variables([*missing_server_variables(agent_file.settings, os.environ), *missing])
     model_base_url(chosen, os.environ)
     return chosen
 
 
 def build_agent(
     agent_file: AgentFile, model: "Model", servers: list[McpServer], tools: BuiltInTools
-) -> "Agent[Any, Any]":  # Any: the answer is text or what the schema says
-    """Build the agent of a file.
+) -> "Agent[Any, Any]":  # Any: the answer is text, or an object of any schema
+    """Build the agent that an agent file describes.
 
     Raises:
-        AgentFileError: if pydantic-ai refuses the file's settings, such as a schema that is none.
+        AgentFileError: if the schema or a setting for pydantic-ai is invalid.
     """
     from pydantic_ai import Agent
     from pydantic_ai.exceptions import UserError
@@ -87,7 +87,7 @@ def build_agent(
             spec,
             model=model,
             name=agent_file.agent_name,
-            # Not in the spec: there they would be templates, and `{{…}}` would not be literal.
+            # Not in the spec, where `{{…}}` would be expanded.
             instructions=settings.instructions,
             description=settings.description,
             retries={"tools": settings.retries.tools, "output": settings.retries.output},
@@ -96,8 +96,8 @@ def build_agent(
     except (AgentFileError, UserError, ValueError, TypeError, ImportError) as error:
         raise AgentFileError(f"{agent_file.path}: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        # YAML lets an alias stand inside of what it names.
-        raise AgentFileError(f"{agent_file.path}: something in it contains itself, or is nested too deep") from error
+        # A YAML alias may be inside the value it refers to.
+        raise AgentFileError(f"{agent_file.path}: a value contains itself, or is nested too deeply") from error
     if schema is not None:
         agent.output_validator(partial(_require_valid_answer, schema))
     return agent
@@ -106,27 +106,27 @@ def build_agent(
 def _check_model_settings(model_settings: dict[str, object]) -> None:
     from pydantic_ai.settings import ModelSettings
 
-    # pydantic-ai ignores what it does not know. What only one provider knows carries that provider's name.
+    # pydantic-ai ignores unknown keys. Keys of a single provider start with its name.
     known = ModelSettings.__annotations__
-    own_prefixes = tuple(f"{row.prefix}_" for row in PROVIDERS)
+    provider_prefixes = tuple(f"{provider.prefix}_" for provider in PROVIDERS)
     for key in model_settings:
-        if key not in known and not key.startswith(own_prefixes):
+        if key not in known and not key.startswith(provider_prefixes):
             raise AgentFileError(f"unknown key {key!r} in model_settings{did_you_mean(key, known)}")
 
 
 def _require_valid_answer(schema: Schema, answer: object) -> object:
     from pydantic_ai.exceptions import ModelRetry
 
-    if mismatch := find_violation(schema, answer):
-        raise ModelRetry(f"The answer does not fit its schema. {mismatch}")
+    if violation := find_violation(schema, answer):
+        raise ModelRetry(f"The answer doesn't match its schema. {violation}")
     return answer
 
 
 def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) -> object:
-    """Run the agent and return its answer: text, or the object that `output_schema` asks for.
+    """Run the agent and return its answer: text, or an object if there's an `output_schema`.
 
     Raises:
-        RunnerError: whatever went wrong, explained.
+        RunnerError: if the run fails, for whatever reason.
     """
     import_pydantic_ai()
     from pydantic_ai.usage import RunUsage
@@ -154,9 +154,8 @@ async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: 
             return await _run(request, model, reporter, record, timer)
     except Exception as error:
         if timer.expired():
-            message = (
-                f"stopped after {pluralize(request.time_limit_seconds or 0, 'second')} ({request.time_limit_name})"
-            )
+            limit = pluralize(request.time_limit_seconds or 0, "second")
+            message = f"stopped after {limit} ({request.time_limit_name})"
             raise TimeLimitReachedError(message, f"raise {request.time_limit_name}") from error
         raise
 
@@ -182,10 +181,10 @@ async def _run(
             usage_limits=_usage_limits(settings.limits),
             event_stream_handler=lambda _, events: _show_events(events, reporter, is_text=is_text),
         )
-        # The answer is there: a server that is slow to end shall not spoil it.
+        # The answer is complete, so a server that's slow to stop must not fail the run.
         timer.reschedule(None)
     if result.response.finish_reason == "length":
-        message = "the answer is cut off: the model reached the most tokens it may use for one"
+        message = "the answer is cut off: the model reached its output token limit"
         raise LimitReachedError(message, "raise model_settings.max_tokens in the agent file")
     if not is_text:
         reporter.answer(json.dumps(result.output, ensure_ascii=False, indent=2))

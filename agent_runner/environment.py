@@ -1,7 +1,7 @@
-"""Environment variables: which ones a run needs, and their values in the agent file.
+"""Environment variables: which ones a run needs, and their expansion in the agent file.
 
-`${VAR}` and `${VAR:-default}` may stand in every text of an `mcpServers` entry. As in a shell, the default is taken
-for a variable that is unset or empty.
+`${VAR}` and `${VAR:-default}` work in every value of an `mcpServers` entry. As in a shell, the default also replaces
+an empty variable.
 """
 
 import re
@@ -16,14 +16,14 @@ _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[
 
 @dataclass(frozen=True, kw_only=True)
 class MissingVariable:
-    """A variable that is not set, and where it is used."""
+    """A variable that isn't set, and what uses it."""
 
     name: str
     used_by: str
 
 
 def expand_variables(text: str, environ: Mapping[str, str]) -> str:
-    """Replace every `${VAR}` and `${VAR:-default}`; a variable that is missing becomes nothing."""
+    """Expand every `${VAR}` and `${VAR:-default}`; a missing variable expands to nothing."""
 
     def value(match: re.Match[str]) -> str:
         return environ.get(match["name"], "") or match["default"] or ""
@@ -32,7 +32,7 @@ def expand_variables(text: str, environ: Mapping[str, str]) -> str:
 
 
 def expand_server(server: McpServerSettings, environ: Mapping[str, str]) -> McpServerSettings:
-    """Return the server's settings with all their variables replaced."""
+    """Return a server's settings with all variables expanded."""
     return server.model_copy(
         update={
             "command": server.command and expand_variables(server.command, environ),
@@ -46,18 +46,18 @@ def expand_server(server: McpServerSettings, environ: Mapping[str, str]) -> McpS
 
 
 def missing_server_variables(settings: AgentSettings, environ: Mapping[str, str]) -> list[MissingVariable]:
-    """Return the variables without a default that the servers name and that are not set."""
+    """Return the variables that MCP servers use without a default and that aren't set."""
     return [
         MissingVariable(name=match["name"], used_by=f"mcpServers.{server_name}.{key}")
         for server_name, server in settings.mcp_servers.items()
-        for key, text in _texts(server)
+        for key, text in _values(server)
         for match in _REFERENCE.finditer(text)
         if match["default"] is None and match["name"] not in environ
     ]
 
 
-def require_no_missing(missing: list[MissingVariable]) -> None:
-    """Raise one error that names all missing variables.
+def require_variables(missing: list[MissingVariable]) -> None:
+    """Raise one error for all missing variables.
 
     Raises:
         EnvironmentVariableError: if there are any.
@@ -69,12 +69,12 @@ def require_no_missing(missing: list[MissingVariable]) -> None:
         if variable.used_by not in places.setdefault(variable.name, []):
             places[variable.name].append(variable.used_by)
     listed = ", ".join(f"{name} ({', '.join(used_by)})" for name, used_by in places.items())
-    noun = "variable" if len(places) == 1 else "variables"
-    hint = f"set {'it' if len(places) == 1 else 'them'}, for example: export {next(iter(places))}=…"
+    noun, pronoun = ("variable", "it") if len(places) == 1 else ("variables", "them")
+    hint = f"set {pronoun}, for example: export {next(iter(places))}=…"
     raise EnvironmentVariableError(f"missing environment {noun}: {listed}", hint)
 
 
-def _texts(server: McpServerSettings) -> Iterator[tuple[str, str]]:
+def _values(server: McpServerSettings) -> Iterator[tuple[str, str]]:
     for key, value in (("command", server.command), ("cwd", server.cwd), ("url", server.url)):
         if value is not None:
             yield key, value

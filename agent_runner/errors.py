@@ -1,10 +1,11 @@
-"""The failures that a user can act on, each with its exit code.
+"""The errors that a user can act on, each with its exit code.
 
-Every one is shown as `error: <message>` and, where there is a next step, `hint: <hint>`. They hold nothing but
-text, so that they can be pickled into a store and raised again elsewhere.
+They're shown as `error: <message>` and, where there's something to do, `hint: <hint>`. They can be pickled, because
+DBOS stores the error of a failed workflow.
 """
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 EXIT_SUCCESS = 0
 EXIT_FAILURE = 1
@@ -15,13 +16,12 @@ EXIT_TERMINATED = 143
 
 
 class RunnerError(Exception):
-    """A failure with a message for people, a machine-readable kind, and an exit code."""
+    """The base class: a message, a hint, a machine-readable kind and an exit code."""
 
     kind: ClassVar[str] = "internal"
     exit_code: ClassVar[int] = EXIT_FAILURE
 
     def __init__(self, message: str, hint: str | None = None, *, retryable: bool = False) -> None:
-        # All three in `args`: that is what pickle hands back to `__init__`.
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
@@ -35,53 +35,53 @@ class RunnerError(Exception):
 
 
 class UsageError(RunnerError):
-    """The command line asks for something that cannot be done."""
+    """The command line is invalid."""
 
     kind = "usage"
     exit_code = EXIT_USAGE
 
 
 class AgentFileError(RunnerError):
-    """The agent file cannot be read, or says something that is not allowed."""
+    """The agent file can't be read or is invalid."""
 
     kind = "agent_file"
     exit_code = EXIT_USAGE
 
 
 class EnvironmentVariableError(RunnerError):
-    """Environment variables that the run needs are missing or unusable."""
+    """Environment variables are missing or invalid."""
 
     kind = "environment"
     exit_code = EXIT_USAGE
 
 
 class ModelError(RunnerError):
-    """The model's endpoint failed, or what it answered cannot be used."""
+    """The model's endpoint failed, or its response is unusable."""
 
     kind = "model"
 
 
 class McpServerError(RunnerError):
-    """An MCP server could not be started or reached, or it went away."""
+    """An MCP server failed to start, can't be reached, or exited."""
 
     kind = "mcp_server"
 
 
 class OutputError(RunnerError):
-    """The answer could not be written to standard output."""
+    """The answer can't be written to standard output."""
 
     kind = "output"
 
 
 class LimitReachedError(RunnerError):
-    """A limit of the agent file was reached."""
+    """The run reached a limit of the agent file."""
 
     kind = "limit"
     exit_code = EXIT_LIMIT
 
 
 class TimeLimitReachedError(LimitReachedError):
-    """The run took longer than `--timeout` or `limits.seconds` allows."""
+    """The run reached `--timeout` or `limits.seconds`."""
 
     kind = "timeout"
 
@@ -93,4 +93,27 @@ class InterruptedRunError(RunnerError):
 
 
 class InternalError(RunnerError):
-    """A failure that this program did not foresee."""
+    """An unexpected exception, which is probably a bug."""
+
+    @classmethod
+    def wrap(cls, error: BaseException) -> Self:
+        """Return the error to report for an unexpected exception."""
+        wrapped = cls(f"{type(error).__name__}: {str(error) or 'no message'}", "run again with -v to see the traceback")
+        wrapped.__cause__ = error
+        return wrapped
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and everything that led to it, including the members of exception groups."""
+    pending = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        # httpx raises some exceptions `from None`, which keeps the context.
+        pending.append(current.__cause__ or current.__context__)
+        if isinstance(current, BaseExceptionGroup):
+            pending.extend(current.exceptions)

@@ -1,7 +1,7 @@
-"""When Python looks for garbage: neither while the libraries load, nor among what they loaded, nor at the end.
+"""Pauses Python's garbage collector while libraries are imported.
 
-They create some hundred thousand objects that live as long as the process. Looking for garbage among them again and
-again, and once more at the end, takes two fifths of a short run's time.
+Imports create several hundred thousand objects that live until the process exits. Scanning them repeatedly, and once
+more at exit, takes two fifths of a short run.
 """
 
 import gc
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Nothing is collected inside the block, unless `resume_collection` is called, nor for its objects at exit."""
+    """Disable the collector until the block ends or `resume_collection` is called."""
     gc.disable()
     try:
         yield
@@ -20,6 +20,6 @@ def collection_paused() -> Iterator[None]:
 
 
 def resume_collection() -> None:
-    """Collect again from here on; what has been loaded is taken for needed and not looked at any more."""
+    """Enable the collector, exempting every object that exists already."""
     gc.freeze()
     gc.enable()

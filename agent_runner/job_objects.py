@@ -1,7 +1,6 @@
-"""Jobs, by which Windows knows a process together with all that it starts. There are none elsewhere.
+"""Windows job objects, each of which groups a process with all its descendants.
 
-A job holds its members' children, whoever is left of their parents, and Windows ends all of them when the last handle
-of the job is closed: also when this program is killed and can do nothing more.
+Windows kills a job's processes when its last handle is closed, which includes this program being killed.
 """
 
 import ctypes
@@ -11,39 +10,39 @@ from typing import Any, Final
 import win32api
 import win32job
 
-assert sys.platform == "win32"  # noqa: S101 - for the type checker too, which leaves it to Windows then
+assert sys.platform == "win32"  # noqa: S101 - has mypy skip the rest of this module elsewhere
 
-# From winbase.h of the Windows SDK: the process does nothing before it is in its job.
+# From winbase.h of the Windows SDK. A process must not start a child before it's in its job.
 CREATE_SUSPENDED: Final = 0x4
 
-# By the id of the process that was started; its job stays until this program ends.
-_jobs: dict[int, Any] = {}  # Any: a handle of pywin32
+# Keyed by process ID. The handles stay open until this program exits.
+_jobs: dict[int, Any] = {}  # Any: a pywin32 handle
 
 
 def kill_children_on_exit() -> None:
-    """From now on, everything that is started here ends when this program does, in whatever way."""
+    """Have Windows kill every process started from here on when this program exits, for whatever reason."""
     job = _create_job()
     win32job.AssignProcessToJobObject(job, win32api.GetCurrentProcess())
-    # Nothing but the end of this process may close the handle: this process is in the job as well.
+    # This process is in the job too, so closing the handle would kill it.
     job.Detach()
 
 
-def resume_in_job(process: Any) -> None:  # Any: a Popen, which has its handle on Windows only
-    """Put a process that was started suspended into a job of its own, and let it run."""
-    handle = int(process._handle)  # noqa: SLF001 - its only way to the handle
+def resume_in_job(process: Any) -> None:  # Any: a Popen, whose handle exists on Windows only
+    """Assign a suspended process to a new job, then resume it."""
+    handle = int(process._handle)  # noqa: SLF001 - Popen has no public handle
     _jobs[process.pid] = _create_job()
     win32job.AssignProcessToJobObject(_jobs[process.pid], handle)
     ctypes.WinDLL("ntdll").NtResumeProcess(ctypes.c_void_p(handle))
 
 
 def kill_job(process_id: int) -> None:
-    """Kill what is left of a process and of all that it started."""
+    """Kill a process and all its descendants."""
     if process_id in _jobs:
         win32job.TerminateJobObject(_jobs[process_id], 1)
 
 
 def is_job_alive(process_id: int) -> bool:
-    """Tell whether anything is left in the job of this process."""
+    """Return whether the process or any of its descendants is still running."""
     if process_id not in _jobs:
         return False
     accounting = win32job.JobObjectBasicAccountingInformation

@@ -1,7 +1,4 @@
-"""The MCP servers of an agent: building their toolsets, starting them, and telling why one failed.
-
-Called by `engine` for a run and by `doctor` for an agent file.
-"""
+"""The agent's MCP servers: building their toolsets, starting them, and explaining why one failed."""
 
 import asyncio
 import logging
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent_runner.agent_file import AgentFile, McpServerSettings, did_you_mean
 from agent_runner.environment import expand_server
-from agent_runner.errors import AgentFileError, McpServerError
+from agent_runner.errors import AgentFileError, McpServerError, causes
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.third_party import import_mcp
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A server that `npx` or `uvx` has to download first takes its time.
+# `npx` and `uvx` may have to download the server first.
 START_TIMEOUT_SECONDS: Final = 60
 _KEPT_STDERR_LINES: Final = 10
 _LONGEST_STDERR_LINE: Final = 500
@@ -38,23 +35,23 @@ _EXIT_POLL_SECONDS: Final = 0.01
 
 
 def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_stderr: bool) -> "list[McpServer]":
-    """Return the servers of an agent file, none of them started yet.
+    """Return the agent file's servers, without starting them.
 
     Raises:
-        AgentFileError: if the address of one is none.
+        AgentFileError: if a URL is invalid.
     """
     expanded = {name: expand_server(server, environ) for name, server in agent_file.settings.mcp_servers.items()}
     for name, server in expanded.items():
         if server.url is not None and not server.url.startswith(("http://", "https://")):
             place = f"{agent_file.path}: mcpServers.{name}.url"
-            raise AgentFileError(f"{place} is not an http:// or https:// address: {server.url!r}")
+            raise AgentFileError(f"{place}: must start with http:// or https://, not {server.url!r}")
     if expanded:
         import_mcp()
     return [McpServer(name, server, agent_file.path, show_stderr=show_stderr) for name, server in expanded.items()]
 
 
 class McpServer:
-    """One MCP server of a run; its settings hold no `${VAR}` any more."""
+    """One MCP server of a run. All `${VAR}` in its settings are expanded."""
 
     def __init__(self, name: str, settings: McpServerSettings, agent_file: Path, *, show_stderr: bool) -> None:
         from pydantic_ai.mcp import MCPToolset
@@ -67,25 +64,25 @@ class McpServer:
             self._build_transport(),
             id=name,
             init_timeout=START_TIMEOUT_SECONDS,
-            # The model shall see that a tool failed and go on; a run must not end because one failed twice.
+            # The model sees that a tool failed and can go on. Otherwise a tool that fails twice ends the run.
             tool_error_behavior="failed",
             process_tool_call=self._call_tool,
         )
 
     @property
     def toolset(self) -> "AbstractToolset[None]":
-        """The server's tools as the agent sees them: only the allowed ones, each named `<server>_<tool>`."""
+        """The allowed tools, named `<server>_<tool>`."""
         allowed = self.settings.tools
         if allowed is None:
             return self._toolset.prefixed(self.name)
         return self._toolset.filtered(lambda _, tool: tool.name in allowed).prefixed(self.name)
 
     async def start(self, stack: AsyncExitStack) -> None:
-        """Start the server, or connect to it, until the stack is closed.
+        """Start or connect to the server, and stop it when the stack is closed.
 
         Raises:
-            McpServerError: if that fails.
-            AgentFileError: if the file allows a tool that the server does not have.
+            McpServerError: if the server can't be started or reached.
+            AgentFileError: if the agent file allows a tool that doesn't exist.
         """
         stack.callback(self.stderr.close)
         try:
@@ -100,18 +97,18 @@ class McpServer:
     async def _stop(self, *error: object) -> None:
         try:
             await self._toolset.__aexit__(*error)
-        except Exception:  # noqa: BLE001 - whatever it is, the connection is over
-            # One that has failed fails once more here, and would hide why the run failed, or that it did not.
+        except Exception:  # noqa: BLE001 - the server is stopped either way
+            # A failed server fails here again, which would replace the run's own outcome.
             _log.debug("stopping MCP server %s", self.name, exc_info=True)
 
     async def tool_names(self) -> list[str]:
-        """Return the names of the allowed tools of a server that has been started."""
+        """Return the names of the started server's allowed tools."""
         names = [tool.name for tool in await self._toolset.list_tools()]
         for allowed in self.settings.tools or ():
             if allowed not in names:
                 place = f"{self._agent_file}: mcpServers.{self.name}.tools"
                 message = f"{place}: the server has no tool {allowed!r}{did_you_mean(allowed, names)}"
-                raise AgentFileError(message, f"its tools are: {', '.join(names) or 'none at all'}")
+                raise AgentFileError(message, f"its tools are: {', '.join(names) or 'none'}")
         return names if self.settings.tools is None else self.settings.tools
 
     def _build_transport(self) -> "ClientTransport":
@@ -124,7 +121,7 @@ class McpServer:
                 settings.args,
                 env=settings.env,
                 cwd=settings.cwd,
-                # Otherwise the server's process would outlive the connection.
+                # Otherwise the server outlives the connection.
                 keep_alive=False,
                 log_file=self.stderr.file,
             )
@@ -139,39 +136,42 @@ class McpServer:
         try:
             return await call(tool_name, arguments)
         except ModelRetry as error:
-            # So pydantic-ai reports what went wrong between it and the server, a server that is gone included.
+            # pydantic-ai raises this for every failure of a call, including a lost connection.
             if _is_connection_lost(error.__cause__):
                 raise await self._explain(error.__cause__) from error
             raise ToolFailed(error.message) from error
 
     async def _explain(self, error: BaseException | None) -> McpServerError:
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, TimeoutError):
-                return self._error(f"did not answer within {START_TIMEOUT_SECONDS} seconds")
-            if isinstance(cause, OSError) and self.settings.command is not None:
-                # Windows does not say which file it is about.
+                return self._error(f"didn't respond within {START_TIMEOUT_SECONDS} seconds")
+            is_from_server = isinstance(cause, ConnectionError)
+            if isinstance(cause, OSError) and not is_from_server and self.settings.command is not None:
+                # Windows doesn't set the file name.
                 reason = f"{cause.filename or self.settings.command}: {cause.strerror}"
                 hint = f"check mcpServers.{self.name}.command and .cwd, and that the program is on the PATH"
-                return McpServerError(f"cannot start MCP server {self.name!r}: {reason}", hint)
+                return McpServerError(f"can't start MCP server {self.name!r}: {reason}", hint)
         if self.settings.command is None:
-            reason = str(_root(error)) or type(_root(error)).__name__
+            while error is not None and error.__cause__ is not None:
+                error = error.__cause__
+            reason = str(error) or type(error).__name__
             hint = f"check mcpServers.{self.name}.url, and that the server is running"
-            return McpServerError(f"cannot reach MCP server {self.name!r} at {self.settings.url}: {reason}", hint)
+            return McpServerError(f"can't reach MCP server {self.name!r} at {self.settings.url}: {reason}", hint)
         if not _is_connection_lost(error):
-            return self._error(f"does not answer as an MCP server does: {error}")
+            return self._error(f"failed: {error}")
         status = await self._exit_status()
-        return self._error("closed its connection" if status is None else _describe_exit(status))
+        return self._error("closed the connection" if status is None else _describe_exit(status))
 
     def _error(self, what: str) -> McpServerError:
         lines = [f"MCP server {self.name!r} {what}", *self.stderr.last_lines()]
-        return McpServerError("\n  ".join(lines), f"check mcpServers.{self.name}, and try the server by itself")
+        return McpServerError("\n  ".join(lines), f"check mcpServers.{self.name}, or run its command by hand")
 
     async def _exit_status(self) -> int | None:
         loop = asyncio.get_running_loop()
         child = loop.child_with_stderr(self.stderr.file) if isinstance(loop, ChildTrackingLoop) else None
         if child is None:
             return None
-        # The end of its output is seen before the end of the process.
+        # Its output ends before the process does.
         deadline = loop.time() + _EXIT_WAIT_SECONDS
         while child.get_returncode() is None and loop.time() < deadline:
             await asyncio.sleep(_EXIT_POLL_SECONDS)
@@ -179,19 +179,19 @@ class McpServer:
 
 
 class StderrTail:
-    """A pipe for a server's standard error, of which the last lines are kept."""
+    """A pipe for a server's standard error, which keeps the last lines."""
 
     def __init__(self, shown_with_prefix: str | None) -> None:
         reading_end, writing_end = os.pipe()
         self.file = os.fdopen(writing_end, "w", encoding="utf-8")
         self._lines: deque[str] = deque(maxlen=_KEPT_STDERR_LINES)
         self._prefix = shown_with_prefix
-        # A thread, because on Windows the event loop cannot wait for a pipe.
+        # A thread, because the event loop can't read pipes on Windows.
         self._thread = threading.Thread(target=self._read, args=(reading_end,), daemon=True)
         self._thread.start()
 
     def last_lines(self) -> list[str]:
-        """Return the last lines, waiting shortly for what a server that has ended still had to say."""
+        """Return the last lines, waiting briefly for the end of the output."""
         self.close()
         self._thread.join(timeout=_EXIT_WAIT_SECONDS)
         return list(self._lines)
@@ -202,26 +202,13 @@ class StderrTail:
 
     def _read(self, reading_end: int) -> None:
         with os.fdopen(reading_end, encoding="utf-8", errors="replace") as lines:
-            # In pieces, for a line may have no end.
+            # In pieces, because a line may never end.
             while line := lines.readline(_LONGEST_STDERR_LINE):
                 text = "".join(char for char in line.rstrip() if char.isprintable())
                 if text:
                     self._lines.append(text)
                 if self._prefix is not None:
                     print(self._prefix + text, file=sys.stderr, flush=True)
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    chain = []
-    while error is not None:
-        chain.append(error)
-        error = error.__cause__
-    return chain
-
-
-def _root(error: BaseException | None) -> BaseException | None:
-    chain = _causes(error)
-    return chain[-1] if chain else None
 
 
 def _is_connection_lost(error: BaseException | None) -> bool:
@@ -235,6 +222,6 @@ def _describe_exit(status: int) -> str:
     if status >= 0:
         return f"exited with status {status}"
     try:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"was ended by signal {-status}"
+        return f"was killed by signal {-status}"

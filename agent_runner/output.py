@@ -1,4 +1,4 @@
-"""What the user sees: the answer on standard output, everything else on standard error."""
+"""Writes the answer to standard output and everything else to standard error."""
 
 import errno
 import json
@@ -21,21 +21,21 @@ type Detail = Literal["quiet", "normal", "verbose"]
 
 _LONGEST_NOTE = 200
 
-# Control characters, half surrogates, and what changes the direction of writing: a model, a server or a file is not to
-# move the cursor of a terminal, write its title, or make one text look like another.
+# Control characters, bidirectional controls and lone surrogates. Text from a model, server or file must not move the
+# terminal's cursor, set its title or disguise itself.
 _CONTROL_CHARS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(kw_only=True)
 class RunRecord:
-    """What is known of a run so far; it outlives the run, however that ends."""
+    """A run's ID and its usage so far."""
 
     run_id: str
     usage: "RunUsage"
     started_at: float = field(default_factory=time.monotonic)
 
-    def usage_numbers(self) -> dict[str, Any]:  # Any: becomes JSON
-        """Return the usage as JSON: requests, tool calls, tokens, cost in US dollars if known, seconds."""
+    def usage_as_json(self) -> dict[str, Any]:  # Any: JSON
+        """Return the `usage` object of `--json`."""
         return {
             "requests": self.usage.requests,
             "tool_calls": self.usage.tool_calls,
@@ -47,7 +47,7 @@ class RunRecord:
 
 
 class Reporter:
-    """Writes the answer, the progress and the outcome of one invocation."""
+    """Writes the answer, progress and outcome of one invocation."""
 
     def __init__(self, *, as_json: bool = False, detail: Detail = "normal") -> None:
         self.as_json = as_json
@@ -57,21 +57,21 @@ class Reporter:
 
     @property
     def is_verbose(self) -> bool:
-        """Whether everything shall be shown, tracebacks included."""
+        """Whether `-v` was given."""
         return self.detail == "verbose"
 
     def answer(self, text: str) -> None:
-        """Write a piece of the answer at once.
+        """Write and flush a piece of the answer.
 
         Raises:
-            OutputError: if standard output does not take it.
+            OutputError: if standard output can't be written.
         """
         if text and not self.as_json:
             self._is_line_open = not text.endswith("\n")
             _write_stdout(text)
 
     def end_answer_line(self) -> None:
-        """End the line of the answer, if there is one to end."""
+        """End the answer's last line if it's still open."""
         if self._is_line_open:
             self.answer("\n")
 
@@ -88,15 +88,15 @@ class Reporter:
             write_stderr(f"warning: {text}")
 
     def completed(self, output: object) -> None:
-        """Report success: the answer's last line, the usage, or with `--json` the one object."""
+        """Finish the answer, or with `--json` write the object, and show the usage."""
         if self.as_json:
             _write_stdout(self._as_json("completed", output=output, error=None))
         self.end_answer_line()
         if self.record is not None:
-            self.note(_usage_line(self.record.usage_numbers()))
+            self.note(_usage_line(self.record.usage_as_json()))
 
     def failed(self, error: RunnerError) -> None:
-        """Report a failure: `error:` and `hint:`, and with `--json` the one object."""
+        """Show the error and its hint, and with `--json` write the object."""
         if not isinstance(error, OutputError):
             try:
                 self.end_answer_line()
@@ -105,7 +105,7 @@ class Reporter:
             except OutputError as output_error:
                 error = output_error
         if self.record is not None and self.record.usage.requests:
-            self.note(_usage_line(self.record.usage_numbers()))
+            self.note(_usage_line(self.record.usage_as_json()))
         if self.is_verbose:
             write_stderr(format_traceback(error))
         if error.message:
@@ -114,9 +114,9 @@ class Reporter:
             write_stderr(f"hint: {error.hint}")
 
     def interrupted(self, error: RunnerError) -> None:
-        """Report, from within a signal handler, that the run was interrupted.
+        """Report the signal that ended the run.
 
-        It writes past Python's buffers: the signal may have come in the middle of a write to them.
+        Called in a signal handler, which may have interrupted a write to Python's buffers, so it bypasses them.
         """
         newline = "\n" if self._is_line_open else ""
         if self.as_json:
@@ -130,34 +130,34 @@ class Reporter:
             "output": output,
             "error": error
             and {"kind": error.kind, "message": error.message, "hint": error.hint, "retryable": error.retryable},
-            "usage": self.record.usage_numbers() if self.record else None,
+            "usage": self.record.usage_as_json() if self.record else None,
         }
         return json.dumps(document, ensure_ascii=False, default=str) + "\n"
 
 
 def configure_streams() -> None:
-    """Make both streams UTF-8, and standard error usable even if it is closed.
+    """Switch both streams to UTF-8, and discard standard error if it's closed.
 
     Raises:
         OutputError: if standard output is closed.
     """
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the program
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - never closed
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if sys.stdout is None:
-        raise OutputError("standard output is closed", "redirect it to a file, or to /dev/null")
+        raise OutputError("standard output is closed", "redirect it to a file or to /dev/null")
 
 
 def pluralize(number: float, noun: str) -> str:
-    """Return a number with its noun: `1 request`, `2 requests`, `0.5 seconds`."""
+    """Return a number and its noun: `1 request`, `2 requests`, `0.5 seconds`."""
     text = str(number) if isinstance(number, int) else f"{number:g}"
     return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
 
 
 def flush_stdout() -> None:
-    """Write what is left of standard output; what cannot be written is lost."""
+    """Flush standard output, ignoring errors."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -165,7 +165,7 @@ def flush_stdout() -> None:
 
 
 def write_stderr(text: str) -> None:
-    """Write lines to standard error, none of which steers a terminal; what cannot be written is lost."""
+    """Write text to standard error, without control characters, ignoring errors."""
     try:
         print(replace_control_chars(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -173,12 +173,12 @@ def write_stderr(text: str) -> None:
 
 
 def format_traceback(error: BaseException) -> str:
-    """Return what `-v` shows of an exception."""
+    """Return an exception's traceback and its causes."""
     return "".join(traceback.format_exception(error)).rstrip()
 
 
 def replace_control_chars(text: str) -> str:
-    """Return a text with a mark in place of all that would steer a terminal, but for line ends and tabs."""
+    """Replace every control character with `�`, except newlines and tabs."""
     return _CONTROL_CHARS.sub("�", text.replace("\r\n", "\n"))
 
 
@@ -189,10 +189,10 @@ def _write_stdout(text: str) -> None:
     except (OSError, ValueError) as error:
         _discard(sys.stdout)
         if _is_closed_by_reader(error):
-            # As usual for `… | head`: whoever closed the pipe does not need to be told.
+            # As in `… | head`: nobody needs to hear about it.
             raise OutputError("") from error
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OutputError(f"cannot write to standard output: {reason}") from error
+        raise OutputError(f"can't write to standard output: {reason}") from error
 
 
 def _is_closed_by_reader(error: OSError | ValueError) -> bool:
@@ -209,7 +209,7 @@ def _write_unbuffered(descriptor: int, text: str) -> None:
 
 
 def _discard(stream: IO[str]) -> None:
-    # Otherwise Python tries once more to write what is left when the program ends, and complains.
+    # Otherwise Python flushes the stream again at exit, and reports that it failed.
     null = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, stream.fileno())

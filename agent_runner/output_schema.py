@@ -1,6 +1,6 @@
-"""`output_schema`: the JSON Schema that the answer of an agent has to fit.
+"""`output_schema`: the JSON Schema that an agent's answer must match.
 
-pydantic-ai shows the schema to the model but does not hold the answer against it; this does.
+pydantic-ai sends the schema to the model, but doesn't validate the answer against it.
 """
 
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ type Schema = Mapping[str, Any]  # Any: JSON
 
 
 def check_schema(schema: Schema) -> None:
-    """Check that this is the JSON Schema of an object.
+    """Check that this is a JSON Schema for an object.
 
     Raises:
-        AgentFileError: saying what about it is not.
+        AgentFileError: if it isn't, naming the keyword at fault.
     """
     from jsonschema import Draft202012Validator, SchemaError
 
     if schema.get("type") != "object":
-        raise AgentFileError("output_schema: its type must be object")
+        raise AgentFileError("output_schema: type must be 'object'")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = ".".join(["output_schema", *map(str, error.absolute_path)])
-        raise AgentFileError(f"{place}: not a JSON Schema: {error.message}") from error
+        raise AgentFileError(f"{place}: invalid JSON Schema: {error.message}") from error
 
 
 def find_violation(schema: Schema, answer: object) -> str | None:
-    """Return what about the answer does not fit the schema, for the model to correct; None if it fits."""
+    """Return how the answer violates the schema, for the model to correct; None if it's valid."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 

@@ -1,7 +1,6 @@
-"""Child processes: knowing all of them, so that none is left behind when the program ends.
+"""Tracks and kills child processes, so that none outlives the program.
 
-MCP servers are started by a library which keeps their process ids to itself. The event loop starts every child, so
-it is the one place where all of them are seen.
+The MCP library doesn't expose the process IDs of its servers, but every child is started by the event loop.
 """
 
 import asyncio
@@ -21,35 +20,35 @@ _POLL_SECONDS = 0.01
 
 
 class ChildTrackingLoop(asyncio.EventLoop):
-    """The platform's event loop, which also remembers the children that it started."""
+    """The platform's default event loop, which also tracks the children that it starts."""
 
     def __init__(self) -> None:
         super().__init__()
         self._children: list[tuple[asyncio.SubprocessTransport, object]] = []
 
-    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
-        """Start a program and remember it."""
-        transport, protocol = await super().subprocess_exec(*args, **_suspended(kwargs))
-        self._remember(transport, kwargs)
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:  # Any: as inherited
+        """Start and track a program."""
+        transport, protocol = await super().subprocess_exec(*args, **_start_options(kwargs))
+        self._track(transport, kwargs)
         return transport, protocol
 
-    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:  # Any: passed on as it comes
-        """Start a shell command and remember it."""
-        transport, protocol = await super().subprocess_shell(*args, **_suspended(kwargs))
-        self._remember(transport, kwargs)
+    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:  # Any: as inherited
+        """Start and track a shell command."""
+        transport, protocol = await super().subprocess_shell(*args, **_start_options(kwargs))
+        self._track(transport, kwargs)
         return transport, protocol
 
-    def _remember(self, transport: asyncio.SubprocessTransport, options: Mapping[str, Any]) -> None:
+    def _track(self, transport: asyncio.SubprocessTransport, options: Mapping[str, Any]) -> None:
         self._children.append((transport, options.get("stderr")))
         if sys.platform == "win32":
             job_objects.resume_in_job(transport.get_extra_info("subprocess"))
 
     def child_with_stderr(self, stderr: object) -> asyncio.SubprocessTransport | None:
-        """Return the last child that was started with exactly this object as its standard error."""
+        """Return the last child that was started with this object as its standard error."""
         return next((transport for transport, its_stderr in reversed(self._children) if its_stderr is stderr), None)
 
     def terminate_children(self) -> None:
-        """Ask every living child and its process group to end, and kill those which have not after a second."""
+        """Terminate all children and their process groups, and kill what's left after a second."""
         process_ids = [child.get_pid() for child, _ in self._children if child.get_returncode() is None]
         if sys.platform == "win32":
             for process_id in process_ids:
@@ -65,20 +64,20 @@ class ChildTrackingLoop(asyncio.EventLoop):
 
 
 def kill_children_on_exit() -> None:
-    """Have Windows end what is left of the children when this program is killed; a no-op elsewhere."""
+    """On Windows, have the system kill all children when this program exits, even if it's killed."""
     if sys.platform == "win32":
         job_objects.kill_children_on_exit()
 
 
 def new_group_options() -> dict[str, Any]:
-    """Return the keyword arguments that start a child as the leader of a process group of its own."""
+    """Return the keyword arguments that start a child in a new process group."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def kill_group(process_id: int) -> None:
-    """Kill the process group that this process leads; on Windows: its job, which holds all that it started."""
+    """Kill a child and everything in its process group, or on Windows in its job."""
     if sys.platform == "win32":
         job_objects.kill_job(process_id)
     else:
@@ -86,7 +85,7 @@ def kill_group(process_id: int) -> None:
 
 
 def is_group_alive(process_id: int) -> bool:
-    """Tell whether any process is left in the group that this process led, or in its job."""
+    """Return whether anything in a child's process group, or on Windows in its job, is still running."""
     if sys.platform == "win32":
         return job_objects.is_job_alive(process_id)
     try:
@@ -98,8 +97,8 @@ def is_group_alive(process_id: int) -> bool:
     return True
 
 
-def _suspended(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options for a start, on Windows of a process that waits to be put into its job."""
+def _start_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """On Windows, add the flag that starts a process suspended, to be resumed in its job."""
     if sys.platform == "win32":
         return {**options, "creationflags": options.get("creationflags", 0) | job_objects.CREATE_SUSPENDED}
     return dict(options)

@@ -1,4 +1,4 @@
-"""The model providers that this program knows, as one table, and building a model from its name."""
+"""The known model providers, and how to build a model from a name such as `ollama:qwen3`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,112 +13,128 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
 
 TEST_MODEL: Final = "test"
-# Servers of one's own rarely ask for a key, but the client libraries insist on having one.
-_ANY_KEY: Final = "no-key"
+# Self-hosted servers rarely need a key, but the client libraries do.
+_PLACEHOLDER_KEY: Final = "no-key"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownProvider:
-    """A provider, and the environment variables that hold its key and its address."""
+    """A provider and the environment variables with its API key and base URL."""
 
     prefix: str
-    key: str
-    url: str
+    key_variable: str
+    url_variable: str
     needs_key: bool = False
+    # With a base URL set, the provider is a compatible server, which may not need a key.
+    url_replaces_key: bool = False
     needs_url: bool = False
-    is_keyless_with_url: bool = False
     default_url: str | None = None
 
 
 PROVIDERS: Final = (
     KnownProvider(
-        prefix="openai", key="OPENAI_API_KEY", url="OPENAI_BASE_URL", needs_key=True, is_keyless_with_url=True
+        prefix="openai",
+        key_variable="OPENAI_API_KEY",
+        url_variable="OPENAI_BASE_URL",
+        needs_key=True,
+        url_replaces_key=True,
     ),
     KnownProvider(
-        prefix="openai-chat", key="OPENAI_API_KEY", url="OPENAI_BASE_URL", needs_key=True, is_keyless_with_url=True
+        prefix="openai-chat",
+        key_variable="OPENAI_API_KEY",
+        url_variable="OPENAI_BASE_URL",
+        needs_key=True,
+        url_replaces_key=True,
     ),
     KnownProvider(
-        prefix="ollama", key="OLLAMA_API_KEY", url="OLLAMA_BASE_URL", default_url="http://localhost:11434/v1"
+        prefix="ollama",
+        key_variable="OLLAMA_API_KEY",
+        url_variable="OLLAMA_BASE_URL",
+        default_url="http://localhost:11434/v1",
     ),
-    KnownProvider(prefix="vllm", key="VLLM_API_KEY", url="VLLM_BASE_URL", needs_url=True),
-    KnownProvider(prefix="anthropic", key="ANTHROPIC_API_KEY", url="ANTHROPIC_BASE_URL", needs_key=True),
+    KnownProvider(prefix="vllm", key_variable="VLLM_API_KEY", url_variable="VLLM_BASE_URL", needs_url=True),
+    KnownProvider(
+        prefix="anthropic", key_variable="ANTHROPIC_API_KEY", url_variable="ANTHROPIC_BASE_URL", needs_key=True
+    ),
 )
 
 
 def find_provider(model_name: str) -> KnownProvider | None:
-    """Return the row for a model's name such as `ollama:qwen3`; None for the built-in `test` model.
+    """Return the provider of a model; None for the built-in `test` model.
 
     Raises:
-        UsageError: for a name without a known prefix.
+        UsageError: if the name isn't `PROVIDER:NAME` with a known provider.
     """
     if model_name == TEST_MODEL:
         return None
     prefix, colon, name = model_name.partition(":")
-    prefixes = [f"{row.prefix}:" for row in PROVIDERS]
-    row = next((row for row in PROVIDERS if row.prefix == prefix), None)
-    if row is not None and colon and name:
-        return row
-    hint = f"a model is named PROVIDER:NAME; providers are {', '.join(prefixes)} and the model 'test' needs none"
-    if row is not None:
-        raise UsageError(f"model {model_name!r} names a provider but no model", hint)
+    prefixes = [f"{provider.prefix}:" for provider in PROVIDERS]
+    provider = next((provider for provider in PROVIDERS if provider.prefix == prefix), None)
+    if provider is not None and name:
+        return provider
+    hint = f"use PROVIDER:NAME with one of {', '.join(prefixes)}, or '{TEST_MODEL}'"
+    if provider is not None:
+        raise UsageError(f"model {model_name!r} has no name after the provider", hint)
     if not colon:
-        raise UsageError(f"model {model_name!r} names no provider", hint)
+        raise UsageError(f"model {model_name!r} has no provider", hint)
     guess = did_you_mean(f"{prefix}:", prefixes)
     raise UsageError(f"unknown model provider '{prefix}:' in {model_name!r}{guess}", hint)
 
 
 def missing_model_variables(model_name: str, environ: Mapping[str, str]) -> list[MissingVariable]:
-    """Return the variables that this model's provider cannot do without and that are unset or empty."""
-    row = find_provider(model_name)
-    if row is None:
+    """Return the variables that the model's provider requires and that are unset or empty."""
+    provider = find_provider(model_name)
+    if provider is None:
         return []
+    has_key, has_url = bool(environ.get(provider.key_variable)), bool(environ.get(provider.url_variable))
     missing = []
-    if row.needs_key and not environ.get(row.key) and not (row.is_keyless_with_url and environ.get(row.url)):
-        missing.append(row.key)
-    if row.needs_url and not environ.get(row.url):
-        missing.append(row.url)
+    if provider.needs_key and not has_key and not (provider.url_replaces_key and has_url):
+        missing.append(provider.key_variable)
+    if provider.needs_url and not has_url:
+        missing.append(provider.url_variable)
     return [MissingVariable(name=name, used_by=f"model {model_name}") for name in missing]
 
 
 def model_base_url(model_name: str, environ: Mapping[str, str]) -> str | None:
-    """Return the address to send requests to, None for the provider's own.
+    """Return the base URL for requests; None if it's the client library's default.
 
     Raises:
-        EnvironmentVariableError: if the variable for it holds something else.
+        EnvironmentVariableError: if the variable for it isn't a URL.
     """
-    row = find_provider(model_name)
-    url = None if row is None else environ.get(row.url) or row.default_url
-    if row is not None and url is not None and not url.startswith(("http://", "https://")):
-        raise EnvironmentVariableError(f"{row.url} is not an http:// or https:// address: {url!r}")
+    provider = find_provider(model_name)
+    url = None if provider is None else environ.get(provider.url_variable) or provider.default_url
+    if provider is not None and url is not None and not url.startswith(("http://", "https://")):
+        hint = "set it to a URL that starts with http:// or https://"
+        raise EnvironmentVariableError(f"invalid {provider.url_variable}: {url!r}", hint)
     return url
 
 
 def build_model(model_name: str, environ: Mapping[str, str]) -> "Model":
-    """Build the model; its variables have been checked before, nothing is sent.
+    """Build a model without sending any request.
 
     Raises:
-        UsageError: for a name without a known prefix.
-        EnvironmentVariableError: if a variable for its address, for a proxy or for certificates is unusable.
+        UsageError: if the model's provider is unknown.
+        EnvironmentVariableError: if a base URL, proxy or certificate file is invalid.
     """
     from pydantic_ai.models import infer_model
 
-    row = find_provider(model_name)
-    if row is None:
+    provider = find_provider(model_name)
+    if provider is None:
         return infer_model(model_name)
     url = model_base_url(model_name, environ)
-    key = environ.get(row.key) or _ANY_KEY
+    key = environ.get(provider.key_variable) or _PLACEHOLDER_KEY
     try:
-        return infer_model(model_name, provider_factory=lambda _: _build_provider(row, url, key))
+        return infer_model(model_name, provider_factory=lambda _: _build_provider(provider, url, key))
     except (ValueError, OSError, ImportError) as error:
-        # An unusable proxy or certificate file shows when the HTTP client is built.
+        # The HTTP client is built here, and reads the proxy and the certificates.
         hint = "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
-        raise EnvironmentVariableError(f"cannot prepare connections to {model_name}: {error}", hint) from error
+        raise EnvironmentVariableError(f"can't create an HTTP client for {model_name}: {error}", hint) from error
 
 
 def _build_provider(
-    row: KnownProvider, url: str | None, key: str
-) -> "Provider[Any]":  # Any: the class of the client library, which differs
-    match row.prefix:
+    provider: KnownProvider, url: str | None, key: str
+) -> "Provider[Any]":  # Any: the client class, which differs
+    match provider.prefix:
         case "ollama":
             from pydantic_ai.providers.ollama import OllamaProvider
 

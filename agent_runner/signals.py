@@ -1,4 +1,4 @@
-"""Ending at once on Ctrl-C or a request to terminate, and taking the children along."""
+"""Exiting as soon as a signal such as SIGINT or SIGTERM arrives, without leaving children behind."""
 
 import os
 import signal
@@ -10,35 +10,31 @@ from agent_runner.errors import EXIT_TERMINATED, InterruptedRunError
 from agent_runner.output import Reporter
 from agent_runner.processes import ChildTrackingLoop
 
-# Windows has no SIGTERM to send: there Ctrl-Break is what asks a program to end.
+# SIGBREAK is Ctrl-Break, which stands in for SIGTERM on Windows.
 _SIGNAL_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def exit_on_signals(reporter: Reporter, loop: ChildTrackingLoop) -> None:
-    """Exit with 128 plus the signal's number on the first signal: 130 for SIGINT, 143 for SIGTERM.
+    """Exit on the first signal with 128 plus its number: 130 for SIGINT, 143 for SIGTERM.
 
-    It does not unwind: a run that stops here stays as it is in a store and can go on from there.
+    Nothing is unwound, so what a run has stored stays as it is and can be resumed.
     """
     numbers = [getattr(signal, name) for name in _SIGNAL_NAMES if hasattr(signal, name)]
 
     def end(number: int, _: FrameType | None) -> None:
-        # A terminal signals the whole group, and the bootloader of a frozen program passes the signal on as well.
+        # The signal may arrive twice: from the terminal, and forwarded by PyInstaller's bootloader.
         for other in numbers:
             signal.signal(other, signal.SIG_IGN)
         name = signal.Signals(number).name
         reporter.interrupted(InterruptedRunError(f"interrupted by {name}"))
         loop.terminate_children()
-        os._exit(_exit_code(name, number))
+        os._exit(EXIT_TERMINATED if name == "SIGBREAK" else 128 + number)
 
     if sys.platform != "win32":
-        # A signal that comes a moment before the loop begins to wait would be obeyed when that wait ends by itself.
-        # With its first own handler, of whatever signal, asyncio has all signals wake it; on Windows it always has.
+        # A signal that arrives just before the loop starts to wait isn't handled until that wait ends. Once asyncio
+        # has a handler of its own, for any signal, every signal wakes the loop. On Windows that's always so.
         loop.add_signal_handler(signal.SIGURG, lambda: None)
     for number in numbers:
-        # A signal that is ignored from the start is meant to be: `nohup`, or a background job of a script.
+        # `nohup` and background jobs of scripts start the program with signals ignored on purpose.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
-
-
-def _exit_code(name: str, number: int) -> int:
-    return EXIT_TERMINATED if name == "SIGBREAK" else 128 + number

@@ -1,4 +1,4 @@
-"""Making the libraries silent, so that standard error holds only what this program says."""
+"""Imports third-party libraries and keeps them from printing anything of their own."""
 
 import logging
 import os
@@ -11,28 +11,30 @@ from agent_runner.errors import EnvironmentVariableError
 
 LOG_LEVEL_VARIABLE = "AGENT_RUNNER_LOG"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-# fastmcp takes its settings from the environment while it is imported, and from `.env` in the working folder. What is
-# there is hardly meant for it, and it refuses to be imported if it cannot make sense of it.
+# fastmcp reads its settings while it's imported, from the environment and from `.env` in the working directory, and
+# fails on invalid ones. Such a `.env` usually belongs to another program.
 _FASTMCP_PREFIX = "FASTMCP_"
 _FASTMCP_SETTINGS = {"FASTMCP_LOG_ENABLED": "false", "FASTMCP_ENV_FILE": os.devnull}
 
 
 def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
-    """Route logging, warnings and errors in destructors; call it before any heavy import.
+    """Configure logging, warnings and unraisable exceptions. Call this before importing anything heavy.
 
     Raises:
-        EnvironmentVariableError: if `AGENT_RUNNER_LOG` is not the name of a level.
+        EnvironmentVariableError: if `AGENT_RUNNER_LOG` isn't a log level.
     """
     level = os.environ.get(LOG_LEVEL_VARIABLE, "").upper()
     if level and level not in _LEVELS:
-        raise EnvironmentVariableError(f"{LOG_LEVEL_VARIABLE}={level} is not one of {', '.join(_LEVELS)}")
+        raise EnvironmentVariableError(
+            f"invalid {LOG_LEVEL_VARIABLE}: {level!r}", f"set it to one of {', '.join(_LEVELS)}"
+        )
     if level or verbose:
         logging.basicConfig(level=level or "INFO", format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     else:
         logging.getLogger().addHandler(logging.NullHandler())
         logging.getLogger().setLevel(logging.CRITICAL)
     if not verbose:
-        # Pipes and loops that are collected after the loop has closed complain, to no one's benefit.
+        # Pipes and event loops that are collected after the loop is closed raise exceptions that nobody can act on.
         sys.unraisablehook = lambda _: None
     shown: set[str] = set()
 
@@ -46,13 +48,13 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
 
 
 def import_mcp() -> None:
-    """Import the MCP client's library with its own logging and settings switched off."""
+    """Import the MCP client, ignoring settings and log output of fastmcp."""
     with _changed_environment(_FASTMCP_PREFIX, _FASTMCP_SETTINGS):
-        import pydantic_ai.mcp  # noqa: F401 - for its effect
+        import pydantic_ai.mcp  # noqa: F401 - for its side effects
 
 
 def import_pydantic_ai() -> None:
-    """Import pydantic-ai with its first-run advertisement switched off."""
+    """Import pydantic-ai without its banner."""
     import pydantic_ai
 
     pydantic_ai.BANNER_ENABLED = False
@@ -60,7 +62,7 @@ def import_pydantic_ai() -> None:
 
 @contextmanager
 def _changed_environment(prefix: str, changes: dict[str, str]) -> Iterator[None]:
-    # Put back afterwards: what a tool runs shall see the user's environment, not ours.
+    # Restored afterwards, because tools inherit the environment.
     before = {name: value for name, value in os.environ.items() if name.upper().startswith(prefix)}
     for name in before:
         del os.environ[name]

@@ -1,7 +1,7 @@
-"""What models and MCP clients are told about this program's own tools.
+"""The tool schemas that models and MCP clients see.
 
-Much of it is read from docstrings and annotations, which a program can lose when it is frozen, without an error. The
-build compares what these return with what they return from source; `[tool.release-tools]` names them under `parity`.
+They're generated from docstrings and annotations, which freezing a program can strip without an error. The build
+compares the schemas of the binary with those from source: see `parity` in `[tool.release-tools]`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ type Schemas = dict[str, dict[str, Any]]  # Any: JSON
 
 
 def built_in_tools() -> Schemas:
-    """Return, for each built-in tool, its description and the JSON Schema of its arguments, as models get them."""
+    """Return the description and parameters of each built-in tool, as models see them."""
     tools = BuiltInTools().toolset(list(get_args(BuiltInTool.__value__))).tools
     return {
         name: {"description": tool.tool_def.description, "parameters": tool.tool_def.parameters_json_schema}
@@ -24,6 +24,6 @@ def built_in_tools() -> Schemas:
 
 
 def served_tools() -> Schemas:
-    """Return the tools of the MCP server that `doctor` starts, as an MCP client gets them."""
+    """Return the tools of `doctor`'s own MCP server, as MCP clients see them."""
     listed = asyncio.run(build_server().list_tools())
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed}

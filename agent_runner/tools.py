@@ -1,6 +1,6 @@
-"""The built-in tools, all opt-in, each with limits on size and time.
+"""The built-in tools, all of them opt-in and limited in size and time.
 
-What fails is told to the model as a failed tool, so that it can try something else; it never ends the run.
+Their failures go to the model, which can try something else. They never end the run.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 MAX_ENTRIES: Final = 1000
 MAX_SHELL_SECONDS: Final = 600.0
 _KILL_SECONDS: Final = 2.0
-# Output is complete long before this, unless a background process holds the pipe open.
+# Plenty of time for the end of the output, unless a background process keeps the pipe open.
 _DRAIN_SECONDS: Final = 0.3
 
 
 class BuiltInTools:
-    """The tools of one run, and the processes that its shell commands left in the background."""
+    """The tools of one run, and the background processes of its shell commands."""
 
     def __init__(self) -> None:
         self._background: list[asyncio.SubprocessTransport] = []
 
     def toolset(self, names: list[BuiltInTool]) -> "FunctionToolset[None]":
-        """Return the named tools in the form that an agent takes."""
+        """Return the toolset with these tools."""
         from pydantic_ai.toolsets import FunctionToolset
 
         functions: dict[BuiltInTool, Callable[..., object]] = {
@@ -43,20 +43,20 @@ class BuiltInTools:
         return FunctionToolset([functions[name] for name in dict.fromkeys(names)], id="built-in")
 
     def kill_background_processes(self) -> None:
-        """Kill what shell commands left running in the background."""
+        """Kill the background processes of all shell commands."""
         for transport in self._background:
             kill_group(transport.get_pid())
             transport.close()
         self._background.clear()
 
     async def shell(self, command: str, timeout_seconds: float = 120) -> str:
-        """Run a shell command and return its exit status and its output, standard error included.
+        """Run a shell command and return its exit status and output, including standard error.
 
-        The command has no standard input. Processes that it leaves in the background end with the run.
+        The command has no standard input. Its background processes are killed at the end of the run.
 
         Args:
-            command: The command line, for /bin/sh or, on Windows, cmd.exe.
-            timeout_seconds: After this time the command is killed; 600 at most.
+            command: The command line for /bin/sh, or for cmd.exe on Windows.
+            timeout_seconds: Kill the command after this many seconds, 600 at most.
         """
         seconds = min(timeout_seconds, MAX_SHELL_SECONDS)
         loop = asyncio.get_running_loop()
@@ -82,23 +82,23 @@ class BuiltInTools:
 
     def _release(self, transport: asyncio.SubprocessTransport) -> None:
         if is_group_alive(transport.get_pid()):
-            # Its pipe stays open: a background process that writes to a closed one would die of it.
+            # Writing to a closed pipe would kill the background process.
             self._background.append(transport)
         else:
             transport.close()
 
 
 def read_file(path: str, first_line: int = 1, max_lines: int = 2000) -> str:
-    """Read lines of a UTF-8 text file; at most 64 KiB are returned.
+    """Read lines of a UTF-8 text file, up to 64 KiB.
 
     Args:
-        path: The file, absolute or relative to the working folder.
-        first_line: The first line to return, counted from 1.
-        max_lines: The most lines to return.
+        path: The file, absolute or relative to the working directory.
+        first_line: The first line to return, starting at 1.
+        max_lines: The maximum number of lines to return.
     """
     file = Path(path)
     try:
-        # A device or a named pipe could be endless, or never have anything to read.
+        # Reading a device or a named pipe may never end.
         if not file.is_file():
             raise _tool_failed(f"{path} is not a file" if file.exists() else f"{path} does not exist")
         if file.stat().st_size > MAX_FILE_BYTES:
@@ -107,7 +107,7 @@ def read_file(path: str, first_line: int = 1, max_lines: int = 2000) -> str:
     except UnicodeDecodeError as error:
         raise _tool_failed(f"{path} is not a UTF-8 text file") from error
     except (OSError, ValueError) as error:
-        raise _tool_failed(f"cannot read {path}: {error}") from error
+        raise _tool_failed(f"can't read {path}: {error}") from error
     first = max(first_line, 1)
     wanted = "".join(lines[first - 1 : first - 1 + max(max_lines, 1)])
     text = wanted.encode()[:MAX_RETURNED_BYTES].decode("utf-8", errors="ignore")
@@ -118,11 +118,11 @@ def read_file(path: str, first_line: int = 1, max_lines: int = 2000) -> str:
 
 
 def write_file(path: str, content: str) -> str:
-    """Write a UTF-8 text file, replacing what it held; its folder is made if need be.
+    """Write a UTF-8 text file, creating its directory or overwriting the file if necessary.
 
     Args:
-        path: The file, absolute or relative to the working folder.
-        content: The whole new content.
+        path: The file, absolute or relative to the working directory.
+        content: The complete new content.
     """
     data = content.encode("utf-8", errors="replace")
     if len(data) > MAX_FILE_BYTES:
@@ -132,20 +132,20 @@ def write_file(path: str, content: str) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     except (OSError, ValueError) as error:
-        raise _tool_failed(f"cannot write {path}: {error}") from error
+        raise _tool_failed(f"can't write {path}: {error}") from error
     return f"wrote {len(data)} bytes to {path}"
 
 
 def list_dir(path: str = ".") -> str:
-    """List a folder: one name per line, folders with a slash at the end.
+    """List a directory, one name per line, with a slash after the names of directories.
 
     Args:
-        path: The folder, absolute or relative to the working folder.
+        path: The directory, absolute or relative to the working directory.
     """
     try:
         names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in Path(path).iterdir())
     except (OSError, ValueError) as error:
-        raise _tool_failed(f"cannot list {path}: {error}") from error
+        raise _tool_failed(f"can't list {path}: {error}") from error
     if len(names) > MAX_ENTRIES:
         return "\n".join([*names[:MAX_ENTRIES], f"[{len(names) - MAX_ENTRIES} more]"])
     return "\n".join(names) or "[empty]"
@@ -158,9 +158,9 @@ def _tool_failed(message: str) -> "ToolFailed":
 
 
 class _CommandOutput(asyncio.SubprocessProtocol):
-    """Collects a command's output, of which it keeps the beginning and the end.
+    """Collects a command's output, keeping the beginning and the end.
 
-    `exited` and `closed` are two events: a background process keeps the pipe open after the command's end.
+    The command exits before its pipe is closed if a background process keeps the pipe open.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -187,6 +187,6 @@ class _CommandOutput(asyncio.SubprocessProtocol):
         self.closed.set_result(None)
 
     def text(self) -> str:
-        """Return the output so far."""
+        """Return the output so far, without the middle if it's long."""
         head, tail = (part.decode("utf-8", errors="replace") for part in (self._head, self._tail))
         return f"{head}\n[{self._omitted} bytes omitted]\n{tail}" if self._omitted else head + tail

@@ -1,4 +1,4 @@
-"""What every test of this suite gets: the program, a model server, a way to see that a child is gone."""
+"""Fixtures: the program, a scripted model server, and a lifeline that shows whether a child is alive."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from .program import SLOWNESS, Lifeline, Program
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each test of this folder as many times longer as the machine is slower."""
+    """Scale this directory's timeouts to the machine's speed."""
     seconds = float(config.getini("timeout")) * SLOWNESS
     for item in items:
         if item.path.parent == Path(__file__).parent:
@@ -22,14 +22,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _default_interrupt() -> None:
-    """Let children see Ctrl-C, also where this suite runs in the background of a script, which ignores it."""
+    """Restore SIGINT, which children inherit as ignored if a script runs this suite in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    """The program, which must have left nothing in its temporary folder when the test ends."""
+    """The program, which must leave its temporary directory empty."""
     folder, temporary_folder = tmp_path / "work", tmp_path / "temporary"
     folder.mkdir()
     temporary_folder.mkdir()
@@ -38,21 +38,22 @@ def program(tmp_path: Path) -> Iterator[Program]:
 
 
 @pytest.fixture
-def model_server() -> Iterator[ModelServer]:
-    """A model endpoint on loopback."""
+def model_server(program: Program) -> Iterator[ModelServer]:
+    """A model endpoint on loopback, which the program uses for `openai:` and `openai-chat:` models."""
     with ModelServer() as server:
+        program.environment["OPENAI_BASE_URL"] = server.url
         yield server
 
 
 @pytest.fixture
 def lifeline() -> Iterator[Lifeline]:
-    """Tells whether a child is alive."""
+    """Shows whether a child is alive."""
     with Lifeline() as line:
         yield line
 
 
 @pytest.fixture
 def stdio_server() -> str:
-    """The entry of an agent file for an MCP server, as a YAML mapping without the closing brace."""
+    """An MCP server's `command` and `args`, for a YAML flow mapping."""
     script = Path(__file__).with_name("mcp_stdio_server.py")
     return f"command: {json.dumps(sys.executable)}, args: [{json.dumps(str(script))}]"

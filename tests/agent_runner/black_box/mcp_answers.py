@@ -1,7 +1,4 @@
-"""The least that an MCP server has to answer: its tools, and calls of them. Needs the standard library alone.
-
-A real server takes a second to load its library; the tests start one often.
-"""
+"""A minimal MCP server on the standard library, because importing a real one takes a second per test."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ _METHOD_NOT_FOUND = -32601
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool: its function gets the arguments of the call; a `ValueError` is told to the model."""
+    """A tool whose function gets the call's arguments. A `ValueError` goes to the model."""
 
     name: str
     description: str
@@ -20,15 +17,15 @@ class Tool:
     arguments: tuple[str, ...] = ()
 
     @property
-    def description_for_models(self) -> dict[str, object]:
-        """What `tools/list` says of it."""
+    def entry(self) -> dict[str, object]:
+        """The tool's entry in `tools/list`."""
         properties = {argument: {"type": "string"} for argument in self.arguments}
         schema = {"type": "object", "properties": properties, "required": list(self.arguments)}
         return {"name": self.name, "description": self.description, "inputSchema": schema}
 
 
 def answer_message(message: Mapping[str, Any], tools: tuple[Tool, ...]) -> dict[str, object] | None:  # Any: JSON
-    """Return the answer to a request, None for a notification. What a tool raises but `ValueError` is passed on."""
+    """Return the response to a request; None for a notification."""
     if "id" not in message:
         return None
     answer: dict[str, object] = {"jsonrpc": "2.0", "id": message["id"]}
@@ -38,7 +35,7 @@ def answer_message(message: Mapping[str, Any], tools: tuple[Tool, ...]) -> dict[
             server = {"name": "for-tests", "version": "1"}
             answer["result"] = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server}
         case "tools/list":
-            answer["result"] = {"tools": [tool.description_for_models for tool in tools]}
+            answer["result"] = {"tools": [tool.entry for tool in tools]}
         case "tools/call":
             answer["result"] = _call(message["params"], tools)
         case "ping":

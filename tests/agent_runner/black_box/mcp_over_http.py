@@ -1,4 +1,4 @@
-"""The tools of the MCP server over HTTP that the model server is, too."""
+"""The tools of the model server's MCP endpoint."""
 
 from .mcp_answers import Tool
 
@@ -10,7 +10,7 @@ def _hang_up() -> str:
 TOOLS = (
     Tool(
         name="shout",
-        description="Return the text in capitals.",
+        description="Return the text in upper case.",
         function=lambda text: text.upper(),
         arguments=("text",),
     ),

@@ -1,19 +1,18 @@
-"""An MCP server over standard input and output; run as a program.
+"""An MCP server over stdio, run as a program.
 
-With LIFELINE=host:port in its environment it holds a connection open there for as long as it lives.
+With LIFELINE=host:port set, it keeps a connection to that address open.
 """
 
 import json
 import os
 import socket
 import sys
-from pathlib import Path
 
-from mcp_answers import Tool, answer_message  # type: ignore[import-not-found]  # beside this program
+from mcp_answers import Tool, answer_message  # type: ignore[import-not-found]  # in this directory
 
 
 def _fail() -> str:
-    raise ValueError("this tool never works")
+    raise ValueError("this tool always fails")
 
 
 def _crash() -> str:
@@ -23,10 +22,13 @@ def _crash() -> str:
 
 TOOLS = (
     Tool(name="echo", description="Return the text.", function=lambda text: f"echo of {text}", arguments=("text",)),
-    Tool(name="environment", description="Return the variables' names.", function=lambda: " ".join(sorted(os.environ))),
-    Tool(name="working_folder", description="Return the working folder.", function=lambda: str(Path.cwd())),
+    Tool(
+        name="environment",
+        description="Return the names of all environment variables.",
+        function=lambda: " ".join(sorted(os.environ)),
+    ),
     Tool(name="fail", description="Fail.", function=_fail),
-    Tool(name="crash", description="End the server in the middle of a call.", function=_crash),
+    Tool(name="crash", description="Exit in the middle of a call.", function=_crash),
 )
 
 
@@ -34,7 +36,7 @@ if __name__ == "__main__":
     lifeline = os.environ.get("LIFELINE")
     if lifeline:
         host, port = lifeline.split(":")
-        # Kept in a name for as long as the process lives.
+        # The name keeps the connection open until the process exits.
         connection = socket.create_connection((host, int(port)))
     print("server is starting", file=sys.stderr, flush=True)
     for line in sys.stdin.buffer:

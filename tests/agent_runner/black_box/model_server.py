@@ -1,7 +1,7 @@
-"""A model endpoint on loopback that answers as it was told beforehand, and keeps what it was asked.
+"""A model endpoint on loopback that streams scripted replies and records requests.
 
-It speaks three formats, each streaming and not: chat completions, Responses and Anthropic messages. A reply can be held
-back until the test lets it go, so that no test has to wait for a time to pass.
+It implements chat completions, the Responses API and Anthropic's Messages API. A reply can wait until the test releases
+it, so no test needs to sleep.
 """
 
 import json
@@ -19,26 +19,26 @@ from .program import TIMEOUT_SECONDS
 
 
 class Hold:
-    """A place where the server stops until the test lets it go on."""
+    """A point where the server waits until the test releases it."""
 
     def __init__(self) -> None:
         self._reached = threading.Event()
         self._released = threading.Event()
 
     def wait_until_reached(self) -> None:
-        assert self._reached.wait(TIMEOUT_SECONDS), "the server was not asked"
+        assert self._reached.wait(TIMEOUT_SECONDS), "the server received no request"
 
     def release(self) -> None:
         self._released.set()
 
-    def stop_here(self) -> None:
+    def wait_until_released(self) -> None:
         self._reached.set()
         self._released.wait(TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """A tool that the model wants to be called."""
+    """A tool call of the model."""
 
     name: str
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class ToolCall:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One scripted turn: pieces of text, then tool calls; or an error."""
+    """One scripted response: pieces of text, then tool calls; or an error."""
 
     pieces: tuple[str, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
@@ -54,16 +54,15 @@ class Reply:
     error: str = ""
     hold: Hold | None = None
     hold_after_first_piece: Hold | None = None
-    breaks_off_after_first_piece: bool = False
+    closes_after_first_piece: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request that the server was sent."""
+    """A recorded request."""
 
     path: str
-    # Their names in small letters.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # with lowercase names
     body: Mapping[str, Any]  # Any: JSON
 
     @property
@@ -75,7 +74,7 @@ class Request:
 
 
 class ModelServer:
-    """The server; `url` ends in `/v1`, `mcp_url` is a small MCP server beside it."""
+    """The server. Its `url` ends in `/v1`, and `mcp_url` is an MCP server."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -101,15 +100,15 @@ class ModelServer:
         self._thread.join(TIMEOUT_SECONDS)
 
     def will_answer(self, *replies: Reply) -> None:
-        """Add replies to the script, one for each request."""
+        """Add replies to the script, one per request."""
         for reply in replies:
             self._holds += [hold for hold in (reply.hold, reply.hold_after_first_piece) if hold]
         self._replies.extend(replies)
 
     def next_reply(self, request: Request) -> Reply:
-        """Keep the request and return what to answer."""
+        """Record the request and return the reply to send."""
         self.requests.append(request)
-        return self._replies.popleft() if self._replies else Reply(status=500, error="the script has no further reply")
+        return self._replies.popleft() if self._replies else Reply(status=500, error="no more scripted replies")
 
 
 class _QuietServer(ThreadingHTTPServer):
@@ -117,15 +116,15 @@ class _QuietServer(ThreadingHTTPServer):
     model_server: ModelServer
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away in the middle are what is tested."""
+        """Print nothing: tests disconnect in the middle of a response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _QuietServer
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is inherited
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
+        """Print nothing."""
 
     def do_GET(self) -> None:
         self._send(405, b"")
@@ -145,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         reply = self.server.model_server.next_reply(request)
         if reply.hold is not None:
-            reply.hold.stop_here()
+            reply.hold.wait_until_released()
         if reply.status != 200:
             self._send(reply.status, json.dumps({"error": {"message": reply.error, "type": "scripted"}}).encode())
         elif self.path.endswith("/chat/completions"):
@@ -161,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        # Otherwise the clients try again, and wait before they do.
+        # Otherwise the clients retry after a delay.
         self.send_header("x-should-retry", "false")
         self.end_headers()
         self.wfile.write(content)
@@ -169,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, events: "Iterator[_Event]", reply: Reply, ends_with: str = "") -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
-        # In chunks, as servers do that cannot know the length: then an end without the last chunk shows.
+        # With chunks, the client can tell a complete response from a closed connection.
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         is_first_piece = True
@@ -178,8 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
             if event.is_piece and is_first_piece:
                 is_first_piece = False
                 if reply.hold_after_first_piece is not None:
-                    reply.hold_after_first_piece.stop_here()
-                if reply.breaks_off_after_first_piece:
+                    reply.hold_after_first_piece.wait_until_released()
+                if reply.closes_after_first_piece:
                     self.close_connection = True
                     return
         self._write(ends_with)

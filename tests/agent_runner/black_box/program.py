@@ -1,6 +1,7 @@
-"""Starting the program that is tested, and waiting for what it does; never for a time to pass."""
+"""Starts the program under test and waits for events, never for a fixed time."""
 
 import ctypes
+import json
 import os
 import queue
 import signal
@@ -12,25 +13,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
-# The verification of a binary says how slow the machine is; an emulated one is many times slower.
+# Set by the verification of a binary: 1.0 on an ordinary machine, many times more under emulation.
 SLOWNESS = float(os.environ.get("RELEASE_TOOLS_SLOWNESS", "1"))
-# Only for what is stuck: `doctor` starts the whole program twice.
+# Generous, because it's only reached by a hang: `doctor` starts the program twice.
 TIMEOUT_SECONDS = 120 * SLOWNESS
-# What a program needs of its surroundings to start at all; PYTHONPATH only from source.
+# What the program needs to start; PYTHONPATH only from source.
 _PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR")
 
 
 def program_command() -> list[str]:
-    """Return the command line that starts the program."""
+    """Return the command that starts the program."""
     binary = os.environ.get(BINARY_VARIABLE)
     return [str(Path(binary).absolute())] if binary else [sys.executable, "-m", "agent_runner"]
 
 
 def wine_version() -> str:
-    """Return the version of Wine if that is what runs this, "" on Windows itself and on every other system."""
+    """Return Wine's version, or "" if this isn't Wine."""
     if sys.platform == "win32" and hasattr(ctypes.windll.ntdll, "wine_get_version"):
         ask = ctypes.windll.ntdll.wine_get_version
         ask.restype = ctypes.c_char_p
@@ -39,10 +40,9 @@ def wine_version() -> str:
 
 
 def is_frozen() -> bool:
-    """Tell whether what is tested brings its own Python.
+    """Return whether the program under test is a frozen binary.
 
-    The variable may also name a script of an installed program, which says in its first line which Python runs it or,
-    on Windows, lies beside it.
+    It may also be an installed script, which has a shebang line or, on Windows, a `python.exe` beside it.
     """
     binary = os.environ.get(BINARY_VARIABLE)
     if not binary:
@@ -54,22 +54,28 @@ def is_frozen() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What the program left behind when it ended."""
+    """The result of a finished program."""
 
     exit_code: int
     stdout: str
     stderr: str
 
     @property
+    def document(self) -> dict[str, Any]:  # Any: JSON
+        """The object that `--json` printed."""
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+    @property
     def errors(self) -> list[str]:
-        """The lines of standard error from the first `error:` on."""
+        """The lines of standard error from `error:` on."""
         lines = self.stderr.splitlines()
         start = next((index for index, line in enumerate(lines) if line.startswith("error: ")), len(lines))
         return lines[start:]
 
 
 class Program:
-    """The program in a working folder, with a temporary folder and an environment of its own."""
+    """The program with its own working directory, temporary directory and environment."""
 
     def __init__(self, folder: Path, temporary_folder: Path) -> None:
         self.folder = folder
@@ -79,23 +85,28 @@ class Program:
             self.environment[name] = str(temporary_folder)
         self.environment["HOME"] = "/nonexistent"
 
-    @staticmethod
-    def command() -> list[str]:
-        """Return the command line that starts the program."""
-        return program_command()
-
     def write(self, name: str, content: str) -> str:
-        """Write a file of the working folder and return its name."""
+        """Write a file in the working directory and return its name."""
         (self.folder / name).write_text(content, encoding="utf-8")
         return name
 
     def run(
         self, *arguments: str, stdin: str | bytes = "", environment: Mapping[str, str | None] | None = None
     ) -> Finished:
-        """Run the program to its end."""
+        """Run the program until it exits."""
         with self.start(*arguments, environment=environment) as running:
             running.send_stdin(stdin.encode() if isinstance(stdin, str) else stdin)
             return running.finish()
+
+    def run_agent(
+        self, agent_file: str, *arguments: str, environment: Mapping[str, str | None] | None = None
+    ) -> Finished:
+        """Run an agent file with this content until the program exits."""
+        return self.run("run", self.write("agent.yaml", agent_file), "hi", *arguments, environment=environment)
+
+    def start_agent(self, agent_file: str, *arguments: str) -> "Running":
+        """Start running an agent file with this content."""
+        return self.start("run", self.write("agent.yaml", agent_file), "hi", *arguments)
 
     def start(
         self,
@@ -104,7 +115,7 @@ class Program:
         stdout: int | IO[bytes] = subprocess.PIPE,
         command: list[str] | None = None,
     ) -> "Running":
-        """Start the program; a variable that is None is left out of its environment."""
+        """Start the program; a variable set to None is removed from its environment."""
         merged: dict[str, str | None] = {**self.environment, **(environment or {})}
         process = subprocess.Popen(
             [*(command or program_command()), *arguments],
@@ -119,7 +130,7 @@ class Program:
 
 
 class Running:
-    """The program while it runs; it is killed at the end of the `with` if it still does."""
+    """The running program, which the end of the `with` block kills."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -138,7 +149,7 @@ class Running:
         self._stderr.close()
 
     def send_stdin(self, data: bytes) -> None:
-        """Send the whole of standard input and close it."""
+        """Write to standard input and close it."""
         assert self._process.stdin is not None
         if not self._process.stdin.closed:
             try:
@@ -148,23 +159,19 @@ class Running:
                 return
 
     def wait_for_stdout(self, text: str) -> None:
-        """Wait until standard output has held this text."""
+        """Wait for this text on standard output."""
         self._stdout.wait_for(text)
 
-    def wait_for_stderr(self, text: str) -> None:
-        """Wait until standard error has held this text."""
-        self._stderr.wait_for(text)
-
     def interrupt(self) -> None:
-        """Send what Ctrl-C sends, where a test can send it."""
+        """Send SIGINT, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
     def terminate(self) -> None:
-        """Send what asks a program to end: SIGTERM, or Ctrl-Break on Windows."""
+        """Send SIGTERM, or Ctrl-Break on Windows."""
         self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
 
     def finish(self) -> Finished:
-        """Wait for the program's end."""
+        """Wait until the program exits; it must not have printed a traceback."""
         exit_code = self._process.wait(TIMEOUT_SECONDS)
         finished = Finished(exit_code=exit_code, stdout=self._stdout.rest(), stderr=self._stderr.rest())
         for trace in ("Traceback", "[PYI-", "Exception ignored"):
@@ -173,7 +180,7 @@ class Running:
 
 
 class _Collector:
-    """Reads a pipe in a thread, so that neither side ever waits for the other."""
+    """Reads a pipe in a thread, so that a full pipe never blocks the program."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
         self._pipe = pipe
@@ -185,12 +192,12 @@ class _Collector:
     def wait_for(self, text: str) -> None:
         while text.encode() not in self._data:
             chunk = self._chunks.get(timeout=TIMEOUT_SECONDS)
-            assert chunk, f"{text!r} did not come, only {self._data.decode()!r}"
+            assert chunk, f"expected {text!r}, got only {self._data.decode()!r}"
             self._data += chunk
 
     def rest(self) -> str:
         self._thread.join(TIMEOUT_SECONDS)
-        assert not self._thread.is_alive(), "the program has ended, but something still holds its output open"
+        assert not self._thread.is_alive(), "the program exited, but a child keeps its output open"
         while not self._chunks.empty():
             self._data += self._chunks.get()
         return self._data.decode("utf-8").replace("\r\n", "\n")
@@ -211,7 +218,7 @@ class _Collector:
 
 
 class Lifeline:
-    """Shows whether a process lives: it connects here, and its end closes the connection."""
+    """Shows whether a process is alive: it connects here, and its exit closes the connection."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -232,8 +239,8 @@ class Lifeline:
         self._connection, _ = self._listener.accept()
         self._connection.settimeout(TIMEOUT_SECONDS)
 
-    def require_gone_if_it_ever_lived(self) -> None:
-        """Wait until the process has ended, if it had come so far as to connect."""
+    def wait_until_gone_if_connected(self) -> None:
+        """Wait until the process has exited, unless it never connected."""
         self._listener.settimeout(0)
         try:
             self.wait_until_alive()
@@ -242,7 +249,7 @@ class Lifeline:
         self.wait_until_gone()
 
     def wait_until_gone(self) -> None:
-        """Wait until the process has ended; fails if it does not."""
+        """Wait until the process has exited."""
         assert self._connection is not None
         try:
             assert self._connection.recv(1) == b""

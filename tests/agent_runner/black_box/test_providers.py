@@ -1,4 +1,4 @@
-"""Every provider's prefix reaches its endpoint in its own format, with its own variables."""
+"""Each provider's API and environment variables."""
 
 import pytest
 
@@ -14,27 +14,22 @@ from .program import Program
         ("anthropic:scripted", {"ANTHROPIC_BASE_URL": "{root}", "ANTHROPIC_API_KEY": "secret"}, "/v1/messages"),
     ],
 )
-def test_each_provider_streams_an_answer(
+def test_provider_streams_answer(
     program: Program, model_server: ModelServer, model: str, variables: dict[str, str], path: str
 ) -> None:
     model_server.will_answer(Reply(pieces=("one ", "two")))
-    agent_file = program.write("agent.yaml", f"model: {model}\n")
-    addresses = {
+    environment = {
         name: value.format(url=model_server.url, root=model_server.root_url) for name, value in variables.items()
     }
 
-    finished = program.run("run", agent_file, "Count.", environment=addresses)
+    finished = program.run_agent(f"model: {model}\n", environment=environment)
 
     assert (finished.exit_code, finished.stdout) == (0, "one two\n"), finished.stderr
     assert [request.path.partition("?")[0] for request in model_server.requests] == [path]
 
 
-def test_the_test_model_calls_every_tool_and_http_servers_get_their_headers(
-    program: Program, model_server: ModelServer
-) -> None:
-    agent_file = program.write(
-        "agent.yaml",
-        f"""\
+def test_http_server_gets_expanded_headers(program: Program, model_server: ModelServer) -> None:
+    agent_file = f"""\
 model: test
 mcpServers:
   loud:
@@ -42,10 +37,9 @@ mcpServers:
     tools: [shout]
     url: {model_server.mcp_url}
     headers: {{Authorization: "Bearer ${{LOUD_TOKEN}}"}}
-""",
-    )
+"""
 
-    finished = program.run("run", agent_file, "Go.", environment={"LOUD_TOKEN": "secret"})
+    finished = program.run_agent(agent_file, environment={"LOUD_TOKEN": "secret"})
 
     assert (finished.exit_code, finished.stdout) == (0, '{"loud_shout":"A"}\n'), finished.stderr
     assert {request.headers["authorization"] for request in model_server.requests} == {"Bearer secret"}

@@ -1,6 +1,5 @@
-"""Ctrl-C and termination end a run at once, and take its children along."""
+"""SIGINT and SIGTERM end a run and its children immediately."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,35 +9,35 @@ from .model_server import Hold, ModelServer, Reply, ToolCall
 from .program import Lifeline, Program, wine_version
 
 SHELL_CHILD = "import socket,sys; c = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); c.recv(1)"
-
-
-TERMINATION_NAME = "SIGBREAK" if sys.platform == "win32" else "SIGTERM"
-
-
-# On Windows, a program in a process group of its own does not see Ctrl-C.
+SHELL_AGENT = "model: openai-chat:scripted\ntools: [shell]\n"
+TERMINATION = ("terminate", "SIGBREAK" if sys.platform == "win32" else "SIGTERM", 143)
+# On Windows, a program in its own process group doesn't receive Ctrl-C.
 INTERRUPTION = [] if sys.platform == "win32" else [("interrupt", "SIGINT", 130)]
 
+can_send = pytest.mark.skipif(bool(wine_version()), reason=f"Wine {wine_version()} can't send Ctrl-Break")
 
-can_send = pytest.mark.skipif(
-    bool(wine_version()), reason=f"Wine {wine_version()} sends no Ctrl-Break to another program"
-)
+
+def connecting_call(program: Program, lifeline: Lifeline, suffix: str = "") -> ToolCall:
+    """Return a call of a shell command that connects to the lifeline."""
+    program.write("child.py", SHELL_CHILD)
+    command = f'"{Path(sys.executable)}" child.py {lifeline.address.partition(":")[2]}{suffix}'
+    return ToolCall(name="shell", arguments={"command": command})
 
 
 @can_send
-@pytest.mark.parametrize("case", [*INTERRUPTION, ("terminate", TERMINATION_NAME, 143)])
-def test_a_signal_ends_the_run_and_its_mcp_servers(
+@pytest.mark.parametrize("case", [*INTERRUPTION, TERMINATION])
+def test_signal_ends_run_and_mcp_servers(
     program: Program, model_server: ModelServer, stdio_server: str, lifeline: Lifeline, case: tuple[str, str, int]
 ) -> None:
     method_name, signal_name, exit_code = case
     hold = Hold()
     model_server.will_answer(Reply(pieces=("never",), hold=hold))
-    agent_file = program.write(
-        "agent.yaml",
+    agent_file = (
         "model: openai-chat:scripted\n"
-        f'mcpServers: {{helper: {{{stdio_server}, env: {{LIFELINE: "{lifeline.address}"}}}}}}\n',
+        f'mcpServers: {{helper: {{{stdio_server}, env: {{LIFELINE: "{lifeline.address}"}}}}}}\n'
     )
 
-    with program.start("run", agent_file, "hi", "--json", environment={"OPENAI_BASE_URL": model_server.url}) as running:
+    with program.start_agent(agent_file, "--json") as running:
         lifeline.wait_until_alive()
         hold.wait_until_reached()
         # Twice, as the terminal and the bootloader of a binary do.
@@ -49,22 +48,15 @@ def test_a_signal_ends_the_run_and_its_mcp_servers(
 
     assert finished.exit_code == exit_code
     assert finished.errors == [f"error: interrupted by {signal_name}"]
-    result = json.loads(finished.stdout)
+    result = finished.document
     assert (result["status"], result["error"]["kind"]) == ("interrupted", "interrupted")
 
 
 @can_send
-def test_a_signal_ends_the_shell_commands_of_the_run(
-    program: Program, model_server: ModelServer, lifeline: Lifeline
-) -> None:
-    (program.folder / "child.py").write_text(SHELL_CHILD, encoding="utf-8")
-    command = f'"{Path(sys.executable)}" child.py {lifeline.address.partition(":")[2]}'
-    model_server.will_answer(
-        Reply(pieces=("I start.",), tool_calls=(ToolCall(name="shell", arguments={"command": command}),))
-    )
-    agent_file = program.write("agent.yaml", "model: openai-chat:scripted\ntools: [shell]\n")
+def test_signal_ends_shell_commands(program: Program, model_server: ModelServer, lifeline: Lifeline) -> None:
+    model_server.will_answer(Reply(pieces=("I start.",), tool_calls=(connecting_call(program, lifeline),)))
 
-    with program.start("run", agent_file, "hi", environment={"OPENAI_BASE_URL": model_server.url}) as running:
+    with program.start_agent(SHELL_AGENT) as running:
         lifeline.wait_until_alive()
         running.terminate()
         finished = running.finish()
@@ -74,18 +66,14 @@ def test_a_signal_ends_the_shell_commands_of_the_run(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command is for /bin/sh")
-def test_background_processes_of_shell_commands_live_until_the_run_ends(
+def test_background_process_lives_until_run_ends(
     program: Program, model_server: ModelServer, lifeline: Lifeline
 ) -> None:
-    (program.folder / "child.py").write_text(SHELL_CHILD, encoding="utf-8")
-    command = f'"{sys.executable}" child.py {lifeline.address.partition(":")[2]} & echo started'
     hold = Hold()
-    model_server.will_answer(
-        Reply(tool_calls=(ToolCall(name="shell", arguments={"command": command}),)), Reply(pieces=("done",), hold=hold)
-    )
-    agent_file = program.write("agent.yaml", "model: openai-chat:scripted\ntools: [shell]\n")
+    call = connecting_call(program, lifeline, suffix=" & echo started")
+    model_server.will_answer(Reply(tool_calls=(call,)), Reply(pieces=("done",), hold=hold))
 
-    with program.start("run", agent_file, "hi", environment={"OPENAI_BASE_URL": model_server.url}) as running:
+    with program.start_agent(SHELL_AGENT) as running:
         lifeline.wait_until_alive()
         hold.wait_until_reached()
         hold.release()

@@ -1,4 +1,4 @@
-"""On Windows a job holds what a child started, whoever of its parents is left."""
+"""Windows job objects contain all descendants, even after their parents have exited."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from agent_runner.processes import ChildTrackingLoop, is_group_alive, kill_group, new_group_options
 
-pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has jobs")
+pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has job objects")
 
 TIMEOUT_SECONDS = 60
 HOLD_A_CONNECTION = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
@@ -21,7 +21,7 @@ LEAVE_ONE_BEHIND = (
 KILLED = f"""
 import sys
 sys.path[:0] = sys.argv[2:]
-# It makes pywin32's own libraries known, as pywin32.pth does where there is a site-packages.
+# Makes pywin32's DLLs importable, as pywin32.pth does in site-packages.
 import pywin32_bootstrap
 from agent_runner.processes import kill_children_on_exit
 kill_children_on_exit()
@@ -31,7 +31,7 @@ kill_children_on_exit()
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Tell whether the process at the other end is gone."""
+    """Wait until the process at the other end has exited."""
     connection.settimeout(TIMEOUT_SECONDS)
     with connection:
         try:
@@ -40,7 +40,7 @@ def is_closed(connection: socket.socket) -> bool:
             return True
 
 
-def test_what_a_command_left_in_the_background_is_known_and_killed_with_its_job() -> None:
+def test_background_process_is_killed_with_job() -> None:
     loop = ChildTrackingLoop()
 
     async def run() -> None:
@@ -59,8 +59,8 @@ def test_what_a_command_left_in_the_background_is_known_and_killed_with_its_job(
         runner.run(asyncio.wait_for(run(), TIMEOUT_SECONDS))
 
 
-def test_a_program_that_is_killed_takes_its_children_along() -> None:
-    # The interpreter itself: what a virtual environment calls so on Windows is a program that starts it.
+def test_killed_program_takes_children_along() -> None:
+    # In a virtual environment on Windows, `sys.executable` only starts this interpreter.
     python = getattr(sys, "_base_executable", sys.executable)
     root = Path(__file__).parents[3]
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""What exceptions of the libraries mean for people."""
+"""Translating pydantic-ai's exceptions, and properties of the errors themselves."""
 
 import pickle
 import socket
@@ -9,7 +9,7 @@ from pydantic_ai import exceptions as library
 from pydantic_ai.usage import RunUsage, UsageLimits
 
 from agent_runner.agent_file import Limits
-from agent_runner.errors import LimitReachedError, McpServerError, ModelError, RunnerError
+from agent_runner.errors import InternalError, LimitReachedError, McpServerError, ModelError, RunnerError
 from agent_runner.library_errors import translate_error
 
 URL = "http://localhost:1/v1/"
@@ -22,8 +22,13 @@ type Category = type[
 ]
 
 
-def explain(error: BaseException, model_name: str = "openai-chat:x", limits: Limits | None = None) -> RunnerError:
+def translate(error: BaseException, model_name: str = "openai-chat:x", limits: Limits | None = None) -> RunnerError:
     return translate_error(error, model_name=model_name, base_url=URL, limits=limits or Limits())
+
+
+def http_error(category: "Category | None", status: int) -> library.ModelHTTPError:
+    body = {"error": {"message": "why"}}
+    return library.ModelHTTPError.for_category(category, status_code=status, model_name="x", body=body)
 
 
 def connection_error(cause: BaseException | None, phase: library.TransportPhase = "connect") -> BaseException:
@@ -39,94 +44,101 @@ def untrusted_certificate() -> BaseException:
 
 
 @pytest.mark.parametrize(
-    ("category", "status", "message", "is_retryable"),
+    ("category", "status", "is_retryable"),
     [
-        (library.ModelAuthenticationError, 401, "refused the key with HTTP status 401: why", False),
-        (library.ModelNotFoundError, 404, "does not know 'openai-chat:x' with HTTP status 404: why", False),
-        (library.ModelRateLimitError, 429, "refused too many requests with HTTP status 429: why", True),
-        (
-            library.ModelQuotaExceededError,
-            429,
-            "refused the request because the quota is used up with HTTP status 429: why",
-            False,
-        ),
-        (library.ModelOverloadedError, 529, "failed with HTTP status 529: why", True),
-        (library.ModelServerError, 500, "failed with HTTP status 500: why", True),
-        (None, 400, "refused the request with HTTP status 400: why", False),
+        (library.ModelAuthenticationError, 401, False),
+        (library.ModelNotFoundError, 404, False),
+        (library.ModelRateLimitError, 429, True),
+        (library.ModelQuotaExceededError, 429, False),
+        (library.ModelOverloadedError, 529, True),
+        (library.ModelServerError, 500, True),
+        (None, 400, False),
     ],
 )
-def test_an_http_error_says_what_it_means(
-    category: "Category | None", status: int, message: str, is_retryable: bool
-) -> None:
-    body = {"error": {"message": "why"}}
-    error = library.ModelHTTPError.for_category(category, status_code=status, model_name="x", body=body)
+def test_http_error_keeps_status_and_reason(category: "Category | None", status: int, is_retryable: bool) -> None:
+    error = translate(http_error(category, status))
 
-    explained = explain(error)
+    assert isinstance(error, ModelError)
+    assert "http://localhost:1/v1 " in error.message
+    assert error.message.endswith(f" with HTTP status {status}: why")
+    assert error.retryable is is_retryable
 
-    assert isinstance(explained, ModelError)
-    assert explained.message == f"the model endpoint http://localhost:1/v1 {message}"
-    assert explained.retryable is is_retryable
+
+def test_missing_responses_api_suggests_openai_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", URL)
+
+    error = translate(http_error(library.ModelNotFoundError, 404), model_name="openai:x")
+
+    assert "openai-chat:" in str(error.hint)
 
 
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("error", "reason", "is_retryable"),
     [
-        (connection_error(ConnectionRefusedError()), "refused the connection"),
-        (connection_error(ExceptionGroup("", [OSError(), ConnectionRefusedError()])), "refused the connection"),
-        (connection_error(socket.gaierror(-2, "Name not known")), "cannot be found: Name not known"),
-        (connection_error(untrusted_certificate()), "has a certificate that is not trusted: self-signed certificate"),
-        (connection_error(None, "read"), "broke off the connection in the middle of its answer"),
-        (connection_error(None), "cannot be reached: Connection error."),
-        (library.ModelTimeoutError("x", "late"), "did not answer in time"),
+        (connection_error(ConnectionRefusedError()), "refused", True),
+        (connection_error(ExceptionGroup("", [OSError(), ConnectionRefusedError()])), "refused", True),
+        (connection_error(socket.gaierror(-2, "Name not known")), "Name not known", True),
+        (connection_error(untrusted_certificate()), "self-signed certificate", False),
+        (connection_error(None, "read"), "in the middle", True),
+        (connection_error(None), "Connection error.", True),
+        (library.ModelTimeoutError("x", "late"), "timed out", True),
     ],
 )
-def test_a_connection_that_fails_says_how(error: BaseException, message: str) -> None:
-    assert explain(error).message.startswith(f"the model endpoint http://localhost:1/v1 {message}")
+def test_connection_error_keeps_reason(error: BaseException, reason: str, is_retryable: bool) -> None:
+    translated = translate(error)
+
+    assert isinstance(translated, ModelError)
+    assert "http://localhost:1/v1" in translated.message
+    assert reason in translated.message
+    assert translated.retryable is is_retryable
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "stopped_after"),
     [
-        ("request_limit", "stopped after 1 model request (limits.requests)"),
-        ("tool_calls_limit", "stopped after 2 tool calls (limits.tool_calls)"),
-        ("total_tokens_limit", "stopped after 3000000 tokens (limits.tokens)"),
-        ("cost_limit", "stopped after 0.5 US dollars (limits.cost_usd)"),
+        ("request_limit", "1 model request (limits.requests)"),
+        ("tool_calls_limit", "2 tool calls (limits.tool_calls)"),
+        ("total_tokens_limit", "3000000 tokens (limits.tokens)"),
+        ("cost_limit", "0.5 US dollars (limits.cost_usd)"),
     ],
 )
-def test_a_limit_is_named_as_in_the_agent_file(name: str, message: str) -> None:
+def test_limit_is_named_as_in_agent_file(name: str, stopped_after: str) -> None:
     limits = Limits(requests=1, tool_calls=2, tokens=3_000_000, cost_usd=0.5)
 
-    explained = explain(library.UsageLimitExceeded(f"Exceeded the {name} of 1"), limits=limits)
+    error = translate(library.UsageLimitExceeded(f"Exceeded the {name} of 1"), limits=limits)
 
-    assert isinstance(explained, LimitReachedError)
-    assert explained.message == message
+    assert isinstance(error, LimitReachedError)
+    assert error.message.endswith(stopped_after)
 
 
-def test_every_limit_of_the_library_that_is_used_has_the_name_that_is_looked_for() -> None:
-    usage = RunUsage(requests=2, input_tokens=9)
-    for limits, name in (
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [
         (UsageLimits(request_limit=1), "request_limit"),
         (UsageLimits(request_limit=None, total_tokens_limit=1), "total_tokens_limit"),
-    ):
-        with pytest.raises(library.UsageLimitExceeded, match=name):
-            limits.check_before_request(usage)
+    ],
+)
+def test_pydantic_ai_names_limit_in_message(limits: UsageLimits, name: str) -> None:
+    with pytest.raises(library.UsageLimitExceeded, match=name):
+        limits.check_before_request(RunUsage(requests=2, input_tokens=9))
 
 
-def test_of_a_group_the_error_of_this_program_is_reported() -> None:
+def test_runner_error_wins_in_exception_group() -> None:
     ours = McpServerError("gone")
 
-    assert explain(ExceptionGroup("several", [ValueError("x"), ours])) is ours
+    assert translate(ExceptionGroup("several", [ValueError("x"), ours])) is ours
 
 
-def test_what_is_not_foreseen_names_the_exception() -> None:
-    explained = explain(ZeroDivisionError("division by zero"))
+def test_unexpected_exception_is_internal_error() -> None:
+    error = translate(ZeroDivisionError("division by zero"))
 
-    assert (explained.kind, explained.message) == ("internal", "ZeroDivisionError: division by zero")
+    assert isinstance(error, InternalError)
+    assert error.message == "ZeroDivisionError: division by zero"
 
 
 def test_errors_survive_pickling() -> None:
     error = ModelError("what", "hint", retryable=True)
 
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled above
 
     assert (type(copy), copy.message, copy.hint, copy.retryable) == (ModelError, "what", "hint", True)

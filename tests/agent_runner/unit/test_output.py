@@ -1,4 +1,4 @@
-"""What reaches the terminal."""
+"""Control characters never reach the terminal."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from agent_runner.output import Reporter
 HOSTILE = "quota\x1b]0;title\x07 used\r up,\u202e\x9bsee\r\n\tthe 日本\u3000page"
 
 
-def test_what_a_server_says_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     reporter = Reporter()
 
     reporter.failed(ModelError(HOSTILE, HOSTILE))

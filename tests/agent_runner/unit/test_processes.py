@@ -1,4 +1,4 @@
-"""Children are ended, also those which do not want to be."""
+"""Tracking and terminating children."""
 
 import asyncio
 import signal
@@ -26,18 +26,18 @@ def start_and_end(command: str) -> int:
         return runner.run(run())
 
 
-def test_a_child_is_asked_to_end() -> None:
-    assert start_and_end("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done") == 5
+def test_child_can_handle_sigterm() -> None:
+    assert start_and_end("trap 'exit 5' TERM; sleep 60 & echo ready; wait") == 5
 
 
-def test_a_child_that_does_not_listen_is_killed_with_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_ignores_sigterm_is_killed_with_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_GRACE_SECONDS", 0.05)
 
-    # Its output is read to the end, so the whole group must be gone.
+    # The end of its output is awaited, so the whole group must exit.
     assert start_and_end("trap '' TERM; echo ready; sleep 60 & wait") == -signal.SIGKILL
 
 
-def test_a_child_is_found_by_the_stream_that_it_writes_its_errors_to() -> None:
+def test_child_is_found_by_its_stderr() -> None:
     loop = ChildTrackingLoop()
 
     async def run() -> None:

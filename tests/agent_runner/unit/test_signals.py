@@ -1,23 +1,22 @@
-"""A signal is obeyed at once, whatever the program is doing."""
+"""A signal ends the program even if it doesn't interrupt the event loop's wait."""
 
-import signal
 import subprocess
 import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for single threads")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows can't send a signal to a single thread")
 
-# The other thread goes on when the loop has begun to wait. A signal that is sent to that thread ends the wait as
-# little as one that came a moment before it.
-WAITING = """
+# The thread continues when the event loop waits. A signal sent to that thread doesn't interrupt the wait, as if it had
+# arrived just before.
+SIGNAL_DURING_WAIT = """
 import signal, sys, threading
 from agent_runner.signals import exit_on_signals
 from agent_runner.output import Reporter
 from agent_runner.processes import ChildTrackingLoop
 
 number = getattr(signal, sys.argv[1])
-# Whoever runs the tests may ignore it, as `nohup` does.
+# The tests may run with the signal ignored, for example under `nohup`.
 signal.signal(number, signal.SIG_DFL)
 
 def take_signal():
@@ -35,8 +34,9 @@ loop.run_forever()
 
 
 @pytest.mark.parametrize(("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_that_does_not_interrupt_the_wait_of_the_loop_ends_the_program(name: str, exit_code: int) -> None:
+def test_signal_wakes_waiting_event_loop(name: str, exit_code: int) -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", WAITING, name], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", SIGNAL_DURING_WAIT, name], capture_output=True, text=True, check=False, timeout=60
     )
-    assert (finished.returncode, finished.stderr) == (exit_code, f"error: interrupted by {signal.Signals[name].name}\n")
+
+    assert (finished.returncode, finished.stderr) == (exit_code, f"error: interrupted by {name}\n")
