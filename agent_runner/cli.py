@@ -168,7 +168,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         write_stderr(f"error: {message}")
-        write_stderr(f"hint: run {self.prog} --help")
+        write_stderr(f"hint: see {self.prog} --help")
         raise SystemExit(EXIT_USAGE)
 
 
@@ -187,7 +187,7 @@ def _build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor",
         help="check that this program works, or that an agent file does",
-        description="Check that this program works on this machine, without any network or API key. With an agent "
+        description="Check that this program works on this machine, which needs no network or API key. With an agent "
         "file, check the file instead: its keys, environment variables and model name, and that its MCP servers start.",
         allow_abbrev=False,
     )

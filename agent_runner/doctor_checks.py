@@ -46,7 +46,7 @@ def check_utf8() -> str:
         raise CheckFailedError(f"the file system encoding is {sys.getfilesystemencoding()}", "set PYTHONUTF8=1")
     if is_frozen() and not sys.flags.utf8_mode:
         raise CheckFailedError("this binary was built without UTF-8 mode")
-    return "UTF-8 mode" if sys.flags.utf8_mode else "from the locale"
+    return "UTF-8 mode" if sys.flags.utf8_mode else "UTF-8 locale"
 
 
 def check_sqlite() -> str:
@@ -120,7 +120,7 @@ def check_children() -> str:
     ).stdout
     pairs = (line.partition("=") for line in listed.splitlines())
     _require_clean({name: value for name, _, value in pairs}, "a shell command")
-    return "clean environment"
+    return "no bundle variables inherited"
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (

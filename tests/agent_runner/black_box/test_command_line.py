@@ -28,7 +28,7 @@ def test_unknown_option_is_usage_error(program: Program) -> None:
     finished = program.run("run", "a.yaml", "hi", "--jsn")
 
     assert (finished.exit_code, finished.stdout) == (2, "")
-    assert finished.errors == ["error: unrecognized arguments: --jsn", "hint: run agent-runner --help"]
+    assert finished.errors == ["error: unrecognized arguments: --jsn", "hint: see agent-runner --help"]
 
 
 @pytest.mark.parametrize(
