@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 
-from mcp_answers import Tool, answer_message  # type: ignore[import-not-found]  # in this directory
+from mcp_protocol import Tool, answer_message  # type: ignore[import-not-found]  # in this directory
 
 
 def _fail() -> str:

@@ -13,8 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from .mcp_answers import answer_message
-from .mcp_over_http import TOOLS
+from .mcp_protocol import Tool, answer_message
 from .program import TIMEOUT_SECONDS
 
 
@@ -111,6 +110,21 @@ class ModelServer:
         return self._replies.popleft() if self._replies else Reply(status=500, error="no more scripted replies")
 
 
+def _hang_up() -> str:
+    raise ConnectionAbortedError
+
+
+_MCP_TOOLS = (
+    Tool(
+        name="shout",
+        description="Return the text in upper case.",
+        function=lambda text: text.upper(),
+        arguments=("text",),
+    ),
+    Tool(name="hang_up", description="Close the connection.", function=_hang_up),
+)
+
+
 class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
     model_server: ModelServer
@@ -139,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if self.path == "/mcp":
             self.server.model_server.requests.append(request)
-            answer = answer_message(body, TOOLS)
+            answer = answer_message(body, _MCP_TOOLS)
             self._send(202 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
             return
         reply = self.server.model_server.next_reply(request)
