@@ -1,17 +1,19 @@
 """Environment variables: which ones a run needs, and their expansion in the agent file.
 
-`${VAR}` and `${VAR:-default}` work in every value of an `mcpServers` entry. As in a shell, the default also replaces
-an empty variable.
+`${VAR}` and `${VAR:-default}` work in the values of an `mcpServers` entry. As in a shell, the default also replaces an
+empty variable.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from agent_runner.agent_file import AgentSettings, McpServerSettings
 from agent_runner.errors import EnvironmentVariableError
 
-_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_EXPANDED_KEYS: Final = ("command", "args", "env", "cwd", "url", "headers")
+_REFERENCE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +35,18 @@ def expand_variables(text: str, environ: Mapping[str, str]) -> str:
 
 def expand_server(server: McpServerSettings, environ: Mapping[str, str]) -> McpServerSettings:
     """Return a server's settings with all variables expanded."""
-    return server.model_copy(
-        update={
-            "command": server.command and expand_variables(server.command, environ),
-            "args": [expand_variables(argument, environ) for argument in server.args],
-            "env": {name: expand_variables(value, environ) for name, value in server.env.items()},
-            "cwd": server.cwd and expand_variables(server.cwd, environ),
-            "url": server.url and expand_variables(server.url, environ),
-            "headers": {name: expand_variables(value, environ) for name, value in server.headers.items()},
-        }
-    )
+
+    def expanded(value: Any) -> Any:  # Any: of the key's type
+        match value:
+            case str():
+                return expand_variables(value, environ)
+            case list():
+                return [expand_variables(item, environ) for item in value]
+            case dict():
+                return {name: expand_variables(item, environ) for name, item in value.items()}
+        return value
+
+    return server.model_copy(update={key: expanded(getattr(server, key)) for key in _EXPANDED_KEYS})
 
 
 def missing_server_variables(settings: AgentSettings, environ: Mapping[str, str]) -> list[MissingVariable]:
@@ -50,7 +54,8 @@ def missing_server_variables(settings: AgentSettings, environ: Mapping[str, str]
     return [
         MissingVariable(name=match["name"], used_by=f"mcpServers.{server_name}.{key}")
         for server_name, server in settings.mcp_servers.items()
-        for key, text in _values(server)
+        for key in _EXPANDED_KEYS
+        for text in _texts(getattr(server, key))
         for match in _REFERENCE.finditer(text)
         if match["default"] is None and match["name"] not in environ
     ]
@@ -74,12 +79,12 @@ def require_variables(missing: list[MissingVariable]) -> None:
     raise EnvironmentVariableError(f"missing environment {noun}: {listed}", hint)
 
 
-def _values(server: McpServerSettings) -> Iterator[tuple[str, str]]:
-    for key, value in (("command", server.command), ("cwd", server.cwd), ("url", server.url)):
-        if value is not None:
-            yield key, value
-    for argument in server.args:
-        yield "args", argument
-    for key, values in (("env", server.env), ("headers", server.headers)):
-        for value in values.values():
-            yield key, value
+def _texts(value: str | list[str] | dict[str, str] | None) -> Iterable[str]:
+    match value:
+        case None:
+            return ()
+        case str():
+            return (value,)
+        case dict():
+            return value.values()
+    return value

@@ -20,8 +20,9 @@ def translate_error(  # noqa: PLR0911 - one per exception class
     """Return the error to report for an exception that ended a run."""
     if isinstance(error, BaseExceptionGroup):
         # Task groups wrap even a single exception. A `RunnerError` explains more than the exceptions beside it.
-        members = sorted(error.exceptions, key=lambda member: not isinstance(member, RunnerError))
-        return translate_error(members[0], model_name=model_name, base_url=base_url, limits=limits)
+        members = error.exceptions
+        member = next((member for member in members if isinstance(member, RunnerError)), members[0])
+        return translate_error(member, model_name=model_name, base_url=base_url, limits=limits)
     match error:
         case RunnerError():
             return error

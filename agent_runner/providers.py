@@ -1,7 +1,7 @@
 """The known model providers, and how to build a model from a name such as `ollama:qwen3`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agent_runner.agent_file import did_you_mean
@@ -31,21 +31,16 @@ class KnownProvider:
     default_url: str | None = None
 
 
+_OPENAI: Final = KnownProvider(
+    prefix="openai",
+    key_variable="OPENAI_API_KEY",
+    url_variable="OPENAI_BASE_URL",
+    needs_key=True,
+    url_replaces_key=True,
+)
 PROVIDERS: Final = (
-    KnownProvider(
-        prefix="openai",
-        key_variable="OPENAI_API_KEY",
-        url_variable="OPENAI_BASE_URL",
-        needs_key=True,
-        url_replaces_key=True,
-    ),
-    KnownProvider(
-        prefix="openai-chat",
-        key_variable="OPENAI_API_KEY",
-        url_variable="OPENAI_BASE_URL",
-        needs_key=True,
-        url_replaces_key=True,
-    ),
+    _OPENAI,
+    replace(_OPENAI, prefix="openai-chat"),
     KnownProvider(
         prefix="ollama",
         key_variable="OLLAMA_API_KEY",
