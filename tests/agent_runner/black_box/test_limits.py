@@ -1,7 +1,7 @@
 """Limits and timeouts: exit code 3."""
 
 from .model_server import Hold, ModelServer, Reply, ToolCall
-from .program import Lifeline, Program
+from .program import SLOWNESS, Lifeline, Program
 
 
 def test_reached_limit_is_named(program: Program, model_server: ModelServer) -> None:
@@ -29,7 +29,8 @@ mcpServers: {{helper: {{{stdio_server}, env: {{LIFELINE: "{lifeline.address}"}}}
 limits: {{seconds: 600}}
 """
 
-    finished = program.run_agent(agent_file, "--timeout", "2", "--json")
+    # Usually long enough for the server to start.
+    finished = program.run_agent(agent_file, "--timeout", str(5 * SLOWNESS), "--json")
 
     lifeline.wait_until_gone_if_connected()
     assert (finished.exit_code, finished.document["error"]["kind"]) == (3, "timeout")
