@@ -1,4 +1,4 @@
-"""From what was asked for (`dev`, `v1.2.3`) to what the binary prints and the archive is called."""
+"""Versions of a build, and the names that are made of them: archive, artifact, workflow, tag."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ DEV: Final = "dev"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildVersion:
-    """`label` stands in file names; `exact` is a PEP 440 version; `local_part` is what follows its plus sign.
+    """The version of a build: `label` in file names, `exact` as the binary prints it (PEP 440).
 
-    `local_part` is None for a dev build of a commit that is not known, as after a download.
+    `local_part` follows the plus sign. It is None for a dev build of an unknown commit, such as a downloaded one.
     """
 
     label: str
@@ -32,7 +32,7 @@ class BuildVersion:
         return self.local_part is not None
 
     def is_printed_as(self, version: str) -> bool:
-        """Whether a program of this version prints `version`."""
+        """Whether a binary of this version may print `version`."""
         if self.local_part is None:
             return re.fullmatch(r"[0-9][0-9A-Za-z.]*\+dev(\.g[0-9a-f]{7})?(\.dirty)?", version) is not None
         return version == self.exact
@@ -43,7 +43,7 @@ class BuildVersion:
 
 
 def resolve_version(label: str, project_version: str, commit: Commit | None) -> BuildVersion:
-    """The version of a build that `find_version_problem` accepted."""
+    """The version for a label that `find_version_problem` accepts."""
     if label != DEV:
         return BuildVersion(label=label, project_version=project_version, local_part="")
     parts = [DEV]
@@ -54,19 +54,19 @@ def resolve_version(label: str, project_version: str, commit: Commit | None) -> 
 
 
 def find_version_problem(label: str, project_version: str, commit: Commit | None) -> Problem | None:
-    """Why no build can carry this label, or None."""
+    """Why a build can't have this label, or None if it can."""
     if label == DEV:
         return None
     if label != f"v{project_version}":
         return Problem(
-            what=f"--version {label!r} is neither {DEV!r} nor the version of pyproject.toml, 'v{project_version}'",
-            hint=f"use --version v{project_version}, or change version in pyproject.toml first",
+            what=f"--version {label!r} is neither {DEV!r} nor the version in pyproject.toml, 'v{project_version}'",
+            hint=f"use --version v{project_version}, or change `version` in pyproject.toml first",
         )
     if commit is None or commit.is_dirty:
         state = "is not a git checkout" if commit is None else "has uncommitted changes"
         return Problem(
             what=f"--version {label} needs a clean commit, and this folder {state}",
-            hint=f"commit or stash the changes (git status lists them), or build with --version {DEV}",
+            hint=f"commit or stash your changes (`git status` lists them), or build with --version {DEV}",
         )
     return None
 
@@ -75,13 +75,23 @@ def archive_name(executable: str, version: BuildVersion, platform: Platform) -> 
     return f"{executable}-{version.label}-{platform.name}{platform.archive_suffix}"
 
 
+def artifact_name(executable: str, platform: Platform) -> str:
+    """The name of the GitHub artifact that holds a platform's archive and its checksum."""
+    return f"{executable}-{platform.name}"
+
+
+def build_workflow_name(executable: str) -> str:
+    """The file name of the GitHub workflow that builds the binaries, in `.github/workflows/`."""
+    return f"build-{executable}-binaries.yml"
+
+
 def release_tag(executable: str, version: str) -> str:
-    """The tag of a version such as `1.2.3`: that of `tiny` is `tiny-v1.2.3`."""
+    """The tag of a version: `tiny-v1.2.3` for version 1.2.3 of `tiny`."""
     return f"{executable}-v{version}"
 
 
 def version_of_tag(executable: str, tag: str) -> str | None:
-    """The version that a tag names, or None for a tag of something else."""
+    """The version in a release tag, or None for any other tag."""
     prefix = re.escape(release_tag(executable, ""))
     match = re.fullmatch(rf"{prefix}(?P<version>[0-9][0-9A-Za-z.+-]*)", tag)
     return match["version"] if match else None

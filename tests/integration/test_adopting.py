@@ -78,6 +78,7 @@ def test_document_leads_to_a_verified_binary(tmp_path: Path) -> None:
     assert (record["app"], record["verdict"]) == ("hello", "verified")
     passed = {check["name"] for check in record["checks"] if check["verdict"] == "passed"}
     assert {"version", "smoke commands", "import audit", "black-box tests", "source trace"} <= passed
-    assert "agent-runner" not in (project / ".github" / "workflows" / "build-hello-binaries.yml").read_text("utf-8")
+    for name in ("workflows/build-hello-binaries.yml", "actions/build-binary/action.yml"):
+        assert "agent-runner" not in (project / ".github" / name).read_text(encoding="utf-8")
     status = ["git", "status", "--porcelain"]
     assert subprocess.run(status, cwd=project, capture_output=True, check=True, timeout=60).stdout == b""

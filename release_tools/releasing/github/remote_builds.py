@@ -21,7 +21,7 @@ from release_tools.reporting.output import print_plain
 from release_tools.repository import Commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.downloaded import verify_downloads
-from release_tools.versions import BuildVersion, archive_name, resolve_version
+from release_tools.versions import BuildVersion, archive_name, artifact_name, build_workflow_name, resolve_version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class RemoteBuild:
     @property
     def workflow(self) -> str:
         """The file name of the build workflow."""
-        return f"build-{self.settings.executable}-binaries.yml"
+        return build_workflow_name(self.settings.executable)
 
     @property
     def version(self) -> BuildVersion:
@@ -118,7 +118,7 @@ def _refuse_other_run(build: RemoteBuild, found: WorkflowRun) -> None:
 
 def _download(build: RemoteBuild, platform: Platform, run_id: int, folder: Path) -> Path:
     """Download a platform's archive and checksum from the run's artifacts; returns the archive."""
-    name = f"{build.settings.executable}-{platform.name}"
+    name = artifact_name(build.settings.executable, platform)
     args = ["gh", "run", "download", str(run_id), "--name", name, "--dir", str(folder)]
     capture(args, cwd=build.settings.root, hint=_resume_hint(run_id))
     archive = folder / archive_name(build.settings.executable, build.version, platform)

@@ -1,6 +1,6 @@
-"""Whether the workflows on GitHub say the same as the platform table, the Nox sessions and the lock.
+"""Finds where the GitHub workflows disagree with the platform table, the Nox sessions or the lock.
 
-YAML cannot read Python, so it carries copies; this finds each copy that has drifted. A test and `invoke check` ask.
+YAML can't read Python, so the workflows repeat these facts. A test and `invoke check` compare every copy.
 """
 
 import json
@@ -16,81 +16,83 @@ from release_tools.errors import Problem
 from release_tools.lockfile import LockFile
 from release_tools.platforms import PLATFORMS, Platform, find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import DEV, release_tag
+from release_tools.versions import DEV, artifact_name, build_workflow_name, release_tag
 
-FOLDER: Final = Path(".github") / "workflows"
+WORKFLOWS: Final = Path(".github") / "workflows"
+# Everything a build job does after its checkout.
+BUILD_ACTION: Final = Path(".github") / "actions" / "build-binary" / "action.yml"
 RELEASE_JOB: Final = "create-release"
 VERSION_JOB: Final = "version"
 RECORD_ARTIFACT: Final = "build-record"
 
-# Where GitHub has no arm64 runners, this platform is built on the other one under emulation.
+# Where GitHub has no arm64 runners, this platform is emulated on the other one's runner.
 _EMULATED: Final = ("linux-arm64", "linux-amd64")
-_EMULATION_WISH: Final = "inputs.emulate-linux-arm64 || vars.EMULATE_LINUX_ARM64 == 'true'"
+_EMULATION_CONDITION: Final = "inputs.emulate-linux-arm64 || vars.EMULATE_LINUX_ARM64 == 'true'"
 _SETUP_UV: Final = "astral-sh/setup-uv@"
 _UPLOAD: Final = "actions/upload-artifact@"
 _DOWNLOAD: Final = "actions/download-artifact@"
 _NO_CACHE_FOR_TAGS: Final = "${{ github.event_name == 'workflow_dispatch' }}"
-_WORKFLOW_HINT: Final = (
-    "write that into the workflow; platforms and runners are changed in release_tools/platforms.py too"
-)
-_SESSION_HINT: Final = "`nox --list` shows the sessions there are: change the name, or add the session"
-_UV_HINT: Final = "write the locked version into the workflow"
+_GITHUB_JOBS: Final = "uv run --no-project -m release_tools.bootstrap.github_jobs"
+_WORKFLOW_HINT: Final = "change it there, or in release_tools/platforms.py if the platform table is out of date"
+_SESSION_HINT: Final = "change the name to a session that `nox --list` shows, or add the session to noxfile.py"
+_UV_HINT: Final = "set `version` to the locked one"
+
+Yaml = Mapping[Any, Any]
 
 
 def build_workflow_path(settings: ReleaseSettings) -> Path:
-    return settings.root / FOLDER / f"build-{settings.executable}-binaries.yml"
-
-
-def artifact_name(settings: ReleaseSettings, platform: Platform) -> str:
-    """The artifact of a run that holds the archive of a platform and its checksum."""
-    return f"{settings.executable}-{platform.name}"
+    return settings.root / WORKFLOWS / build_workflow_name(settings.executable)
 
 
 def workflow_problems(settings: ReleaseSettings, lock: LockFile, sessions: Collection[str]) -> list[Problem]:
-    """Everything in the workflows that differs; `sessions` are the names in `nox --list --json`."""
-    path = build_workflow_path(settings)
-    if not path.is_file():
-        return [Problem(what=f"there is no workflow {path.name}", hint=f"put it into {FOLDER.as_posix()}")]
-    workflow = _read(path)
-    jobs = _jobs(workflow)
-    found = [*_job_names(jobs), *_differences(_facts(settings, workflow))]
-    problems = [Problem(what=f"{path.name}: {line}", hint=_WORKFLOW_HINT) for line in found]
-    for other in sorted(path.parent.glob("*.yml")):
-        content = _read(other)
-        problems += [
-            *(
-                Problem(what=f"{other.name}: {line}", hint=_SESSION_HINT)
-                for line in _unknown_sessions(content, sessions)
-            ),
-            *(Problem(what=f"{other.name}: {line}", hint=_UV_HINT) for line in _other_uv(content, lock)),
-        ]
+    """Every disagreement of the workflows and the build action; `sessions` are the names in `nox --list --json`."""
+    path, action_path = build_workflow_path(settings), settings.root / BUILD_ACTION
+    for required in (path, action_path):
+        if not required.is_file():
+            place = required.relative_to(settings.root).as_posix()
+            return [Problem(what=f"{place} doesn't exist", hint="copy it from the project release_tools comes from")]
+    workflow, action = _read(path), _read(action_path)
+    problems = [
+        *_problems(path, _WORKFLOW_HINT, _job_names(_jobs(workflow))),
+        *_problems(path, _WORKFLOW_HINT, _differences(_facts(settings, workflow))),
+        *_problems(action_path, _WORKFLOW_HINT, _differences(_action_facts(action))),
+    ]
+    for file in (*sorted(path.parent.glob("*.yml")), action_path):
+        jobs = _jobs(_read(file))
+        problems += _problems(file, _SESSION_HINT, _unknown_sessions(jobs, sessions))
+        problems += _problems(file, _UV_HINT, _unlocked_uv(jobs, lock))
     return problems
 
 
-def _read(path: Path) -> Mapping[Any, Any]:
+def _problems(path: Path, hint: str, lines: Iterable[str]) -> list[Problem]:
+    return [Problem(what=f"{path.name}: {line}", hint=hint) for line in lines]
+
+
+def _read(path: Path) -> Yaml:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
 
 
-def _jobs(workflow: Mapping[Any, Any]) -> Mapping[str, Mapping[str, Any]]:
-    jobs = workflow.get("jobs", {})
+def _jobs(content: Yaml) -> Mapping[str, Yaml]:
+    """The jobs of a workflow; for an action, what it runs, which has the same form."""
+    jobs = content.get("jobs", {"action": content["runs"]} if "runs" in content else {})
     return jobs if isinstance(jobs, dict) else {}
 
 
-def _steps(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _steps(job: Yaml) -> list[Yaml]:
     return list(job.get("steps", []))
 
 
-def _job_names(jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    wanted = {_session(platform) for platform in PLATFORMS}
+def _job_names(jobs: Mapping[str, Yaml]) -> Iterator[str]:
+    expected = {_session(platform) for platform in PLATFORMS}
     present = {name for name in jobs if name.startswith("build")}
-    for name in sorted(wanted - present):
-        yield f"there is no job {name}"
-    for name in sorted(present - wanted):
-        yield f"the job {name} is for no platform of the table"
+    for name in sorted(expected - present):
+        yield f"the job {name} is missing"
+    for name in sorted(present - expected):
+        yield f"the job {name} builds no platform of the table"
 
 
-# A place in the workflow, what stands there, and what has to.
+# A place in a file, its value there, and the value it must have.
 _Fact = tuple[str, object, object]
 
 
@@ -104,8 +106,8 @@ def _shown(value: object) -> str:
     return "missing" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _facts(settings: ReleaseSettings, workflow: Mapping[Any, Any]) -> Iterator[_Fact]:
-    """Everything that makes the jobs of one run build one version on five platforms, and release all or none."""
+def _facts(settings: ReleaseSettings, workflow: Yaml) -> Iterator[_Fact]:
+    """What makes the jobs of a run build one version for five platforms, and release all or none."""
     # YAML 1.1 reads the bare word `on` as true.
     triggers = workflow.get("on", workflow.get(True))
     yield "on: push: tags", _at(triggers, "push", "tags"), [release_tag(settings.executable, "*")]
@@ -113,7 +115,7 @@ def _facts(settings: ReleaseSettings, workflow: Mapping[Any, Any]) -> Iterator[_
     yield "the default of the input `version`", _at(inputs, "version", "default"), DEV
     names = ["all", *(platform.name for platform in PLATFORMS)]
     yield "the list of the input `platform`", _at(inputs, "platform", "options"), names
-    # uv's own Python is made for an old system, and runs there.
+    # uv's Python is built for an old system, so the binary runs there.
     yield "env: UV_PYTHON_PREFERENCE", _at(workflow, "env", "UV_PYTHON_PREFERENCE"), "only-managed"
     jobs = _jobs(workflow)
     yield from _version_facts(jobs.get(VERSION_JOB, {}))
@@ -123,45 +125,61 @@ def _facts(settings: ReleaseSettings, workflow: Mapping[Any, Any]) -> Iterator[_
     yield from _release_facts(settings, jobs.get(RELEASE_JOB, {}))
 
 
-def _version_facts(job: Mapping[str, Any]) -> Iterator[_Fact]:
+def _version_facts(job: Yaml) -> Iterator[_Fact]:
     place = f"the job {VERSION_JOB}"
     yield f"{place}: outputs", job.get("outputs"), {"version": "${{ steps.version.outputs.version }}"}
     step = _step(job, "id", "version")
-    yield f"{place}: its step", step.get("run"), "uv run --no-project -m release_tools.bootstrap.github_jobs version"
+    yield f"{place}: its step", step.get("run"), f"{_GITHUB_JOBS} version"
     yield f"{place}: env", step.get("env"), {VERSION_INPUT: "${{ inputs.version }}"}
     yield f"{place}: enable-cache", _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache"), False
 
 
-def _build_facts(settings: ReleaseSettings, platform: Platform, job: Mapping[str, Any]) -> Iterator[_Fact]:
-    session = _session(platform)
-    place = f"the job {session}"
-    chosen = f"github.event_name == 'push' || inputs.platform == 'all' || inputs.platform == '{platform.name}'"
+def _build_facts(settings: ReleaseSettings, platform: Platform, job: Yaml) -> Iterator[_Fact]:
+    place = f"the job {_session(platform)}"
+    selected = f"github.event_name == 'push' || inputs.platform == 'all' || inputs.platform == '{platform.name}'"
     yield f"{place}: needs", job.get("needs"), VERSION_JOB
-    yield f"{place}: if", job.get("if"), chosen
+    yield f"{place}: if", job.get("if"), selected
     yield f"{place}: runs-on", job.get("runs-on"), _runs_on(platform)
-    cache = _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache")
-    yield f"{place}: enable-cache", cache, _NO_CACHE_FOR_TAGS
-    builds = [step for step in _steps(job) if "nox -s" in str(step.get("run"))]
-    wanted = {
-        "run": f'nox -s {session} -- --version "$VERSION"',
-        "env": {"VERSION": "${{ needs.version.outputs.version }}"},
+    inputs = {
+        "platform": platform.name,
+        "version": "${{ needs.version.outputs.version }}",
+        "artifact": artifact_name(settings.executable, platform),
     }
-    yield f"{place}: its build", [{key: step.get(key) for key in wanted} for step in builds], [wanted]
+    # Besides actions of other repositories, a job runs only the build action, at the same commit ($).
+    own_steps = [step for step in _steps(job) if "@" not in str(step.get("uses"))]
+    expected = [{"uses": f"$/{BUILD_ACTION.parent.as_posix()}", "with": inputs}]
+    yield f"{place}: its build", own_steps, expected
+
+
+def _action_facts(action: Yaml) -> Iterator[_Fact]:
+    yield "inputs", sorted(action.get("inputs") or {}), ["artifact", "platform", "version"]
+    runs = _jobs(action).get("action", {})
+    yield "enable-cache", _at(_step(runs, "uses", _SETUP_UV), "with", "enable-cache"), _NO_CACHE_FOR_TAGS
+    keys = ("run", "env", "if")
+    commands = [{key: step[key] for key in keys if key in step} for step in _steps(runs) if "run" in step]
+    build = {
+        "run": 'nox -s "build-$PLATFORM" -- --version "$VERSION"',
+        "env": {"PLATFORM": "${{ inputs.platform }}", "VERSION": "${{ inputs.version }}"},
+    }
+    yield "its commands", commands, [{"run": f"{_GITHUB_JOBS} nox"}, build]
     uploads = {
-        artifact_name(settings, platform): "dist/",
-        f"{RECORD_ARTIFACT}-{platform.name}": f"build/{platform.name}/record.json",
+        "${{ inputs.artifact }}": "dist/",
+        f"{RECORD_ARTIFACT}-${{{{ inputs.platform }}}}": "build/${{ inputs.platform }}/record.json",
     }
-    yield f"{place}: uploads", _artifacts(job, _UPLOAD, "name"), uploads
+    yield "uploads", _artifacts(runs, _UPLOAD, "name"), uploads
+    conditions = [step.get("if") for step in _steps(runs) if str(step.get("uses", "")).startswith(_UPLOAD)]
+    # A failed build uploads its record too.
+    yield "the conditions of its uploads", conditions, [None, "${{ !cancelled() }}"]
 
 
 def _runs_on(platform: Platform) -> str:
     emulated, host = _EMULATED
     if platform.name != emulated:
         return platform.runner
-    return f"${{{{ ({_EMULATION_WISH}) && '{find_platform(host).runner}' || '{platform.runner}' }}}}"
+    return f"${{{{ ({_EMULATION_CONDITION}) && '{find_platform(host).runner}' || '{platform.runner}' }}}}"
 
 
-def _release_facts(settings: ReleaseSettings, job: Mapping[str, Any]) -> Iterator[_Fact]:
+def _release_facts(settings: ReleaseSettings, job: Yaml) -> Iterator[_Fact]:
     place = f"the job {RELEASE_JOB}"
     yield f"{place}: needs", job.get("needs"), [VERSION_JOB, *map(_session, PLATFORMS)]
     yield f"{place}: if", job.get("if"), "github.event_name == 'push' && github.ref_type == 'tag'"
@@ -172,39 +190,40 @@ def _release_facts(settings: ReleaseSettings, job: Mapping[str, Any]) -> Iterato
     yield f"{place}: its commands", publishing, ['invoke publish --tag "$TAG"']
 
 
-def _artifacts(job: Mapping[str, Any], action: str, key: str) -> dict[Any, Any]:
+def _artifacts(job: Yaml, action: str, key: str) -> dict[Any, Any]:
     steps = [step.get("with", {}) for step in _steps(job) if str(step.get("uses", "")).startswith(action)]
-    return {settings.get(key): settings.get("path") for settings in steps}
+    return {options.get(key): options.get("path") for options in steps}
 
 
-def _step(job: Mapping[str, Any], key: str, start: str) -> Mapping[str, Any]:
-    """The first step whose `key` starts like this; an empty one where there is none."""
-    return next((step for step in _steps(job) if str(step.get(key, "")).startswith(start)), {})
+def _step(job: Yaml, key: str, prefix: str) -> Yaml:
+    """The first step whose `key` starts with `prefix`; an empty one if there is none."""
+    return next((step for step in _steps(job) if str(step.get(key, "")).startswith(prefix)), {})
 
 
 def _at(content: object, *keys: str) -> object:
-    """What stands under these keys, one inside the other; None where nothing does."""
+    """The value at nested keys, or None."""
     for key in keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content
 
 
-def _unknown_sessions(workflow: Mapping[Any, Any], sessions: Collection[str]) -> Iterator[str]:
-    for name, job in _jobs(workflow).items():
+def _unknown_sessions(jobs: Mapping[str, Yaml], sessions: Collection[str]) -> Iterator[str]:
+    for name, job in jobs.items():
         text = "\n".join(str(step.get("run", "")) for step in _steps(job))
-        for session in re.findall(r"nox -s (\S+)", text):
+        # Not quoted names, which hold a variable.
+        for session in re.findall(r"nox -s ([^\s\"]+)", text):
             if session not in sessions:
-                yield f"the job {name} runs the session {session}, which noxfile.py does not have"
+                yield f"{name} runs the session {session}, which noxfile.py doesn't have"
 
 
-def _other_uv(workflow: Mapping[Any, Any], lock: LockFile) -> Iterator[str]:
-    """The uv that fetches the first environment is the locked one, like all the others."""
+def _unlocked_uv(jobs: Mapping[str, Yaml], lock: LockFile) -> Iterator[str]:
+    """The uv that sets up the first environment must be the locked one, as everywhere else."""
     locked = {package.version for package in lock.packages if package.name == "uv"}
-    for name, job in _jobs(workflow).items():
+    for name, job in jobs.items():
         for step in _steps(job):
-            version = step.get("with", {}).get("version")
+            version = _at(step, "with", "version")
             if str(step.get("uses", "")).startswith(_SETUP_UV) and version not in locked:
-                yield f"the job {name} sets up uv {version}, and poetry.lock has {', '.join(sorted(locked)) or 'none'}"
+                yield f"{name} sets up uv {version}, and poetry.lock has {', '.join(sorted(locked)) or 'none'}"
 
 
 def _session(platform: Platform) -> str:
