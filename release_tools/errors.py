@@ -1,38 +1,38 @@
-"""Every failure that a person can act on.
+"""Every failure that you can act on.
 
-Each class takes typed arguments and builds its own text: what failed, on which file or platform, and what to do next.
-They are caught at the two edges only (the Nox session and `python -m release_tools`), and never shown as a traceback.
+Each class builds its text from typed arguments: what failed, with the file or platform, and what to do next. They are
+caught where a command ends (Nox session, Invoke task, `python -m release_tools`), and never shown as a traceback.
 """
 
 import errno
 import shlex
 import signal
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# Control characters, invisible ones that change the direction of what follows, and halves of characters.
-_OBEYED: Final = frozenset({"Cc", "Cf", "Cs"})
+# Control characters, invisible formatting such as a change of direction, and lone surrogates.
+_ESCAPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
 def escape_control_chars(text: str) -> str:
-    """The text with everything written out that a terminal obeys instead of showing, or that cannot be encoded.
+    """Escape everything that a terminal would obey instead of show, and everything that can't be encoded.
 
-    What programs print and what archives call their members comes to the screen in errors.
+    Errors quote the output of programs and the member names of archives.
     """
     return "".join(
         character.encode("unicode_escape").decode("ascii")
-        if character not in "\n\t" and unicodedata.category(character) in _OBEYED
+        if character not in "\n\t" and unicodedata.category(character) in _ESCAPED_CATEGORIES
         else character
         for character in text
     )
 
 
 class ReleaseError(Exception):
-    """What failed, and the next step that mends it. `is_reported` when the person has read it already."""
+    """A failure and how to fix it. `is_reported` if the terminal shows the reason already."""
 
     is_reported = False
 
@@ -47,18 +47,18 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One finding among several that are reported together."""
+    """One of several failures that are reported together."""
 
     what: str
     hint: str
 
 
 class ProblemsFoundError(ReleaseError):
-    """Several things are wrong; all are listed at once, so that one round mends them."""
+    """Several problems, reported together so that you can fix them all before the next try."""
 
     def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(subject, "mend what is listed above, then run the same command again")
+        super().__init__(subject, "fix the problems listed above, then run the same command again")
 
     def __str__(self) -> str:
         if len(self.problems) == 1:
@@ -71,142 +71,162 @@ class ProblemsFoundError(ReleaseError):
 
 
 class SettingsError(ProblemsFoundError):
-    """`pyproject.toml` or `.python-version` does not say what a build needs to know."""
+    """`pyproject.toml` or `.python-version` lacks something, or has an invalid value."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
+        self.path = path
         super().__init__(path.name, problems)
 
 
 class RequestError(ProblemsFoundError):
-    """What was asked for cannot be done; nothing was started."""
+    """A request that can't be carried out; nothing was started."""
 
-    def __init__(self, wish: str, problems: Sequence[Problem]) -> None:
-        super().__init__(f"cannot {wish}", problems)
+    def __init__(self, action: str, problems: Sequence[Problem]) -> None:
+        self.action = action
+        super().__init__(f"cannot {action}", problems)
 
 
 class PreflightError(ProblemsFoundError):
-    """The locked environment would give a broken binary; nothing was frozen."""
+    """The locked environment would produce a broken binary; nothing was frozen."""
 
     def __init__(self, platform_name: str, problems: Sequence[Problem]) -> None:
+        self.platform_name = platform_name
         super().__init__(f"preflight for {platform_name}", problems)
 
 
 class MissingWheelsError(ProblemsFoundError):
-    """Some locked package cannot be installed on some platform, so a release of all five is not possible."""
+    """A locked package has no wheel for some platform, so not all five can be built."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("not every locked package has a wheel for every platform", problems)
 
 
 class UnknownPlatformError(ReleaseError):
-    """No row of the platform table has this name."""
+    """No platform has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"unknown platform {name!r}", f"the platforms are {', '.join(known)}")
+        self.name = name
+        super().__init__(f"unknown platform {name!r}", f"use one of: {', '.join(known)}")
 
 
 class UnsupportedHostError(ReleaseError):
     """The running machine is none of the five platforms."""
 
     def __init__(self, system: str, machine: str, known: Sequence[str]) -> None:
+        self.system, self.machine = system, machine
         super().__init__(
-            f"this machine ({system} on {machine}) is not a platform that binaries are built for",
-            f"build on one of {', '.join(known)}",
+            f"this machine ({system} on {machine}) is not a supported platform",
+            f"build on one of: {', '.join(known)}",
         )
 
 
 class LockFileError(ReleaseError):
-    """`poetry.lock` is missing, unreadable, or of a kind that cannot be installed with checked hashes."""
+    """`poetry.lock` is missing, unreadable, or locks something whose hash can't be checked."""
 
-    def __init__(self, path: Path, why: str, hint: str = "make it anew with Poetry 2.2 or later: poetry lock") -> None:
-        super().__init__(f"{path.name}: {why}", hint)
+    def __init__(
+        self, path: Path, reason: str, hint: str = "recreate it with Poetry 2.2 or later: poetry lock"
+    ) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path.name}: {reason}", hint)
 
 
 class MissingPythonError(ReleaseError):
-    """No interpreter of the pinned version is on this machine and none could be fetched."""
+    """The pinned Python isn't installed and couldn't be downloaded."""
 
-    def __init__(self, version: str, tried: str) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
         super().__init__(
-            f"Python {version} was not found on this machine ({tried})",
+            f"Python {version} is not installed, and uv could not download it",
             f"install it with one of: uv python install {version} · pyenv install {version} · "
-            "your system's packages · https://www.python.org/downloads/",
+            "your system's package manager · https://www.python.org/downloads/",
         )
 
 
-class MissingToolError(ReleaseError):
-    """A program that the work needs is not on the PATH."""
+# How to install the programs that a release needs.
+INSTALL_HINTS: Final[Mapping[str, str]] = {
+    "gh": "install it: https://cli.github.com",
+    "git": "install it with your system's package manager",
+    "uv": 'install it together with Nox: python -m pip install -U "nox[uv]"',
+}
 
-    def __init__(self, tool: str, hint: str) -> None:
-        super().__init__(f"the program {tool!r} was not found on the PATH", hint)
+
+class MissingToolError(ReleaseError):
+    """A required program isn't on the PATH."""
+
+    def __init__(self, tool: str, hint: str = "") -> None:
+        self.tool = tool
+        default = INSTALL_HINTS.get(tool, "install it, or add its folder to the PATH, then run the same command again")
+        super().__init__(f"the program {tool!r} was not found on the PATH", hint or default)
 
 
 class CommandFailedError(ReleaseError):
-    """A program ended with an error or ran out of time."""
+    """A program failed or timed out."""
 
     def __init__(self, args: Sequence[str], outcome: str, output: str = "", hint: str = "") -> None:
+        self.command, self.outcome, self.output = tuple(args), outcome, output
         tail = "\n".join(f"  | {line}" for line in output.strip().splitlines()[-20:])
-        shown = shlex.join(args)
         super().__init__(
-            f"{shown} {outcome}" + (f"\n{tail}" if tail else ""),
-            hint or "its own message says why; run it again by hand from the project's folder to look closer",
+            f"{shlex.join(args)} {outcome}" + (f"\n{tail}" if tail else ""),
+            hint or "its output says why; run it yourself in the project's folder to see all of it",
         )
 
 
 class ProgramEndedError(ReleaseError):
-    """A program that speaks to the person itself did not end well. `code` is negative for a signal."""
+    """A program that prints to the terminal itself failed. `code` is negative for a signal."""
 
     def __init__(self, args: Sequence[str], code: int, outcome: str, hint: str) -> None:
         super().__init__(f"{shlex.join(args)} {outcome}", hint)
-        self.code = code
+        self.command, self.code = tuple(args), code
 
 
 class ReportedError(ProgramEndedError):
-    """It has said why."""
+    """A program failed and printed why."""
 
     is_reported = True
 
     def __init__(self, args: Sequence[str], code: int) -> None:
-        super().__init__(args, code, f"ended with exit code {code}", "read what it printed above")
+        super().__init__(args, code, f"failed with exit code {code}", "read its output above")
 
 
-# What the kernel sends, too, when memory runs out; `signal` has no name for it on Windows.
+# The kernel sends it too when memory runs out; on Windows `signal` has no name for it.
 SIGKILL: Final = 9
 
 
 class KilledError(ProgramEndedError):
-    """A signal ended it: from somebody, from the kernel, or for a mistake of its own. It could say nothing any more."""
+    """A signal killed a program before it could print why."""
 
     def __init__(self, args: Sequence[str], number: int) -> None:
         if number == SIGKILL:
             hint = (
-                "run the same command again; if nobody ended it, the memory was too little: close other programs, or "
-                "take a larger machine"
+                "if you didn't kill it, the machine probably ran out of memory: close other programs or use a larger "
+                "machine, then run the same command again"
             )
         else:
-            hint = "run the same command again; if it ends so again, report it with what it printed above"
-        super().__init__(args, -number, f"was ended by signal {number} ({signal.strsignal(number)})", hint)
+            hint = "run the same command again; if that fails too, report it with the output above"
+        super().__init__(args, -number, f"was killed by signal {number} ({signal.strsignal(number)})", hint)
 
 
 class FilesystemError(ReleaseError):
-    """The system refused to read or write: a full disk, a missing permission, a file where a folder should be."""
+    """The system refused to read or write: no space left, no permission, a file in place of a folder."""
 
     def __init__(self, error: OSError) -> None:
-        # Of a copy, the second is where it was to go.
+        # For a copy, the second is the destination.
         path = error.filename2 or error.filename
+        self.number, self.path = error.errno, path
         place = f" ({path})" if path else ""
-        hint = "make room on the disk" if error.errno in _NO_ROOM else "make it a file or folder that you may change"
-        super().__init__(f"the system says: {error.strerror}{place}", f"{hint}, then run the same command again")
+        hint = "free some disk space" if error.errno in _NO_SPACE else "make it a file or folder that you can write to"
+        super().__init__(f"the system reports: {error.strerror}{place}", f"{hint}, then run the same command again")
 
 
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSALS: Final = frozenset(
-    {*_NO_ROOM, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+    {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 )
 
 
 @contextmanager
 def reporting_os_errors() -> Iterator[None]:
-    """What the system refuses is a `FilesystemError`; any other of its errors is a mistake of ours and stays one."""
+    """Turn what the system refuses into a `FilesystemError`; any other `OSError` is a bug and stays as it is."""
     try:
         yield
     except OSError as error:
@@ -216,67 +236,73 @@ def reporting_os_errors() -> Iterator[None]:
 
 
 class BusyError(ReleaseError):
-    """Another build or verification is using the folder that this one wants to use."""
+    """Another build or verification is using the same folder."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         super().__init__(
-            f"another build or verification is at work in {folder}", "wait until it has ended, or use another clone"
+            f"another build or verification is using {folder}", "wait until it has finished, or use another clone"
         )
 
 
 class FreezeError(ReleaseError):
-    """PyInstaller failed, or logged something that would ship a broken binary."""
+    """PyInstaller failed, or logged something that makes a broken binary."""
 
     def __init__(self, findings: Sequence[str], log: Path, hint: str) -> None:
+        self.findings, self.log = tuple(findings), log
         listed = "".join(f"\n  - {finding}" for finding in findings)
         super().__init__(f"PyInstaller could not freeze the app{listed}\n  log: {log}", hint)
 
 
 class VerificationError(ReleaseError):
-    """The packaged binary failed a check; nothing was put into the output folder."""
+    """The packaged binary failed a check; `dist/` didn't change."""
 
     def __init__(self, archive: Path, checks: Sequence[str]) -> None:
+        self.archive, self.checks = archive, tuple(checks)
         super().__init__(
-            f"{archive.name} does not work and was not put into dist/: {', '.join(checks)}",
-            "mend what the report above says and build again; -- --keep-going runs the remaining checks too",
+            f"{archive.name} failed verification and was not copied to dist/: {', '.join(checks)}",
+            "fix what the report above shows and build again; -- --keep-going runs the remaining checks too",
         )
 
 
 class NothingToMeasureError(ReleaseError):
-    """A benchmark was asked for where no build left an archive and the environment that it was made from."""
+    """No build left an archive and an environment to benchmark."""
 
     def __init__(self, platform_name: str) -> None:
+        self.platform_name = platform_name
         super().__init__(
-            f"there is no build of {platform_name} to measure",
-            f"build first: nox -s build-{platform_name}",
+            f"there is no build of {platform_name} to benchmark", f"build it first: nox -s build-{platform_name}"
         )
 
 
 class NoCommitError(ReleaseError):
-    """Something that is done with a commit was asked for in a folder without one."""
+    """A command that needs a commit ran in a folder without one."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         super().__init__(f"{root} is not a git checkout with a commit", "clone the repository, or commit first")
 
 
 class UnreproducibleError(ReleaseError):
-    """Two builds of one commit gave different bytes."""
+    """Two builds of one commit differ."""
 
     def __init__(self, first: Path, second: Path, differing: Sequence[str]) -> None:
+        self.differing = tuple(differing)
         listed = "".join(f"\n  - {member}" for member in differing)
         super().__init__(
             f"two builds of one commit differ: {first} and {second}{listed}",
-            "look for a time, a path or an unordered set in what makes the first differing member",
+            "look for a time, a path or an unordered set in what produces the first member that differs",
         )
 
 
 class CleaningError(ReleaseError):
-    """Something that a build left cannot be removed."""
+    """A build's file can't be deleted."""
 
     def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
         super().__init__(
-            f"{path} cannot be removed: {error.strerror or error}",
-            "end what still uses it, or remove it with the rights of whoever made it; then run `invoke clean` again",
+            f"cannot delete {path}: {error.strerror or error}",
+            "close the program that uses it, or delete it as the user who owns it; then run `invoke clean` again",
         )
 
 
@@ -310,53 +336,58 @@ class ReportOutputError(ReleaseError):
 
 
 class UnsafeArchiveError(ReleaseError):
-    """An archive holds a name that must not be unpacked."""
+    """An archive that is damaged, or that could overwrite files or fill the disk."""
 
-    def __init__(self, archive: Path, member: str, why: str) -> None:
+    def __init__(self, archive: Path, member: str, reason: str) -> None:
+        self.archive, self.member, self.reason = archive, member, reason
         super().__init__(
-            f"{archive.name}: member {member!r} {why}; nothing was unpacked",
-            "do not use this file: get it again from its release page and compare its checksum",
+            f"{archive.name}: member {member!r} {reason}; nothing was unpacked",
+            "don't use this file: download it again from its release page, and compare its checksum",
         )
 
 
 class UnknownArchiveError(ReleaseError):
-    """A file whose name is not that of an archive of this project."""
+    """A file that isn't named like an archive of this project."""
 
     def __init__(self, name: str, executable: str) -> None:
+        self.name = name
         super().__init__(
             f"{name!r} is not the name of an archive of this project",
-            f"name a file such as {executable}-v1.2.3-linux-amd64.tar.gz, as downloaded, or a folder of them",
+            f"name a file as downloaded, such as {executable}-v1.2.3-linux-amd64.tar.gz, or a folder of them",
         )
 
 
 class RefusedDownloadsError(ReleaseError):
-    """Archives from elsewhere failed the verification."""
+    """Downloaded archives failed verification."""
 
     def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
         super().__init__(
-            f"{len(names)} of the archives must not be used: {', '.join(names)}",
-            "the table above says what is wrong with each; download it again, or report it to who made it",
+            f"don't use {', '.join(names)}: verification failed",
+            "the table above shows why; download them again, and if they fail again, report it to their publisher",
         )
 
 
 class NoContainerProgramError(ReleaseError):
-    """A build in a container was asked for, and nothing here starts containers."""
+    """The build needs a container, and neither docker nor podman can start one."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, answers: Sequence[str]) -> None:
+        self.answers = tuple(answers)
         super().__init__(
-            "a container is needed, and neither docker nor podman can start one here"
-            + "".join(f"\n  - {line}" for line in words),
+            "this build needs a container, and neither docker nor podman can start one"
+            + "".join(f"\n  - {line}" for line in answers),
             "install podman (sudo apt install podman) or docker, or start docker's daemon and join its group",
         )
 
 
 class MissingEmulatorError(ReleaseError):
-    """The kernel cannot run programs of the container's machine."""
+    """The kernel has no emulator for the container's platform."""
 
-    def __init__(self, platform_name: str, program: str, words: str) -> None:
-        listed = "".join(f"\n  | {line}" for line in words.splitlines()[-3:])
+    def __init__(self, platform_name: str, program: str, output: str) -> None:
+        self.platform_name, self.program, self.output = platform_name, program, output
+        tail = "".join(f"\n  | {line}" for line in output.splitlines()[-3:])
         super().__init__(
-            f"this machine cannot run programs of {platform_name}: QEMU is not registered with its kernel{listed}",
+            f"this machine cannot run {platform_name} programs: QEMU is not registered with its kernel{tail}",
             "register it with one of: sudo apt install qemu-user-static binfmt-support · "
             f"sudo {program} run --privileged --rm docker.io/tonistiigi/binfmt --install arm64; "
             "then run the same command again",
@@ -364,15 +395,15 @@ class MissingEmulatorError(ReleaseError):
 
 
 class ContainerError(ReleaseError):
-    """A container cannot be used for a build, or left none."""
+    """A container that can't be used for a build, or that left no archive."""
 
 
 class SuiteTimeoutError(ReleaseError):
-    """The app's tests did not finish in time."""
+    """The app's tests didn't finish in time."""
 
     def __init__(self, timeout_seconds: float) -> None:
-        super().__init__(
-            f"the tests were still running after {timeout_seconds:g} s and were ended",
-            "find the test that hangs: give every program it starts a timeout",
-        )
         self.timeout_seconds = timeout_seconds
+        super().__init__(
+            f"the tests were still running after {timeout_seconds:g} s and were killed",
+            "find the test that hangs, and give every program it starts a timeout",
+        )

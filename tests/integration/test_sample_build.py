@@ -124,7 +124,7 @@ def test_a_binary_that_does_not_work_leaves_the_last_good_one_alone(built: Path)
     finished = run_nox(built, "-s", "build", "--", "--version", "v1.2.3")
     assert finished.returncode == 1
     assert "`sample greet formal` failed: it exited with 1" in finished.stdout
-    assert "does not work and was not put into dist/" in finished.stdout
+    assert "failed verification and was not copied to dist/" in finished.stdout
     assert "hint: run it by hand with an empty environment" in finished.stdout
     record = json.loads((built / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
     assert (record["verdict"], record["sha256"]) == ("refused", "")

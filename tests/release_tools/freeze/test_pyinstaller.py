@@ -106,4 +106,4 @@ def test_a_pyinstaller_that_fails_is_told_with_its_last_words(failed_freeze: Cal
 def test_a_pyinstaller_that_was_killed_is_told_as_such(failed_freeze: Callable[[int], ReleaseError]) -> None:
     error = failed_freeze(-9)
     assert isinstance(error, KilledError)
-    assert "the memory was too little" in error.hint
+    assert "out of memory" in error.hint
