@@ -1,7 +1,6 @@
-"""How the newest archive of this machine compares with the source it was made from, as ratios.
+"""Compares how fast the newest archive of this machine and its source start (`nox -s bench`).
 
-Each command runs on both by turns, so that whatever else the machine does weighs on both alike. Called by
-`nox -s bench`; nothing is judged here.
+Both run each command in turn, so that other load on the machine slows down both.
 """
 
 import shutil
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from release_tools.archives import unpack_archive
 from release_tools.bootstrap.environment import ISOLATED, environment_python
-from release_tools.errors import CommandFailedError, NothingToMeasureError
+from release_tools.errors import NothingToMeasureError
 from release_tools.platforms import Platform
 from release_tools.processes.run import changed_environment, observe
 from release_tools.settings import ReleaseSettings
@@ -28,7 +27,7 @@ START_TIMEOUT_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Median seconds of one command, frozen and from source."""
+    """Median seconds of a command, frozen and from source."""
 
     command: Sequence[str]
     frozen: float
@@ -40,9 +39,9 @@ class Comparison:
 
 
 def run_benchmark(settings: ReleaseSettings, platform: Platform, console: Console) -> tuple[Comparison, ...]:
-    """Compare `--version` and the smoke commands of the newest archive with those of the environment it came from.
+    """Compare `--version` and the smoke commands of the newest archive with its build environment.
 
-    Raises `NothingToMeasureError` when there was no build, and `CommandFailedError` when a command fails.
+    Raises `NothingToMeasureError` without a build, and `CommandFailedError` if a command fails.
     """
     archive = newest_archive(settings, platform)
     folder = settings.build_folder(platform.name)
@@ -57,15 +56,12 @@ def run_benchmark(settings: ReleaseSettings, platform: Platform, console: Consol
         comparisons = compare(
             scratch / name, source, (("--version",), *settings.smoke_commands), scratch, on_command=status.update
         )
-    print_comparisons(f"{archive.name}, median of {ROUNDS} by turns", comparisons, console)
+    print_comparisons(f"{archive.name}, median of {ROUNDS} alternating runs", comparisons, console)
     return comparisons
 
 
 def newest_archive(settings: ReleaseSettings, platform: Platform) -> Path:
-    """The archive of this platform in `dist/` that was made last.
-
-    Raises `NothingToMeasureError` when there is none.
-    """
+    """The newest archive of this platform in `dist/`. Raises `NothingToMeasureError` if there is none."""
     pattern = f"{settings.executable}-*-{platform.name}{platform.archive_suffix}"
     archives = sorted(settings.dist_folder.glob(pattern), key=lambda path: path.stat().st_mtime)
     if not archives:
@@ -76,7 +72,7 @@ def newest_archive(settings: ReleaseSettings, platform: Platform) -> Path:
 def compare(
     frozen: Path, source: Path, commands: Sequence[Sequence[str]], folder: Path, on_command: Callable[[str], None]
 ) -> tuple[Comparison, ...]:
-    """Time each command on both programs, by turns; the first round of each only fills the caches."""
+    """Time each command on both programs, in turn; the first round only warms the caches."""
     environment = changed_environment(ISOLATED)
     comparisons = []
     for command in commands:
@@ -92,7 +88,7 @@ def compare(
 
 
 def print_comparisons(title: str, comparisons: Sequence[Comparison], console: Console) -> None:
-    """One row per command."""
+    """Print a table with a row per command."""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("command", no_wrap=True)
     for name in ("frozen s", "source s", "ratio"):
@@ -105,6 +101,5 @@ def print_comparisons(title: str, comparisons: Sequence[Comparison], console: Co
 
 def _timed(args: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
     finished = observe(args, cwd=folder, environment=environment, timeout_seconds=START_TIMEOUT_SECONDS)
-    if finished.code != 0:
-        raise CommandFailedError(args, f"ended with exit code {finished.code}", finished.output)
+    finished.require_success()
     return finished.seconds

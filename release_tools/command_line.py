@@ -1,4 +1,4 @@
-"""What every `python -m release_tools…` has in common: from its arguments to its exit code."""
+"""Runs a command of `python -m release_tools…`: from its arguments to its exit code."""
 
 import argparse
 import sys
@@ -7,23 +7,23 @@ from pathlib import Path
 from rich.console import Console
 
 from release_tools.errors import ReleaseError, reporting_os_errors
-from release_tools.processes.run import end_all_at_signals
+from release_tools.processes.run import kill_all_at_signals
 
 
-def _leave_the_project_folder() -> None:
-    """Take the current folder, from which `python -m` loaded this, off the path.
+def _remove_project_from_path() -> None:
+    """Remove the current folder, which `python -m` adds, from `sys.path`.
 
-    Metadata that other tools left there, such as an `.egg-info` folder, would count as installed in the environment.
+    Metadata in it, such as an `.egg-info` folder, would count as installed in the environment.
     """
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path.cwd()]
 
 
 def run_command(parser: argparse.ArgumentParser) -> int:
-    """Exit code 0 when the archive is in `dist/`, 1 for a failure that is told on stderr, 130 when interrupted."""
+    """Run the chosen command. Exit code 0, 1 for a failure reported on stderr, 130 after an interrupt."""
     options = parser.parse_args()
-    _leave_the_project_folder()
-    end_all_at_signals()
-    # Off a terminal there is no width to ask for, and 80 columns would fold the report.
+    _remove_project_from_path()
+    kill_all_at_signals()
+    # Without a terminal Rich assumes 80 columns, which would wrap the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
         with reporting_os_errors():
@@ -32,6 +32,6 @@ def run_command(parser: argparse.ArgumentParser) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted\nhint: dist/ is as it was; start again with the same command", file=sys.stderr)
+        print("error: interrupted\nhint: dist/ is unchanged; run the same command again", file=sys.stderr)
         return 130
     return 0

@@ -1,1 +1,1 @@
-"""Starting other programs, ending them, and passing signals on to them."""
+"""Starts other programs, kills them, and forwards signals to them."""

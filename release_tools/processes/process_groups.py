@@ -1,18 +1,27 @@
-"""A program together with all that it starts, so that both end as one: a process group on POSIX, a job on Windows.
+"""A program and all its descendants, to kill or deprioritize together: a process group on POSIX, a job on Windows.
 
-A job holds what its members start, whoever their parents are, and Windows ends them all when the job's last handle is
-closed: also when this process is killed and can do nothing more.
+Windows kills every process of a job when the job's last handle is closed, even if the owner of the handle was killed.
 """
 
 import functools
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 from typing import Final, Protocol
+
+# Of the 20 levels below normal. At a third of the normal weight other work hardly slows down, and the program still
+# makes progress on a busy machine.
+_NICENESS: Final = 5
+
+# Without privileges the kernel accepts one change of autogroup niceness in 0.1 s.
+_TRIES: Final = 10
+_SECONDS_BETWEEN_TRIES: Final = 0.11
 
 
 class Started(Protocol):
-    """A process that was just started, as `subprocess.Popen` describes it."""
+    """A started process; satisfied by `subprocess.Popen`."""
 
     pid: int
 
@@ -21,7 +30,8 @@ if sys.platform == "win32":
     import ctypes
     from ctypes import wintypes
 
-    # From winbase.h and winnt.h of the Windows SDK.
+    # BELOW_NORMAL_PRIORITY_CLASS; like the others from winbase.h and winnt.h of the Windows SDK.
+    BACKGROUND_FLAGS: Final = 0x4000
     _CREATE_SUSPENDED: Final = 0x4
     _CREATE_NEW_PROCESS_GROUP: Final = 0x200
     _KILL_ON_JOB_CLOSE: Final = 0x2000
@@ -55,7 +65,7 @@ if sys.platform == "win32":
     _resume = ctypes.WinDLL("ntdll").NtResumeProcess
     _resume.argtypes = (wintypes.HANDLE,)
 
-    # Suspended, so that it starts nothing before it is in the job; and with a group for Ctrl-Break of its own.
+    # Suspended, so that it can't start anything outside the job; in a new group, for Ctrl-Break.
     CREATION_FLAGS: Final = _CREATE_NEW_PROCESS_GROUP | _CREATE_SUSPENDED
 
     def _create_job() -> int:
@@ -69,57 +79,77 @@ if sys.platform == "win32":
             raise ctypes.WinError(ctypes.get_last_error())
 
     class ProcessGroup:
-        """What one program and all that it starts belong to."""
+        """The group of a program and all its descendants."""
 
         def __init__(self) -> None:
             self._job = _create_job()
 
-        def take(self, process: Started) -> None:
-            """Take in a program that was just started with `CREATION_FLAGS`, and let it run."""
-            # Its only way to the handle.
+        def add(self, process: Started) -> None:
+            """Add a program that was just started with `CREATION_FLAGS`, and resume it."""
+            # `Popen` has no public access to it.
             handle = int(getattr(process, "_handle"))  # noqa: B009
             _require(_kernel.AssignProcessToJobObject(self._job, handle))
             _resume(handle)
 
-        def end(self) -> None:
-            """End at once what is left of the group."""
+        def kill(self) -> None:
+            """Kill what is left of the group."""
             _kernel.TerminateJobObject(self._job, 1)
 
         def close(self) -> None:
-            """Give the group up; what is left of it ends."""
+            """Release the group, which kills what is left of it."""
             _kernel.CloseHandle(self._job)
 
     @functools.cache
-    def end_children_with_this_process() -> None:
-        """From now on, everything that is started here ends when this process does, in whatever way."""
-        # The one handle of this job stays open until then; that the process is in it passes on to its children.
+    def kill_children_at_exit() -> None:
+        """From now on, everything that this process starts is killed when it exits, in whatever way."""
+        # The handle stays open until then; children inherit the job.
         _require(_kernel.AssignProcessToJobObject(_create_job(), _kernel.GetCurrentProcess()))
+
+    def lower_priority(pid: int) -> None:
+        """Nothing here: `BACKGROUND_FLAGS` lower the priority from the start."""
 
 else:
     CREATION_FLAGS: Final = 0
+    BACKGROUND_FLAGS: Final = 0
 
     class ProcessGroup:
-        """What one program and all that it starts belong to."""
+        """The group of a program and all its descendants."""
 
         def __init__(self) -> None:
             self._leader: int | None = None
 
-        def take(self, process: Started) -> None:
-            """Take in a program that was just started in a session of its own."""
+        def add(self, process: Started) -> None:
+            """Add a program that was just started in a new session."""
             self._leader = process.pid
 
-        def end(self) -> None:
-            """End at once what is left of the group."""
+        def kill(self) -> None:
+            """Kill what is left of the group."""
             if self._leader is None:
                 return
             try:
                 os.killpg(self._leader, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
-                # macOS says the second of a group in which only ended processes are left.
+                # macOS raises the second for a group of zombies.
                 return
 
         def close(self) -> None:
-            """Give the group up; what is left of it carries on, as it does after any program."""
+            """Release the group; what is left of it keeps running, as after any program."""
 
-    def end_children_with_this_process() -> None:
-        """Nothing here: what a terminal or a job runner ends on POSIX, it ends by their process group or session."""
+    def kill_children_at_exit() -> None:
+        """Nothing here: on POSIX a terminal or a job runner kills the whole process group or session."""
+
+    def lower_priority(pid: int) -> None:
+        """Let a program that leads a session, and all its descendants, run when other work leaves a processor idle."""
+        niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS, 19)
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        # Most Linux kernels first share the processors among sessions, and apply niceness only within one: sched(7).
+        # Other systems have no such file, and don't schedule by session.
+        for _ in range(_TRIES):
+            try:
+                Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+            except BlockingIOError:
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+            except OSError:
+                return
+            else:
+                return

@@ -1,7 +1,8 @@
-"""The only user of `subprocess`: programs are started here, by argument lists, never through a shell."""
+"""Starts programs from argument lists, never through a shell. No other module uses `subprocess`."""
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,25 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from release_tools.errors import CommandFailedError, KilledError, ReportedError
-from release_tools.processes.priorities import BACKGROUND_FLAGS, lower_priority
-from release_tools.processes.process_groups import CREATION_FLAGS, ProcessGroup, end_children_with_this_process
-from release_tools.processes.program_lookup import with_program_path
-from release_tools.processes.signals import REQUESTS_TO_END, handle_signals, handled_signals
+from release_tools.errors import CommandFailedError, KilledError, MissingToolError, ReportedError
+from release_tools.processes.process_groups import (
+    BACKGROUND_FLAGS,
+    CREATION_FLAGS,
+    ProcessGroup,
+    kill_children_at_exit,
+    lower_priority,
+)
+from release_tools.processes.signals import TERMINATION_SIGNALS, handle_signals, handled_signals
 
-# For an ended program to be gone, and to close its output.
-_SECONDS_TO_END: Final = 5.0
+# For a terminated program to exit and close its output.
+_GRACE_SECONDS: Final = 5.0
 
 _running: Final[dict["subprocess.Popen[str]", ProcessGroup]] = {}
-_is_ending: Final = threading.Event()
+_is_terminating: Final = threading.Event()
 
-# A change-set over the caller's environment; None takes a variable away.
+# Changes to this process's environment; None removes a variable.
 EnvironmentChanges = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a program ended. `code` is negative for a signal, as in `subprocess`."""
+    """The result of a program. `code` is negative for a signal, as in `subprocess`."""
 
     args: tuple[str, ...]
     code: int
@@ -42,47 +47,52 @@ class Finished:
     def output(self) -> str:
         return self.stdout + self.stderr
 
+    def require_success(self, hint: str = "") -> None:
+        """Raise `CommandFailedError` for any exit code but 0."""
+        if self.code != 0:
+            raise CommandFailedError(self.args, f"failed with exit code {self.code}", self.output, hint)
+
 
 class RunningProgram:
-    """A program that was started and not waited for. It and all that it started end with its time or the block."""
+    """A program that is still running. It and all its descendants are killed at the timeout or the end of the block."""
 
     def __init__(self, process: "subprocess.Popen[str]", timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
         self._process = process
-        self._clock = threading.Timer(timeout_seconds, self._end)
-        self._clock.daemon = True
-        self._clock.start()
+        self._timer = threading.Timer(timeout_seconds, self._time_out)
+        self._timer.daemon = True
+        self._timer.start()
         self.is_out_of_time = False
 
     def read_line(self) -> str:
-        """The next line that it prints, "" when nothing that could print is left of it."""
+        """The next line of its output, "" at the end."""
         return self._process.stdout.readline().rstrip("\n") if self._process.stdout else ""
 
     def read_rest(self) -> str:
-        """What it still prints, up to the end of the last process that could."""
+        """The rest of its output, until its last descendant has closed it."""
         return self._process.stdout.read() if self._process.stdout else ""
 
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End the process itself at once, and none of those that it started."""
+        """Kill the process itself, not its descendants."""
         self._process.kill()
 
     def wait(self) -> int:
-        """Its exit code, negative for a signal."""
+        """Wait for its exit code, negative for a signal."""
         return self._process.wait()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clock.cancel()
-        _end_process_group(self._process)
+        self._timer.cancel()
+        _kill_process_group(self._process)
 
-    def _end(self) -> None:
+    def _time_out(self) -> None:
         self.is_out_of_time = True
-        _end_process_group(self._process)
+        _kill_process_group(self._process)
 
 
 def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
@@ -92,58 +102,55 @@ def changed_environment(changes: EnvironmentChanges | None) -> dict[str, str]:
 
 
 def run(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None) -> None:
-    """Run a program that talks to the terminal itself; it inherits the lock of `exclusive_use`.
+    """Run a program that uses the terminal itself; it inherits the lock of `exclusive_use`.
 
-    Raises `MissingToolError`, `ReportedError` for any exit code but 0, or `KilledError` when a signal ended it.
+    Raises `MissingToolError`, `ReportedError` for any exit code but 0, or `KilledError` if a signal killed it.
     """
     environment = changed_environment(env)
-    command = with_program_path(args, environment)
-    end_children_with_this_process()
-    requests = _RequestsToEnd()
+    command = _with_program_path(args, environment)
+    kill_children_at_exit()
+    forwarder = _SignalForwarder()
     with (
-        handled_signals(REQUESTS_TO_END, requests.handle),
+        handled_signals(TERMINATION_SIGNALS, forwarder.handle),
         subprocess.Popen(command, cwd=cwd, env=environment, close_fds=os.name == "nt") as process,
     ):
         try:
-            requests.go_to(process)
+            forwarder.forward_to(process)
             code = process.wait()
         except KeyboardInterrupt:
-            # It gets the time to end what it started, which would outlive it otherwise.
-            for end in (process.terminate, process.kill):
+            # Time to terminate its own children, which would outlive it otherwise.
+            for stop in (process.terminate, process.kill):
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_SECONDS_TO_END)
+                    process.wait(_GRACE_SECONDS)
                     break
-                end()
+                stop()
             raise
     if code != 0:
         raise KilledError(args, -code) if code < 0 else ReportedError(args, code)
 
 
-class _RequestsToEnd:
-    """Passes a request to end on to the program that runs: unlike an interrupt, it may have reached this process alone.
+class _SignalForwarder:
+    """Forwards a termination signal to a program: unlike the terminal's SIGINT, it may have reached only this process.
 
-    One that comes while the program starts waits for it; it would end this process, and leave the program running.
+    A signal that arrives while the program starts is kept until then; otherwise the program would outlive this process.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._waiting: int | None = None
+        self._pending: int | None = None
 
     def handle(self, number: int, _frame: object) -> None:
-        self._waiting = number
+        self._pending = number
         if self._process is not None:
-            self._pass_on(self._process)
+            self.forward_to(self._process)
 
-    def go_to(self, process: "subprocess.Popen[bytes]") -> None:
+    def forward_to(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
-        self._pass_on(process)
-
-    def _pass_on(self, process: "subprocess.Popen[bytes]") -> None:
-        if self._waiting is None:
+        if self._pending is None:
             return
-        number, self._waiting = self._waiting, None
-        # A second one would cut short the time that the program is given to end.
-        handle_signals(REQUESTS_TO_END, signal.SIG_IGN)
+        number, self._pending = self._pending, None
+        # A second one would cut the program's grace period short.
+        handle_signals(TERMINATION_SIGNALS, signal.SIG_IGN)
         process.send_signal(number)
         raise KeyboardInterrupt(signal.Signals(number).name)
 
@@ -151,58 +158,57 @@ class _RequestsToEnd:
 def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = None, hint: str = "") -> str:
     """The standard output of a program that must succeed.
 
-    Raises `MissingToolError`, or `CommandFailedError` with the end of what the program printed.
+    Raises `MissingToolError`, or `CommandFailedError` with the end of the program's output.
     """
     finished = observe(args, cwd=cwd, environment=changed_environment(env), timeout_seconds=600)
-    if finished.code != 0:
-        raise CommandFailedError(args, f"ended with exit code {finished.code}", finished.output, hint)
+    finished.require_success(hint)
     return finished.stdout
 
 
 def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float) -> Finished:
-    """Run a program in exactly this environment, with no input, and report how it ended.
+    """Run a program in exactly this environment, without input.
 
-    Raises `CommandFailedError` when the time is up; the program and all that it started are ended then, but for what
-    has left its process group, as a daemon does.
+    At the timeout, kills the program and its descendants, except daemons that left its process group, and raises
+    `CommandFailedError`.
     """
     started = time.monotonic()
-    with _process_group(with_program_path(args, environment), cwd, environment, stderr=subprocess.PIPE) as process:
+    with _process_group(args, cwd, environment, stderr=subprocess.PIPE) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
-            _end_process_group(process)
+            _kill_process_group(process)
             stdout, stderr = _rest_of_output(process)
-            outcome = f"was still running after {timeout_seconds:g} s and was ended"
+            outcome = f"was still running after {timeout_seconds:g} s and was killed"
             raise CommandFailedError(args, outcome, stdout + stderr) from None
     return Finished(
         args=tuple(args), code=process.returncode, stdout=stdout, stderr=stderr, seconds=time.monotonic() - started
     )
 
 
-def end_all_at_signals() -> None:
-    """From now on an interrupt, or a request to end, ends every program that is running here, and then this one.
+def kill_all_at_signals() -> None:
+    """From now on an interrupt or a termination signal kills every program started here, and then this process.
 
-    The programs are in process groups of their own, so that no terminal reaches them, and a thread that waits for one
-    does not notice an interrupt.
+    The programs have their own process groups, which the terminal's SIGINT doesn't reach, and a thread that waits for
+    one doesn't notice an interrupt.
     """
-    handle_signals((signal.SIGINT, *REQUESTS_TO_END), _end_all)
+    handle_signals((signal.SIGINT, *TERMINATION_SIGNALS), _kill_all)
 
 
-def _end_all(number: int, _frame: object) -> None:
-    if number in REQUESTS_TO_END and _is_ending.is_set():
-        return  # The same request once more, passed on by whoever started this.
-    _is_ending.set()
+def _kill_all(number: int, _frame: object) -> None:
+    if number in TERMINATION_SIGNALS and _is_terminating.is_set():
+        return  # The same signal again, forwarded by the parent.
+    _is_terminating.set()
     for process in tuple(_running):
-        _end_process_group(process)
+        _kill_process_group(process)
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _rest_of_output(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """What an ended program has printed; a daemon that it left behind may hold its output open for ever."""
+    """The output of a killed program. A daemon of it may keep its output open forever."""
     try:
-        return process.communicate(timeout=_SECONDS_TO_END)
+        return process.communicate(timeout=_GRACE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        # Bytes, though the program's output is text (bpo-5424).
+        # Bytes, even in text mode (bpo-5424).
         return (error.output or b"").decode("utf-8", "backslashreplace"), ""
 
 
@@ -210,12 +216,12 @@ def _rest_of_output(process: "subprocess.Popen[str]") -> tuple[str, str]:
 def started(
     args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float
 ) -> Iterator[RunningProgram]:
-    """A program running in exactly this environment, with no input, and all its output in one pipe.
+    """Start a program in exactly this environment, without input, and with all its output in one pipe.
 
-    What is left of it and of all that it started is ended when the block is left.
+    It and its descendants are killed at the end of the block.
     """
     with (
-        _process_group(with_program_path(args, environment), cwd, environment) as process,
+        _process_group(args, cwd, environment) as process,
         RunningProgram(process, timeout_seconds) as program,
     ):
         yield program
@@ -231,16 +237,14 @@ def started_with_log(
     log: Path,
     in_background: bool,
 ) -> Iterator[RunningProgram]:
-    """A program whose whole output goes to `log`. One that gives way leaves the processors to other work.
+    """Start a program with all its output in `log`, `in_background` with low priority.
 
-    What is left of it and of all that it started is ended when the block is left.
+    It and its descendants are killed at the end of the block.
     """
     flags = BACKGROUND_FLAGS if in_background else 0
     with (
         log.open("w", encoding="utf-8") as file,
-        _process_group(
-            with_program_path(args, environment), cwd, environment, stdout=file.fileno(), flags=flags
-        ) as process,
+        _process_group(args, cwd, environment, stdout=file.fileno(), flags=flags) as process,
     ):
         if in_background:
             lower_priority(process.pid)
@@ -251,14 +255,14 @@ def started_with_log(
 def run_logged(
     args: Sequence[str], *, cwd: Path, env: EnvironmentChanges, log: Path, on_line: Callable[[str], None]
 ) -> int:
-    """Run a program, write all that it prints to `log`, hand each line to `on_line`, and return its exit code."""
+    """Run a program, write its output to `log`, pass each line to `on_line`, and return the exit code."""
     environment = changed_environment(env)
     with (
         log.open("w", encoding="utf-8", newline="\n") as file,
-        _process_group(with_program_path(args, environment), cwd, environment) as process,
+        _process_group(args, cwd, environment) as process,
     ):
-        # What it leaves running could hold the pipe open for ever.
-        threading.Thread(target=_end_when_ended, args=(process,), daemon=True).start()
+        # Its descendants could keep the pipe open forever.
+        threading.Thread(target=_kill_descendants_at_exit, args=(process,), daemon=True).start()
         for line in process.stdout or ():
             file.write(line)
             on_line(line.rstrip())
@@ -275,11 +279,15 @@ def _process_group(
     stderr: int = subprocess.STDOUT,
     flags: int = 0,
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A child in a process group of its own, which is ended with everything in it when this process is interrupted."""
+    """A child in its own process group, which is killed if the block raises.
+
+    Raises `MissingToolError`.
+    """
+    command = _with_program_path(args, environment)
     with (
         closing(ProcessGroup()) as group,
         subprocess.Popen(
-            args,
+            command,
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -293,29 +301,44 @@ def _process_group(
     ):
         _running[process] = group
         try:
-            group.take(process)
-            _refuse_when_ending()
+            group.add(process)
+            _refuse_while_terminating()
             yield process
         except BaseException:
-            group.end()
-            # It is not in its group where that refused to take it.
+            group.kill()
+            # It isn't in the group if adding it failed.
             process.kill()
             raise
         finally:
             del _running[process]
 
 
-def _refuse_when_ending() -> None:
-    # In another thread than the one that was interrupted: the program came too late to be ended with the others.
-    if _is_ending.is_set():
+def _refuse_while_terminating() -> None:
+    # Another thread started it after the others were killed.
+    if _is_terminating.is_set():
         raise KeyboardInterrupt
 
 
-def _end_process_group(process: "subprocess.Popen[str]") -> None:
+def _kill_process_group(process: "subprocess.Popen[str]") -> None:
     if group := _running.get(process):
-        group.end()
+        group.kill()
 
 
-def _end_when_ended(process: "subprocess.Popen[str]") -> None:
+def _kill_descendants_at_exit(process: "subprocess.Popen[str]") -> None:
     process.wait()
-    _end_process_group(process)
+    _kill_process_group(process)
+
+
+def _with_program_path(args: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The command line with the program's absolute path, looked up on the PATH of this environment.
+
+    Raises `MissingToolError`. A file that isn't executable is an `OSError` when it's started.
+    """
+    # Absolute, because the program runs in another folder and the PATH may have relative entries.
+    path = Path(args[0])
+    if len(path.parts) > 1 and path.is_file():
+        return [str(path.absolute()), *args[1:]]
+    program = shutil.which(args[0], path=environment.get("PATH"))
+    if program is None:
+        raise MissingToolError(args[0])
+    return [str(Path(program).absolute()), *args[1:]]

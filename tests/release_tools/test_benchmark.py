@@ -12,7 +12,7 @@ from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 
 programs = pytest.mark.programs
-posix = pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows can't execute scripts")
 
 
 def write_program(path: Path, code: str) -> Path:
@@ -24,7 +24,7 @@ def write_program(path: Path, code: str) -> Path:
 
 @posix
 @programs
-def test_both_programs_run_by_turns_and_the_first_round_does_not_count(tmp_path: Path) -> None:
+def test_programs_alternate_and_the_first_round_is_dropped(tmp_path: Path) -> None:
     log = tmp_path / "log"
     note = "with open({log!r}, 'a') as file: file.write({name!r})"
     one, other = (write_program(tmp_path / name, note.format(log=str(log), name=name)) for name in ("a", "b"))
@@ -36,13 +36,14 @@ def test_both_programs_run_by_turns_and_the_first_round_does_not_count(tmp_path:
 
 @posix
 @programs
-def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
+def test_failed_command_is_an_error(tmp_path: Path) -> None:
     program = write_program(tmp_path / "a", "raise SystemExit('broken')")
-    with pytest.raises(CommandFailedError, match="ended with exit code 1"):
+    with pytest.raises(CommandFailedError) as caught:
         compare(program, program, [("x",)], tmp_path, on_command=lambda _: None)
+    assert caught.value.command == (str(program), "x")
 
 
-def test_the_archive_that_was_made_last_is_measured(settings: ReleaseSettings) -> None:
+def test_newest_archive_is_measured(settings: ReleaseSettings) -> None:
     host = host_platform()
     settings.dist_folder.mkdir()
     for age, version in ((30, "v1.2.3"), (10, "dev"), (20, "v1.2.4")):
@@ -52,14 +53,15 @@ def test_the_archive_that_was_made_last_is_measured(settings: ReleaseSettings) -
     assert newest_archive(settings, host).name == f"tiny-dev-{host.name}{host.archive_suffix}"
 
 
-def test_without_a_build_the_error_says_what_to_build(settings: ReleaseSettings) -> None:
-    with pytest.raises(NothingToMeasureError, match=f"nox -s build-{host_platform().name}"):
+def test_missing_build_is_an_error(settings: ReleaseSettings) -> None:
+    with pytest.raises(NothingToMeasureError) as caught:
         run_benchmark(settings, host_platform(), Console())
+    assert caught.value.platform_name == host_platform().name
 
 
 @posix
 @programs
-def test_the_packed_program_is_held_against_the_one_of_its_environment(
+def test_archive_is_compared_with_its_environment(
     settings: ReleaseSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = host_platform()
@@ -73,7 +75,7 @@ def test_the_packed_program_is_held_against_the_one_of_its_environment(
     assert archive.name in capsys.readouterr().out
 
 
-def test_the_table_shows_the_ratio() -> None:
+def test_table_shows_the_ratio() -> None:
     console = Console(record=True, width=80)
     print_comparisons("figures", [Comparison(command=("--version",), frozen=0.5, source=0.25)], console)
     assert console.export_text().split()[-4:] == ["--version", "0.50", "0.25", "2.00"]

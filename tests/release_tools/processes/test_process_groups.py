@@ -1,4 +1,4 @@
-"""What a program starts ends with it, also where nobody between the two is left to pass the word on."""
+"""A program's descendants are killed with it, even if their parent has exited."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.programs
 
 REPOSITORY = Path(__file__).parents[3]
 TIMEOUT_SECONDS = 120.0
-# The interpreter itself: what a virtual environment of Windows calls so is a program that starts it.
+# The interpreter itself; on Windows a virtual environment's is a launcher.
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 
 HOLD_A_CONNECTION = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
@@ -24,9 +24,9 @@ LEAVE_ONE_BEHIND = (
 TIED = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
-from release_tools.processes.process_groups import end_children_with_this_process
-end_children_with_this_process()
-end_children_with_this_process()
+from release_tools.processes.process_groups import kill_children_at_exit
+kill_children_at_exit()
+kill_children_at_exit()
 {LEAVE_ONE_BEHIND}
 {HOLD_A_CONNECTION}
 """
@@ -34,7 +34,7 @@ end_children_with_this_process()
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Processes connect here; what closes a connection is the end of its process."""
+    """Processes connect here; a connection closes when its process exits."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(TIMEOUT_SECONDS)
         yield server
@@ -58,7 +58,7 @@ def python(code: str, listener: socket.socket) -> list[str]:
     return [PYTHON, "-c", code, str(listener.getsockname()[1])]
 
 
-def test_a_process_whose_parent_has_ended_ends_with_the_group(tmp_path: Path, listener: socket.socket) -> None:
+def test_orphan_is_killed_with_its_group(tmp_path: Path, listener: socket.socket) -> None:
     command = python(LEAVE_ONE_BEHIND, listener)
     with started(command, cwd=tmp_path, environment=dict(os.environ), timeout_seconds=TIMEOUT_SECONDS) as program:
         left_behind = accepted(listener)
@@ -66,15 +66,15 @@ def test_a_process_whose_parent_has_ended_ends_with_the_group(tmp_path: Path, li
     assert is_closed(left_behind)
 
 
-def test_what_a_logged_program_leaves_running_does_not_hold_up_the_log(tmp_path: Path, listener: socket.socket) -> None:
+def test_orphan_of_a_logged_program_does_not_block_the_log(tmp_path: Path, listener: socket.socket) -> None:
     lines: list[str] = []
     code = f"{LEAVE_ONE_BEHIND}\nprint('left', flush=True)"
     assert run_logged(python(code, listener), cwd=tmp_path, env={}, log=tmp_path / "log", on_line=lines.append) == 0
     assert lines == ["left"]
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="POSIX has no jobs; what a killed process leaves carries on there")
-def test_a_process_that_is_killed_takes_what_it_started_along(tmp_path: Path, listener: socket.socket) -> None:
+@pytest.mark.skipif(sys.platform != "win32", reason="POSIX has no jobs: children of a killed process keep running")
+def test_children_of_a_killed_process_are_killed(tmp_path: Path, listener: socket.socket) -> None:
     command = python(TIED, listener)
     with started(command, cwd=tmp_path, environment=dict(os.environ), timeout_seconds=TIMEOUT_SECONDS) as program:
         connections = [accepted(listener), accepted(listener)]

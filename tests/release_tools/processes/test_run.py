@@ -10,7 +10,15 @@ import pytest
 
 from release_tools.errors import CommandFailedError, KilledError, MissingToolError, ReportedError
 from release_tools.processes import run as commands
-from release_tools.processes.run import capture, changed_environment, observe, run, run_logged
+from release_tools.processes.run import (
+    capture,
+    changed_environment,
+    observe,
+    run,
+    run_logged,
+    started,
+    started_with_log,
+)
 
 pytestmark = pytest.mark.programs
 
@@ -21,48 +29,50 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_the_output_of_a_program_is_returned_as_utf8(tmp_path: Path) -> None:
+def test_output_is_decoded_as_utf8(tmp_path: Path) -> None:
     assert capture(python("import sys; sys.stdout.buffer.write('✓'.encode())"), cwd=tmp_path) == "✓"
 
 
-def test_bytes_that_are_no_text_do_not_stop_the_work(tmp_path: Path) -> None:
+def test_undecodable_output_is_escaped(tmp_path: Path) -> None:
     assert capture(python("import sys; sys.stdout.buffer.write(b'\\xff')"), cwd=tmp_path) == "\\xff"
 
 
-def test_a_failing_program_is_an_error_with_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(CommandFailedError, match=r"ended with exit code 3\n  \| last words\nhint: "):
-        capture(python("import sys; print('last words'); sys.exit(3)"), cwd=tmp_path)
+def test_failure_carries_command_and_output(tmp_path: Path) -> None:
+    command = python("import sys; print('last words'); sys.exit(3)")
+    with pytest.raises(CommandFailedError) as caught:
+        capture(command, cwd=tmp_path)
+    assert (caught.value.command, caught.value.output) == (tuple(command), "last words\n")
+    assert caught.value.outcome.endswith(" 3")
 
 
-def test_a_failing_program_that_talks_to_the_terminal_is_not_told_twice(tmp_path: Path) -> None:
+def test_failure_of_a_terminal_program_counts_as_reported(tmp_path: Path) -> None:
     with pytest.raises(ReportedError) as caught:
         run(python("raise SystemExit(4)"), cwd=tmp_path)
-    assert caught.value.is_reported
+    assert (caught.value.is_reported, caught.value.code) == (True, 4)
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize(("number", "words"), [("SIGKILL", "9 (Killed"), ("SIGTERM", "15 (Terminated")])
-def test_a_program_that_talks_to_the_terminal_and_is_killed_is_told(tmp_path: Path, number: str, words: str) -> None:
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_killed_terminal_program_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(KilledError) as caught:
-        run(python(f"import os, signal; os.kill(os.getpid(), signal.{number})"), cwd=tmp_path)
-    assert f"was ended by signal {words}" in str(caught.value)
-    assert ("the memory was too little" in caught.value.hint) == (number == "SIGKILL")
-    assert not caught.value.is_reported
+        run(python(f"import os, signal; os.kill(os.getpid(), signal.{name})"), cwd=tmp_path)
+    assert (caught.value.is_reported, caught.value.code) == (False, -getattr(signal, name))
 
 
-def test_a_program_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingToolError, match="'no-such-program' was not found"):
+def test_missing_program_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingToolError) as caught:
         capture(["no-such-program"], cwd=tmp_path)
+    assert caught.value.tool == "no-such-program"
 
 
-def test_changes_to_the_environment_add_replace_and_remove(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_changes_add_and_remove(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEPT", "1")
     monkeypatch.setenv("GONE", "1")
     changed = changed_environment({"GONE": None, "NEW": "2"})
     assert (changed.get("KEPT"), changed.get("NEW"), "GONE" in changed) == ("1", "2", False)
 
 
-def test_an_observed_program_sees_only_the_environment_it_is_given(tmp_path: Path) -> None:
+def test_observed_program_gets_exactly_the_given_environment(tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     finished = observe(
         python("import os; print(*(name for name in os.environ if name.startswith('M')))"),
@@ -73,16 +83,17 @@ def test_an_observed_program_sees_only_the_environment_it_is_given(tmp_path: Pat
     assert (finished.code, finished.stdout.strip()) == (0, "MINE")
 
 
-def test_a_program_that_does_not_end_is_ended_with_everything_it_started(tmp_path: Path) -> None:
-    # The grandchild holds the pipe open: reading to its end returns only once that process is gone too.
+def test_timeout_kills_the_program_and_its_children(tmp_path: Path) -> None:
+    # The grandchild keeps the pipe open, so reading to its end waits for that process too.
     grandchild = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import threading; threading.Event().wait()'])"
     )
-    with pytest.raises(CommandFailedError, match=r"still running after 2 s"):
+    with pytest.raises(CommandFailedError) as caught:
         observe(python(grandchild), cwd=tmp_path, environment=dict(os.environ), timeout_seconds=2)
+    assert "after 2 s" in caught.value.outcome
 
 
-def test_a_logged_program_leaves_both_streams_in_the_log(tmp_path: Path) -> None:
+def test_log_contains_stdout_and_stderr(tmp_path: Path) -> None:
     seen: list[str] = []
     log = tmp_path / "log"
     code = run_logged(
@@ -100,11 +111,9 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 @POSIX_ONLY
-def test_a_daemon_that_holds_the_output_open_does_not_hold_up_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commands, "_SECONDS_TO_END", 0.2)
-    # It leaves the process group, and says its number so that this test can end it.
+def test_daemon_that_keeps_the_output_open_is_not_awaited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.2)
+    # It leaves the process group, and prints its pid so that the test can kill it.
     code = """
 import os, threading
 if os.fork() == 0:
@@ -112,15 +121,13 @@ if os.fork() == 0:
     print(os.getpid(), flush=True)
     threading.Event().wait()
 """
-    with pytest.raises(CommandFailedError, match=r"still running after 2 s") as caught:
+    with pytest.raises(CommandFailedError) as caught:
         observe(python(code), cwd=tmp_path, environment=dict(os.environ), timeout_seconds=2)
-    os.kill(int(caught.value.what.rpartition("| ")[2]), signal.SIGKILL)
+    os.kill(int(caught.value.output), signal.SIGKILL)
 
 
 @POSIX_ONLY
-def test_a_program_on_a_relative_path_is_found_from_the_folder_it_runs_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_path_entry_is_resolved_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "hello").write_text("#!/bin/sh\necho hello\n", encoding="utf-8")
     (tmp_path / "bin" / "hello").chmod(0o755)
@@ -130,7 +137,7 @@ def test_a_program_on_a_relative_path_is_found_from_the_folder_it_runs_in(
 
 
 @POSIX_ONLY
-def test_a_file_that_may_not_be_executed_is_not_called_missing(tmp_path: Path) -> None:
+def test_file_without_execute_permission_is_not_missing(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o644)
@@ -138,30 +145,30 @@ def test_a_file_that_may_not_be_executed_is_not_called_missing(tmp_path: Path) -
         capture([str(program)], cwd=tmp_path)
 
 
-# Two threads wait for programs that never end, and each of these for a child of its own.
+# Two threads wait for programs that never exit, and each program for its child.
 IN_THREADS = """
 import os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from release_tools.processes.run import end_all_at_signals, observe
+from release_tools.processes.run import kill_all_at_signals, observe
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-end_all_at_signals()
+kill_all_at_signals()
 waiting = [sys.executable, "-c", "import sys, threading; pipe = open(sys.argv[1], 'w'); threading.Event().wait()"]
 nested = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *waiting]
 def wait(pipe):
-    observe([*nested, pipe], cwd=Path(), environment=dict(os.environ), timeout_seconds=100)
+    observe([*nested, pipe], cwd=Path(), environment=dict(os.environ), timeout_seconds=600)
 try:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(wait, [*sys.argv[1:], "never started"]))
 except KeyboardInterrupt as error:
-    sys.exit(f"ended by {error}")
+    sys.exit(f"stopped by {error}")
 """
 
 
 @POSIX_ONLY
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_an_interrupt_ends_what_threads_wait_for(tmp_path: Path, name: str) -> None:
+def test_signal_kills_programs_that_threads_wait_for(tmp_path: Path, name: str) -> None:
     pipes = [tmp_path / "one", tmp_path / "two"]
     for pipe in pipes:
         os.mkfifo(pipe)
@@ -173,10 +180,10 @@ def test_an_interrupt_ends_what_threads_wait_for(tmp_path: Path, name: str) -> N
     ) as program:
         with pipes[0].open("rb") as one, pipes[1].open("rb") as two:
             program.send_signal(getattr(signal, name))
-            # The end of a pipe comes with the last process that has it open.
+            # A pipe ends with the last process that has it open.
             assert (one.read(), two.read()) == (b"", b"")
         _, errors = program.communicate(timeout=60)
-    assert (program.returncode, errors) == (1, f"ended by {name}\n")
+    assert (program.returncode, errors) == (1, f"stopped by {name}\n")
 
 
 RUN = """
@@ -190,8 +197,8 @@ run(sys.argv[2:], cwd=Path())
 
 
 @contextmanager
-def running_for_the_terminal(folder: Path, code: str, hang_up: str = "SIG_DFL") -> Iterator["subprocess.Popen[str]"]:
-    """A process in a session of its own that `run`s Python code, once the code has printed "ready"."""
+def running_terminal_program(folder: Path, code: str, hang_up: str = "SIG_DFL") -> Iterator["subprocess.Popen[str]"]:
+    """A process in a new session that `run`s Python code, once the code has printed "ready"."""
     with subprocess.Popen(
         [*python(RUN), hang_up, *python(code)],
         cwd=folder,
@@ -207,8 +214,8 @@ def running_for_the_terminal(folder: Path, code: str, hang_up: str = "SIG_DFL") 
 
 
 @POSIX_ONLY
-def test_a_program_that_talks_to_the_terminal_may_end_its_own_work_when_interrupted(tmp_path: Path) -> None:
-    # It takes longer to end than the time after which `subprocess.run` kills what it runs.
+def test_interrupted_terminal_program_may_clean_up(tmp_path: Path) -> None:
+    # Its cleanup takes longer than `subprocess.run` would wait before killing it.
     slow = """
 import pathlib, signal, threading
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -217,58 +224,57 @@ signal.sigwait({signal.SIGINT})
 threading.Event().wait(1)
 pathlib.Path('ended').touch()
 """
-    with running_for_the_terminal(tmp_path, slow) as program:
+    with running_terminal_program(tmp_path, slow) as program:
         os.killpg(program.pid, signal.SIGINT)
         program.communicate(timeout=60)
     assert (tmp_path / "ended").is_file()
 
 
-# A signal that arrives between the last instruction and an endless wait would be noticed only by the next one; blocked
-# signals stay pending.
+# Blocked signals stay pending, so none gets lost between a handler's installation and the wait.
 WAITING = """
 import pathlib, signal
-wanted = {getattr(signal, name) for name in WANTED.split()}
-signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+signals = {getattr(signal, name) for name in NAMES.split()}
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 print('ready', flush=True)
-pathlib.Path('ended').write_text(signal.Signals(signal.sigwait(wanted)).name)
+pathlib.Path('ended').write_text(signal.Signals(signal.sigwait(signals)).name)
 """
 
 
 @POSIX_ONLY
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_request_to_end_goes_on_to_the_program_that_talks_to_the_terminal(tmp_path: Path, name: str) -> None:
-    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", repr(name))) as program:
+def test_termination_signal_is_forwarded(tmp_path: Path, name: str) -> None:
+    with running_terminal_program(tmp_path, WAITING.replace("NAMES", repr(name))) as program:
         program.send_signal(getattr(signal, name))
         program.communicate(timeout=60)
     assert (tmp_path / "ended").read_text(encoding="utf-8") == name
 
 
 @POSIX_ONLY
-def test_a_request_that_comes_twice_leaves_the_program_its_time_to_end(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "may-end")
+def test_second_signal_does_not_shorten_the_grace_period(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "may-exit")
     slow = """
 import pathlib, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print('ready', flush=True)
 signal.sigwait({signal.SIGTERM})
-print('ending', flush=True)
-pathlib.Path('may-end').read_text()
+print('cleaning up', flush=True)
+pathlib.Path('may-exit').read_text()
 """
-    with running_for_the_terminal(tmp_path, slow) as program:
+    with running_terminal_program(tmp_path, slow) as program:
         assert program.stdout is not None
         program.send_signal(signal.SIGTERM)
-        assert program.stdout.readline() == "ending\n"
-        # Once while it is interrupted, and once while it gives the program its five seconds: neither ends it.
+        assert program.stdout.readline() == "cleaning up\n"
+        # Once during the interrupt, once during the grace period: neither kills it.
         for _ in range(2):
             program.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
                 program.wait(timeout=1.5)
-        (tmp_path / "may-end").write_text("now", encoding="utf-8")
+        (tmp_path / "may-exit").write_text("now", encoding="utf-8")
         assert program.wait(timeout=60)
 
 
-# The request comes when the program runs and `Popen` has not returned yet.
-RUN_WITH_EARLY_REQUEST = """
+# The signal arrives when the program runs and `Popen` hasn't returned yet.
+RUN_WITH_EARLY_SIGNAL = """
 import os, signal, subprocess, sys
 from pathlib import Path
 from release_tools.processes.run import run
@@ -283,40 +289,120 @@ run(sys.argv[1:], cwd=Path())
 
 
 @POSIX_ONLY
-def test_request_to_end_while_a_program_starts_reaches_it(tmp_path: Path) -> None:
+def test_signal_during_the_start_is_forwarded(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "started")
-    program = """
-import pathlib, signal, threading
-def end(*_):
-    pathlib.Path('ended').touch()
-    raise SystemExit
-signal.signal(signal.SIGTERM, end)
-pathlib.Path('started').write_text('')
-threading.Event().wait(60)
-"""
+    program = WAITING.replace("NAMES", "'SIGTERM'").replace(
+        "print('ready', flush=True)", "pathlib.Path('started').write_text('')"
+    )
     subprocess.run(
-        [*python(RUN_WITH_EARLY_REQUEST), *python(program)],
+        [*python(RUN_WITH_EARLY_SIGNAL), *python(program)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stderr=subprocess.DEVNULL,
         check=False,
         timeout=120,
     )
-    assert (tmp_path / "ended").exists()
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == "SIGTERM"
 
 
 @POSIX_ONLY
-def test_a_program_that_an_interrupt_did_not_reach_is_asked_to_end(tmp_path: Path) -> None:
-    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM'")) as program:
+def test_program_that_missed_the_interrupt_is_terminated(tmp_path: Path) -> None:
+    with running_terminal_program(tmp_path, WAITING.replace("NAMES", "'SIGTERM'")) as program:
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=60)
     assert (tmp_path / "ended").read_text(encoding="utf-8") == "SIGTERM"
 
 
 @POSIX_ONLY
-def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
-    with running_for_the_terminal(tmp_path, WAITING.replace("WANTED", "'SIGTERM SIGHUP'"), "SIG_IGN") as program:
+def test_program_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    with running_terminal_program(tmp_path, WAITING.replace("NAMES", "'SIGTERM SIGHUP'"), "SIG_IGN") as program:
         program.send_signal(signal.SIGHUP)
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)
     assert (tmp_path / "ended").read_text(encoding="utf-8") == "SIGTERM"
+
+
+WAIT = "import threading; print('ready', flush=True); threading.Event().wait()"
+WITH_A_CHILD = f"""
+import os
+child = os.fork()
+if child == 0:
+    os.write(1, b"%d\\n" % os.getpid())
+    {WAIT}
+os.waitpid(child, 0)
+"""
+
+
+@POSIX_ONLY
+def test_output_signals_and_exit_code_of_a_running_program(tmp_path: Path) -> None:
+    with started(python(WAIT), cwd=tmp_path, environment={}, timeout_seconds=60) as program:
+        assert program.read_line() == "ready"
+        program.send_signal(signal.SIGTERM)
+        assert program.read_rest() == ""
+        assert program.wait() == -signal.SIGTERM
+    assert not program.is_out_of_time
+
+
+@POSIX_ONLY
+def test_descendants_are_killed_at_the_end_of_the_block(tmp_path: Path) -> None:
+    pipe = tmp_path / "alive"
+    os.mkfifo(pipe)
+    code = f"alive = open({str(pipe)!r}, 'wb')\n{WITH_A_CHILD}"
+    with started(python(code), cwd=tmp_path, environment={}, timeout_seconds=60) as program:
+        alive = pipe.open("rb")
+        child = int(program.read_line())
+        program.kill()
+        program.wait()
+        os.kill(child, 0)
+    with alive:
+        # It ends with the last process that has it open.
+        assert alive.read() == b""
+
+
+@POSIX_ONLY
+def test_timeout_kills_program_and_descendants(tmp_path: Path) -> None:
+    with started(python(WITH_A_CHILD), cwd=tmp_path, environment={}, timeout_seconds=1) as program:
+        assert int(program.read_line()) > 0
+        assert program.read_rest() == "ready\n"
+        assert program.wait() == -signal.SIGKILL
+    assert program.is_out_of_time
+
+
+@POSIX_ONLY
+def test_background_program_has_low_priority_and_a_log(tmp_path: Path) -> None:
+    begin = tmp_path / "begin"
+    os.mkfifo(begin)
+    code = (
+        f"import os, pathlib, sys; open({str(begin)!r}).read(); print('one')\n"
+        "own = pathlib.Path('/proc/self/autogroup')\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0), own.read_text() if own.exists() else '', file=sys.stderr)"
+    )
+    log = tmp_path / "log"
+    with started_with_log(
+        python(code),
+        cwd=tmp_path,
+        environment={"PYTHONUNBUFFERED": "1"},
+        timeout_seconds=60,
+        log=log,
+        in_background=True,
+    ) as program:
+        begin.write_text("")
+        assert program.wait() == 0
+    first, niceness, *session = log.read_text(encoding="utf-8").split()
+    assert first == "one"
+    assert int(niceness) > os.getpriority(os.PRIO_PROCESS, 0)
+    # The kernel prints the autogroup's name, "nice", and its niceness.
+    assert not session or session[-1] == niceness
+
+
+@POSIX_ONLY
+def test_logged_program_is_killed_at_the_end_of_the_block(tmp_path: Path) -> None:
+    pipe = tmp_path / "alive"
+    os.mkfifo(pipe)
+    code = f"alive = open({str(pipe)!r}, 'wb')\n{WAIT}"
+    with started_with_log(
+        python(code), cwd=tmp_path, environment={}, timeout_seconds=60, log=tmp_path / "log", in_background=False
+    ):
+        alive = pipe.open("rb")
+    with alive:
+        assert alive.read() == b""
