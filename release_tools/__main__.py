@@ -1,4 +1,4 @@
-"""What the Nox sessions start inside the locked environment: `python -m release_tools build …`."""
+"""The commands that Nox sessions and Invoke tasks run in the locked environment: `python -m release_tools build …`."""
 
 import argparse
 import sys
@@ -79,7 +79,7 @@ def _wheels(_: argparse.Namespace, console: Console) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    build = commands.add_parser("build", help="freeze, package and verify, in an environment that is already there")
+    build = commands.add_parser("build", help="freeze, package and verify in the current environment")
     build.add_argument("--platform", required=True)
     build.add_argument("--version", required=True)
     build.add_argument("--suite-python", type=Path)
@@ -91,18 +91,18 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
     commands.add_parser("bench", help="compare the newest archive with the source").set_defaults(run=_bench)
-    remote = commands.add_parser("build-remotely", help="have GitHub build, and bring the archives back verified")
+    remote = commands.add_parser("build-remotely", help="build on GitHub, download the archives and verify them")
     remote.add_argument("--platform", action="append", required=True)
     remote.add_argument("--version", required=True)
     remote.add_argument("--branch", required=True)
     remote.add_argument("--run-number", type=int)
     remote.add_argument("--suite-python", type=Path)
     remote.set_defaults(run=_build_remotely)
-    report = commands.add_parser("report", help="show the records of builds as Markdown")
+    report = commands.add_parser("report", help="show build records as Markdown")
     report.add_argument("records", type=Path, nargs="+")
     report.add_argument("--output", type=Path)
     report.set_defaults(run=_report)
-    wheels = commands.add_parser("wheels", help="whether every locked package has a wheel for every platform")
+    wheels = commands.add_parser("wheels", help="check that every locked package has a wheel for every platform")
     wheels.set_defaults(run=_wheels)
     return parser
 

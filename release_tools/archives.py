@@ -1,7 +1,4 @@
-"""Stage 4: the archive that users download, with the same bytes from the same files, and its checksum.
-
-Also the one place that unpacks an archive; names inside are treated as hostile.
-"""
+"""Writes the archive that users download, reproducibly, and its checksum; unpacks archives without trusting them."""
 
 import gzip
 import hashlib
@@ -24,21 +21,21 @@ from release_tools.errors import UnsafeArchiveError
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
 
-# The earliest time that a zip file can hold.
-_ZIP_EPOCH: Final = 315532800
+# 1980-01-01, the earliest time in a zip file.
+ZIP_EPOCH: Final = 315532800
 
-# Ours hold three files and are a third of their contents. More than these is a bomb: a small file that fills the disk.
+# Beyond these an archive counts as a zip bomb. Ours have three members and compress to a third.
 _MOST_MEMBERS: Final = 100
 _LARGEST_RATIO: Final = 100
 _SMALL: Final = 256 * 1024 * 1024
-# What a tar reader wants in one piece is a header; the longest real ones have a few kilobytes.
+# `tarfile` reads a header in one piece; real ones have a few kilobytes at most.
 _LONGEST_READ: Final = 1024 * 1024
 _LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One file of an archive. `name` has no folder: all members are at the archive's root."""
+    """A file for an archive, at its root."""
 
     name: str
     path: Path
@@ -46,20 +43,20 @@ class Member:
 
 
 def write_archive(archive: Path, members: Sequence[Member], modified: int) -> None:
-    """Write a .tar.gz or .zip, as the name says. Every member gets the time `modified` (seconds since 1970)."""
+    """Write a .tar.gz or .zip file, by the suffix. Every member gets the time `modified` (seconds since 1970)."""
     ordered = sorted(members, key=lambda member: member.name)
     if archive.suffix == ".zip":
-        _write_zip(archive, ordered, max(modified, _ZIP_EPOCH))
+        _write_zip(archive, ordered, max(modified, ZIP_EPOCH))
     else:
         _write_tar(archive, ordered, modified)
 
 
 def unpack_archive(archive: Path, folder: Path) -> tuple[str, ...]:
-    """Unpack into `folder`, which is emptied first; returns the members' names in the archive's order.
+    """Unpack into `folder`, after emptying it; returns the member names in the archive's order.
 
-    Raises `UnsafeArchiveError`, with nothing left in the folder, for a member that is no plain file at the archive's
-    root, has a name that leads elsewhere or cannot be shown, or stands there twice; for contents out of all
-    proportion; and for a file that is no archive or is damaged. Raises `OSError` where the folder cannot be written.
+    Raises `UnsafeArchiveError`, and leaves the folder empty, for a damaged file or a zip bomb, and for a member that
+    isn't a regular file at the root, has an unsafe or unprintable name, or occurs twice. Raises `OSError` if the
+    folder can't be written.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -82,9 +79,9 @@ def member_modes(archive: Path) -> dict[str, int]:
 
 
 def differing_members(first: Path, second: Path) -> list[str]:
-    """The names of the members in which two archives differ; their own names where only the wrapping does.
+    """The names of the members that differ, or the archive's own if only the container does.
 
-    Both are unpacked beside themselves.
+    Unpacks both next to themselves.
     """
     if sha256_of(first) == sha256_of(second):
         return []
@@ -106,7 +103,7 @@ def checksum_path(archive: Path) -> Path:
 
 
 def write_checksum(archive: Path) -> Path:
-    """Write `<archive>.sha256` as sha256sum does, so that `sha256sum -c` and `shasum -a 256 -c` accept it."""
+    """Write `<archive>.sha256` in the format that `sha256sum -c` and `shasum -a 256 -c` read."""
     path = checksum_path(archive)
     path.write_text(checksum_line(archive), encoding="ascii", newline="\n")
     return path
@@ -117,10 +114,10 @@ def checksum_line(archive: Path) -> str:
 
 
 def place_archive(staged: Path, folder: Path) -> Path:
-    """Put an archive and the checksum beside it into `folder`; returns the archive's place there.
+    """Copy an archive and its checksum into `folder`; returns the archive's new path.
 
-    At no moment does a checksum stand there beside another's archive. Both are copied there first, as `folder` may be a
-    link to another disk, and that disk full: until then nothing is replaced.
+    A checksum is never next to another build's archive. Both files are copied before either replaces an old one,
+    because `folder` may be a symbolic link to another disk, which may be full.
     """
     folder.mkdir(exist_ok=True)
     placed = folder / staged.name
@@ -153,14 +150,14 @@ def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
         for member in members:
             entry = zipfile.ZipInfo(member.name, date_time=time.gmtime(modified)[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Unix as the system that made it, on every host: the bytes stay equal and the modes are kept.
+            # Unix, on every host: keeps the bytes equal and stores the modes.
             entry.create_system = 3
             entry.external_attr = (stat.S_IFREG | member.mode) << 16
             opened.writestr(entry, member.path.read_bytes())
 
 
 class _BoundedGzip(gzip.GzipFile):
-    """A gzip stream that gives no more than `limit` bytes, and never many of them in one piece."""
+    """A gzip stream that refuses to decompress more than `limit` bytes, or to read many at once."""
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__(path, "rb")
@@ -178,22 +175,22 @@ class _BoundedGzip(gzip.GzipFile):
 
     def _keep_limit(self, position: int) -> None:
         if position > self._limit:
-            raise tarfile.ReadError("its contents are out of all proportion to its size")
+            raise tarfile.ReadError("it expands far beyond its size")
 
 
 @contextmanager
 def _reading(archive: Path) -> Iterator[None]:
-    """Whatever a reader says of a hostile file is one error; what the disk says of a good one stays what it is."""
+    """Turn every error of a reader into `UnsafeArchiveError`, except errors of the disk."""
     try:
         yield
     except UnsafeArchiveError:
         raise
     except OSError as error:
-        # A damaged gzip stream is one without a number.
+        # gzip raises `OSError` without a number for a damaged stream.
         if error.errno is not None:
             raise
         raise _unreadable(archive, error) from None
-    except Exception as error:  # noqa: BLE001 - the readers of the standard library raise nearly every kind there is
+    except Exception as error:  # noqa: BLE001 - the standard library's readers raise many kinds of errors
         raise _unreadable(archive, error) from None
 
 
@@ -206,7 +203,7 @@ def _largest_contents(archive: Path) -> int:
 
 
 def _unpack_tar(archive: Path, folder: Path) -> tuple[str, ...]:
-    # The members' own blocks come on top, and what a reader skips at the end.
+    # With room for the members' headers and the padding at the end.
     limit = _largest_contents(archive) + _SMALL
     with _BoundedGzip(archive, limit) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
         entries = list(islice(opened, _MOST_MEMBERS + 1))
@@ -215,7 +212,7 @@ def _unpack_tar(archive: Path, folder: Path) -> tuple[str, ...]:
             content = opened.extractfile(entry)
             if content is not None:
                 _write_member(folder / entry.name, content, entry.mode)
-        # To its end, since tar refuses what has more behind the archive than zeros.
+        # `tar` refuses trailing data, so read to the end.
         while stream.read(_LONGEST_READ):
             pass
     return tuple(entry.name for entry in entries)
@@ -224,46 +221,46 @@ def _unpack_tar(archive: Path, folder: Path) -> tuple[str, ...]:
 def _unpack_zip(archive: Path, folder: Path) -> tuple[str, ...]:
     with zipfile.ZipFile(archive) as opened:
         entries = opened.infolist()
-        _refuse_unsafe(archive, [(entry.filename, entry.file_size, _is_plain(entry)) for entry in entries])
+        _refuse_unsafe(archive, [(entry.filename, entry.file_size, _is_regular(entry)) for entry in entries])
         for entry in entries:
             with opened.open(entry) as content:
                 _write_member(folder / entry.filename, content, entry.external_attr >> 16 or FILE_MODE)
     return tuple(entry.filename for entry in entries)
 
 
-def _is_plain(entry: zipfile.ZipInfo) -> bool:
+def _is_regular(entry: zipfile.ZipInfo) -> bool:
     return not entry.is_dir() and stat.S_IFMT(entry.external_attr >> 16) in {0, stat.S_IFREG}
 
 
 def _write_member(path: Path, content: IO[bytes], mode: int) -> None:
     with path.open("xb") as file:
         shutil.copyfileobj(content, file)
-    # Never setuid, never writable for others; and readable for the checks, whatever the archive says.
+    # Never setuid, never writable for others, always readable for the checks.
     path.chmod(mode & EXECUTABLE_MODE | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _refuse_unsafe(archive: Path, members: Sequence[tuple[str, int, bool]]) -> None:
-    """Before anything is written: `members` are names, sizes in bytes, and whether it is a plain file."""
+    """Check all members before writing any: their names, sizes in bytes, and whether they're regular files."""
     if len(members) > _MOST_MEMBERS:
         raise UnsafeArchiveError(archive, members[-1][0], f"is one of more than {_MOST_MEMBERS}")
-    for name, _, is_plain in members:
-        if not is_plain:
-            raise UnsafeArchiveError(archive, name, "is not a plain file")
+    for name, _, is_regular in members:
+        if not is_regular:
+            raise UnsafeArchiveError(archive, name, "is not a regular file")
     _refuse_unsafe_names(archive, [name for name, _, _ in members])
     total = sum(size for _, size, _ in members)
     if not 0 <= total <= _largest_contents(archive) or any(size < 0 for _, size, _ in members):
-        raise UnsafeArchiveError(archive, "(all together)", f"would take {total:,} bytes, out of all proportion")
+        raise UnsafeArchiveError(archive, "(all members)", f"would expand to {total:,} bytes, far beyond its size")
 
 
 def _refuse_unsafe_names(archive: Path, names: Sequence[str]) -> None:
-    # Without case, as macOS and Windows compare them.
+    # macOS and Windows ignore case.
     seen = Counter(name.casefold() for name in names)
     for name in names:
         if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
-            raise UnsafeArchiveError(archive, name, "leads out of the folder it is unpacked into")
+            raise UnsafeArchiveError(archive, name, "would be written outside the folder")
         if "/" in name or name in {"", "."}:
-            raise UnsafeArchiveError(archive, name, "is not at the root, where all files of an archive belong")
+            raise UnsafeArchiveError(archive, name, "is not at the root of the archive")
         if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-            raise UnsafeArchiveError(archive, name[:_LONGEST_NAME], "has a name that is no text, or too long")
+            raise UnsafeArchiveError(archive, name[:_LONGEST_NAME], "has a name that is too long or not printable")
         if seen[name.casefold()] > 1:
-            raise UnsafeArchiveError(archive, name, "stands in the archive twice")
+            raise UnsafeArchiveError(archive, name, "is in the archive twice")

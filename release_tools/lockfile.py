@@ -1,8 +1,4 @@
-"""The one reader of `poetry.lock`.
-
-It serves the environment, the bundled metadata and licences, and the comparison of what is installed with what is
-locked. The format is Poetry's lock version 2.1.
-"""
+"""Reads `poetry.lock` (lock version 2.1) and turns it into requirements with hashes."""
 
 import hashlib
 import json
@@ -19,10 +15,10 @@ from release_tools.settings_schema import table_at
 
 SUPPORTED_LOCK_VERSION = "2.1"
 
-# What an environment for builds holds, exactly.
+# The groups in the environment of a build.
 BUILD_GROUPS: Final = ("main", "build")
 
-# What an environment for releasing holds: the library's own needs and the writer of release notes, nothing of the app.
+# The groups in the environment of a release: what this library and the release notes need, nothing of the app.
 RELEASE_GROUPS: Final = ("build", "release")
 
 _DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
@@ -30,7 +26,7 @@ _DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
-    """One distribution at one version. `markers` maps a group to its environment marker, "" where it has none."""
+    """A locked distribution. `markers` maps each group to its environment marker, "" if it has none."""
 
     name: str
     version: str
@@ -40,16 +36,16 @@ class LockedPackage:
     file_names: tuple[str, ...]
 
     def marker_for(self, groups: Collection[str]) -> str:
-        """The environment marker under which any of these groups needs the package; "" means always."""
-        wanted = sorted({marker for group, marker in self.markers if group in groups})
-        if "" in wanted:
+        """The environment marker for which any of these groups needs the package; "" means always."""
+        markers = sorted({marker for group, marker in self.markers if group in groups})
+        if "" in markers:
             return ""
-        return wanted[0] if len(wanted) == 1 else " or ".join(f"({marker})" for marker in wanted)
+        return markers[0] if len(markers) == 1 else " or ".join(f"({marker})" for marker in markers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockFile:
-    """What `poetry.lock` pins."""
+    """The content of `poetry.lock`."""
 
     path: Path
     packages: tuple[LockedPackage, ...]
@@ -59,41 +55,41 @@ class LockFile:
         return tuple(package for package in self.packages if package.groups.intersection(groups))
 
     def requirements(self, groups: Collection[str]) -> str:
-        """A requirements file for these groups: exact versions, environment markers, and the hash of every file."""
+        """A requirements file for these groups: exact versions, environment markers, and every file's hash."""
         return "".join(_requirement_line(package, groups) for package in self.packages_of(groups))
 
 
 def normalized_name(name: str) -> str:
-    """The comparison form of a distribution's name (PEP 503)."""
+    """A distribution's normalized name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_lock_file(path: Path) -> LockFile:
     """Read and check `poetry.lock`.
 
-    Raises `LockFileError` when it is missing, damaged, of another format, or names a package with no checkable file.
+    Raises `LockFileError` if it is missing, damaged, of another version, or locks a package without hashes.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LockFileError(path, "there is no such file", "make it with: poetry lock") from None
+        raise LockFileError(path, "no such file", "create it with: poetry lock") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LockFileError(path, f"cannot be read ({error})") from None
     try:
         lock_version = content["metadata"]["lock-version"]
         if lock_version != SUPPORTED_LOCK_VERSION:
-            raise LockFileError(path, f"has lock-version {lock_version}, not {SUPPORTED_LOCK_VERSION}")
+            raise LockFileError(path, f"lock-version is {lock_version}, not {SUPPORTED_LOCK_VERSION}")
         return LockFile(
             path=path,
             packages=tuple(_locked_package(path, entry) for entry in content.get("package", [])),
             content_hash=content["metadata"]["content-hash"],
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise LockFileError(path, f"is not laid out as Poetry writes it ({error!r})") from None
+        raise LockFileError(path, f"is not in Poetry's format ({error!r})") from None
 
 
 def lock_problems(settings: ReleaseSettings) -> list[Problem]:
-    """Why nothing can be made from the lock as it is: it is missing, damaged or stale."""
+    """Why the lock can't be installed: it is missing, damaged or stale."""
     try:
         lock = read_lock_file(settings.lock_path)
     except ReleaseError as error:
@@ -102,23 +98,23 @@ def lock_problems(settings: ReleaseSettings) -> list[Problem]:
         return []
     return [
         Problem(
-            what="poetry.lock is stale: the dependencies in pyproject.toml changed after it was made",
-            hint="bring it up to date with `poetry lock`, and commit both files",
+            what="poetry.lock is stale: the dependencies in pyproject.toml have changed since",
+            hint="update it with `poetry lock`, and commit both files",
         )
     ]
 
 
 def is_stale(lock: LockFile, pyproject: Mapping[str, Any]) -> bool:
-    """Whether the dependencies in `pyproject.toml` were changed after the lock was made."""
+    """Whether the dependencies in `pyproject.toml` changed after locking."""
     try:
         return lock.content_hash != content_hash(pyproject)
     except RecursionError:
-        # Nothing that is nested that deep can have been locked.
+        # Poetry could not have locked anything nested that deeply.
         return True
 
 
 def content_hash(pyproject: Mapping[str, Any]) -> str:
-    """The digest under which Poetry 2 stores what it locked (`poetry.packages.locker.Locker._get_content_hash`)."""
+    """The `content-hash` that Poetry 2 computes (`poetry.packages.locker.Locker._get_content_hash`)."""
     project = table_at(pyproject, "project")
     groups = table_at(pyproject, "dependency-groups")
     poetry = table_at(pyproject, "tool", "poetry")
@@ -136,10 +132,10 @@ def content_hash(pyproject: Mapping[str, Any]) -> str:
     if relevant:
         relevant["tool"] = {"poetry": from_poetry}
     else:
-        # Poetry keeps the absent legacy keys as nulls for projects that have neither of the standard tables.
+        # Without either standard table, Poetry hashes absent legacy keys as nulls.
         legacy = dict.fromkeys(("dependencies", "source", "extras", "dev-dependencies"))
         relevant = {**legacy, **from_poetry}
-    # A date is nothing that Poetry could have locked.
+    # `default` for dates, which Poetry could not have locked.
     return hashlib.sha256(json.dumps(relevant, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -150,8 +146,8 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
     if source in {"git", "directory", "file", "url"} or not files:
         raise LockFileError(
             path,
-            f"{name} {version} comes from {source or 'nowhere'}, so no file of it can be checked against a hash",
-            f"depend on a release of {name} from a package index, then: poetry lock",
+            f"{name} {version} comes from {source or 'nowhere'}, so its files have no hashes to check",
+            f"depend on a release of {name} from a package index, then run: poetry lock",
         )
     groups = frozenset(entry.get("groups", ["main"]))
     markers = entry.get("markers", "")
@@ -164,15 +160,15 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
         hashes=tuple(file["hash"] for file in files),
         file_names=tuple(file["file"] for file in files),
     )
-    # Most of these become a part of a line that the installer reads.
-    texts = (name, version, *(marker for _, marker in package.markers), *package.hashes, *package.file_names)
-    are_texts = all(isinstance(text, str) and text.isprintable() for text in texts)
-    if not are_texts or not all(map(_DIGEST.fullmatch, package.hashes)) or not _has_own_wheels(package):
-        raise LockFileError(path, f"the package {name!r} {version!r} is not laid out as Poetry writes it")
+    # Most of these go into a requirements file, where a line break would add options.
+    values = (name, version, *(marker for _, marker in package.markers), *package.hashes, *package.file_names)
+    are_printable = all(isinstance(value, str) and value.isprintable() for value in values)
+    if not are_printable or not all(map(_DIGEST.fullmatch, package.hashes)) or not _has_only_own_wheels(package):
+        raise LockFileError(path, f"the package {name!r} {version!r} is not in Poetry's format")
     return package
 
 
-def _has_own_wheels(package: LockedPackage) -> bool:
+def _has_only_own_wheels(package: LockedPackage) -> bool:
     wheels = (name for name in package.file_names if name.endswith(".whl"))
     return all(normalized_name(name.partition("-")[0]) == package.name for name in wheels)
 

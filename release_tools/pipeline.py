@@ -8,13 +8,13 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from rich.console import Console
 
 from release_tools.archives import (
     EXECUTABLE_MODE,
     FILE_MODE,
+    ZIP_EPOCH,
     Member,
     place_archive,
     sha256_of,
@@ -41,9 +41,6 @@ from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
 from release_tools.verification.suite.source_trace import tracing_suite
 from release_tools.versions import BuildVersion, archive_name, resolve_version
-
-# 1980-01-01, the earliest time that every archive format can hold; used where there is no commit to take one from.
-NO_COMMIT_TIME: Final = 315532800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ class Build:
     @property
     def source_date(self) -> int:
         """Seconds since 1970; the only time that reaches the binary and the archive."""
-        return self.commit.time if self.commit else NO_COMMIT_TIME
+        return self.commit.time if self.commit else ZIP_EPOCH
 
 
 def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None) -> Build:

@@ -1,4 +1,4 @@
-"""The five platforms, as data. Workflows, file names and documents follow from this table."""
+"""The platform table. Workflows, file names and documents are checked against it."""
 
 import platform as running_platform
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ BINARY_FORMATS: Final[dict[OperatingSystem, BinaryFormat]] = {"darwin": "MACHO",
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """One row: a target, and the GitHub runner that builds it."""
+    """A target platform, and the GitHub runner that builds it."""
 
     os: OperatingSystem
     arch: Architecture
@@ -38,7 +38,7 @@ class Platform:
         return BINARY_FORMATS[self.os]
 
 
-# Never a `*-latest` runner: each of them moves, and with it the oldest system that the binary runs on.
+# Never a `*-latest` runner: when it moves to another image, so does the oldest system that the binary runs on.
 PLATFORMS: Final[tuple[Platform, ...]] = (
     Platform(os="darwin", arch="arm64", runner="macos-15"),
     Platform(os="darwin", arch="amd64", runner="macos-15-intel"),
@@ -47,11 +47,14 @@ PLATFORMS: Final[tuple[Platform, ...]] = (
     Platform(os="windows", arch="amd64", runner="windows-2025"),
 )
 
+# As Linux, wheel tags for Linux and uv call them.
+LINUX_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
+
+# As Python's `platform` module calls them.
 _SYSTEMS: Final[dict[str, OperatingSystem]] = {"Darwin": "darwin", "Linux": "linux", "Windows": "windows"}
 _MACHINES: Final[dict[str, Architecture]] = {
-    "x86_64": "amd64",
+    **{machine: arch for arch, machine in LINUX_MACHINES.items()},
     "AMD64": "amd64",
-    "aarch64": "arm64",
     "arm64": "arm64",
 }
 
@@ -61,10 +64,7 @@ def platform_names() -> tuple[str, ...]:
 
 
 def find_platform(name: str) -> Platform:
-    """The row of this name.
-
-    Raises `UnknownPlatformError`, which lists the names.
-    """
+    """The platform with this name, or `UnknownPlatformError`."""
     for platform in PLATFORMS:
         if platform.name == name:
             return platform
@@ -72,9 +72,9 @@ def find_platform(name: str) -> Platform:
 
 
 def host_platform(system: str | None = None, machine: str | None = None) -> Platform:
-    """The row of the running machine, from what Python's `platform` module calls it.
+    """The platform of this machine, or of one with this system and machine name.
 
-    Raises `UnsupportedHostError` where no row fits.
+    Raises `UnsupportedHostError` if no platform matches.
     """
     system = system or running_platform.system()
     machine = machine or running_platform.machine()

@@ -1,6 +1,6 @@
-"""What a project says about its app: the `[tool.release-tools]` table of `pyproject.toml`, and the pinned Python.
+"""A project's settings: its `pyproject.toml` with the `[tool.release-tools]` table, and the pinned Python.
 
-Nothing else in the library reads TOML or knows anything about a particular app.
+Everything the library knows about a particular app comes from here.
 """
 
 import re
@@ -23,16 +23,16 @@ from release_tools.settings_schema import (
     value_at,
 )
 
-# How PEP 440 writes a version: so metadata states it, and the program. No local part: a dev build adds its own.
+# A normalized PEP 440 version, as in metadata. No local part: a dev build adds its own.
 _VERSION: Final = re.compile(r"([1-9]\d*!)?(0|[1-9]\d*)(\.(0|[1-9]\d*))*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
 
-# What `--version` prints.
+# The output of `--version`.
 DEFAULT_VERSION_OUTPUT: Final = "{executable} {version}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedMessage:
-    """A message of PyInstaller's log that would fail the build, and why it is harmless here."""
+    """A PyInstaller log message that would fail the build, and why it is harmless here."""
 
     message: str
     reason: str
@@ -40,7 +40,7 @@ class AllowedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedFinding:
-    """Something that one check of the verification finds, and why it is harmless here."""
+    """A finding of a verification check, and why it is harmless here."""
 
     check: str
     finding: str
@@ -49,14 +49,14 @@ class AllowedFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSettings:
-    """The image, and options for docker or podman."""
+    """The image for a build in a container, and options for docker or podman."""
 
     image: str | None = None
     options: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ContainerSettings":
-        """The settings that a table holds which `is_container_table`."""
+        """The settings in a table that `is_container_table` accepts."""
         return cls(image=table.get("container-image"), options=tuple(table.get("container-options", ())))
 
 
@@ -65,7 +65,7 @@ NO_CONTAINER: Final = ContainerSettings()
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseSettings:
-    """One project's settings. `pyproject` is the parsed file, for what reads Poetry's own tables."""
+    """The settings of a project. `pyproject` is the whole parsed file, with Poetry's own tables."""
 
     root: Path
     pyproject: Mapping[str, Any]
@@ -91,7 +91,7 @@ class ReleaseSettings:
 
     @property
     def bundled_whole(self) -> tuple[str, ...]:
-        """The distributions of which every module and file is bundled: the project, and what the settings name."""
+        """The distributions that are bundled with every module and file: the project and `whole-distributions`."""
         return (self.project_name, *self.whole_distributions)
 
     @property
@@ -109,21 +109,24 @@ class ReleaseSettings:
     def load(cls, root: Path) -> "ReleaseSettings":
         """Read `pyproject.toml` and `.python-version` in `root`.
 
-        Raises `SettingsError`, which lists everything that is missing, unknown or of the wrong type.
+        Raises `SettingsError` with every missing, unknown or invalid value.
         """
         path = root / "pyproject.toml"
         pyproject = _read_toml(path)
         poetry = table_at(pyproject, "tool", "poetry")
         project = {**poetry, **table_at(pyproject, "project")}
         table = table_at(pyproject, "tool", "release-tools")
-        problems = table_problems(value_at(pyproject, "tool", "release-tools"))
-        python_version = _read_python_version(root, problems)
-        name, version = (_project_value(project, key, problems) for key in ("name", "version"))
+        name, version = str(project.get("name")), str(project.get("version"))
+        python_version = _read_python_version(root)
         executable = str(table.get("executable", name))
         scripts = {**table_at(poetry, "scripts"), **table_at(project, "scripts")}
-        problems += _version_problems(version)
-        problems += _command_problems(executable, scripts)
-        problems += _suite_problems(root, table)
+        problems = [
+            *table_problems(value_at(pyproject, "tool", "release-tools")),
+            *_python_version_problems(python_version),
+            *_project_problems(project),
+            *_command_problems(executable, scripts),
+            *_suite_problems(root, table),
+        ]
         if problems:
             raise SettingsError(path, problems)
         return cls(
@@ -155,25 +158,27 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        what, hint = "there is no such file", "run this from the folder that holds pyproject.toml"
+        what, hint = "no such file", "run this in the folder with pyproject.toml"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        what, hint = f"is not valid TOML: {error}", "mend the line that is named"
+        what, hint = f"is not valid TOML: {error}", "fix the line it names"
     except RecursionError:
-        what, hint = "has arrays or tables in one another that are too deep to be read", "mend what is nested like that"
+        what, hint = "is nested too deeply", "write fewer arrays or tables inside one another"
     except OSError as error:
-        what, hint = f"cannot be read: {error.strerror}", "it has to be a file that you may read"
+        what, hint = f"cannot be read: {error.strerror}", "make it a file that you can read"
     raise SettingsError(path, [Problem(what=what, hint=hint)])
 
 
-def _version_problems(version: str) -> list[Problem]:
-    if _VERSION.fullmatch(version):
-        return []
-    return [
-        Problem(
-            what=f"version {version!r} in [project] is not written as metadata states it",
-            hint="write 1.2.3, 1.2.3rc1 or 1.2.3.post1: no v, no dashes, no leading zeros and no local part",
+def _project_problems(project: Mapping[str, Any]) -> list[Problem]:
+    missing = [key for key in ("name", "version") if not is_text(project.get(key))]
+    problems = [Problem(what=f"[project] has no {key}", hint=f'add {key} = "…" to [project]') for key in missing]
+    if "version" not in missing and not _VERSION.fullmatch(project["version"]):
+        problems.append(
+            Problem(
+                what=f"version {project['version']!r} in [project] is not a normalized PEP 440 version",
+                hint="write 1.2.3, 1.2.3rc1 or 1.2.3.post1: no v, no dashes, no leading zeros and no local part",
+            )
         )
-    ]
+    return problems
 
 
 def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Problem]:
@@ -185,19 +190,12 @@ def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Probl
     entry_point = scripts[executable]
     problems = []
     if not is_executable_name(executable):
-        hint = f"call it {EXECUTABLE_NAME}, other than {' and '.join(sorted(TAKEN_NAMES))}"
-        problems.append(Problem(what=f"no file can be called {executable!r} everywhere", hint=hint))
+        hint = f"use {EXECUTABLE_NAME}, except {' and '.join(sorted(TAKEN_NAMES))}"
+        problems.append(Problem(what=f"{executable!r} is not a valid file name on every platform", hint=hint))
     if not isinstance(entry_point, str) or not re.fullmatch(r"\s*[\w.]+\s*:\s*[\w.]+\s*", entry_point):
-        what = f"the command {executable} is {entry_point!r}, which names no function"
+        what = f"the command {executable} is {entry_point!r}, which is not a function"
         problems.append(Problem(what=what, hint=f'write {executable} = "package.module:function"'))
     return problems
-
-
-def _project_value(project: Mapping[str, Any], key: str, problems: list[Problem]) -> str:
-    value = project.get(key)
-    if not is_text(value):
-        problems.append(Problem(what=f"[project] has no {key}", hint=f'add {key} = "…" to [project]'))
-    return str(value)
 
 
 def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
@@ -207,24 +205,26 @@ def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
         problems.append(
             Problem(
                 what=f"{TABLE} has only one of test-suite and test-binary-variable",
-                hint="set both: the tests find the binary by that environment variable",
+                hint="set both: the environment variable tells the tests where the binary is",
             )
         )
     if not isinstance(suite, str) or not is_text(suite):
         return problems
     if Path(suite).is_absolute() or ".." in Path(suite).parts:
         hint = "name a folder of pytest tests in the project"
-        problems.append(Problem(what=f"test-suite {suite!r} leads out of the project's folder", hint=hint))
+        problems.append(Problem(what=f"test-suite {suite!r} is outside the project's folder", hint=hint))
     elif not (root / suite).is_dir():
         problems.append(Problem(what=f"test-suite {suite!r} is not a folder", hint="name a folder of pytest tests"))
     return problems
 
 
-def _read_python_version(root: Path, problems: list[Problem]) -> str:
+def _read_python_version(root: Path) -> str:
     path = root / ".python-version"
-    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
-    if not re.fullmatch(r"3\.\d+(\.\d+)?", text):
-        problems.append(
-            Problem(what=f".python-version holds {text!r}, not a Python version", hint="write one line, such as 3.13")
-        )
-    return text
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+
+
+def _python_version_problems(version: str) -> list[Problem]:
+    if re.fullmatch(r"3\.\d+(\.\d+)?", version):
+        return []
+    what = f".python-version contains {version!r}, not a Python version"
+    return [Problem(what=what, hint="write one line, such as 3.13")]

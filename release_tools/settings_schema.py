@@ -1,4 +1,4 @@
-"""The schema of `[tool.release-tools]`: every key, what fits it, and how to say what does not."""
+"""The schema of `[tool.release-tools]`: every key, its valid values, and the messages for invalid ones."""
 
 import difflib
 import re
@@ -9,31 +9,31 @@ from release_tools.errors import Problem
 
 TABLE: Final = "[tool.release-tools]"
 
-# The other files of every archive.
+# The other members of every archive.
 TAKEN_NAMES: Final = frozenset({"LICENSE", "THIRD_PARTY_LICENSES"})
 
-# The releases of glibc that uv can choose wheels for (`uv pip sync --help`, --python-platform).
+# The glibc versions that uv can select wheels for (`uv pip sync --help`, --python-platform).
 GLIBC_FLOORS: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
 
-# The table below `[tool.release-tools]`, named after the one platform that can be built in a container.
+# The subtable named after the only platform that can be built in a container.
 CONTAINER_TABLE: Final = "linux-arm64"
 
-# For people who have to name one; it has all that a build needs.
+# An image with everything a build needs, for hints.
 EXAMPLE_IMAGE: Final = "ghcr.io/astral-sh/uv:bookworm"
 
 
 def is_text(value: object) -> bool:
-    """Whether it is text that says something; no argument, variable or file name can hold a zero byte."""
+    """Whether it is a non-empty string without NUL, which no argument, variable or file name can contain."""
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
 def is_text_list(value: object) -> bool:
-    """Whether it is a list of such texts, or an empty one."""
+    """Whether it is a list of such strings, possibly empty."""
     return isinstance(value, list) and all(map(is_text, value))
 
 
 def value_at(content: Mapping[str, Any], *keys: str) -> object:
-    """What stands there, or what stands where a table should hold it; an empty table where nothing does."""
+    """The value at nested keys, or the first that isn't a table on the way; an empty table if there is none."""
     found: object = content
     for key in keys:
         if not isinstance(found, Mapping):
@@ -43,18 +43,18 @@ def value_at(content: Mapping[str, Any], *keys: str) -> object:
 
 
 def table_at(content: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """The table that stands there, an empty one where something else or nothing does."""
+    """The table at nested keys; an empty one if there is none."""
     table = value_at(content, *keys)
     return table if isinstance(table, Mapping) else {}
 
 
 def is_image_name(value: object) -> bool:
-    """Whether it can be the name of an image; one that begins with a dash would be taken for an option."""
+    """Whether it can be an image name. One that starts with a dash would be parsed as an option."""
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9\[][\w./:@\[\]-]*", value, re.ASCII) is not None
 
 
 def is_container_table(value: object) -> bool:
-    """Whether the keys and values of the table are known ones."""
+    """Whether the table has only known keys with valid values."""
     checks = {"container-image": is_image_name, "container-options": is_text_list}
     return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
 
@@ -72,7 +72,7 @@ def _is_version(value: object) -> bool:
 
 
 def is_executable_name(value: object) -> bool:
-    """Whether files, archives and release assets can be called so: GitHub changes all other characters in names."""
+    """Whether it can name files, archives and release assets; GitHub replaces other characters in asset names."""
     return (
         isinstance(value, str)
         and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is not None
@@ -109,17 +109,17 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "executable": (is_executable_name, EXECUTABLE_NAME),
     "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
     "exclude-modules": (is_text_list, "a list of module names"),
-    "whole-distributions": (is_text_list, "a list of distributions that the project depends on"),
-    "size-limit-mib": (_is_positive_number, "a whole number of MiB above 0"),
+    "whole-distributions": (is_text_list, "a list of the project's dependencies"),
+    "size-limit-mib": (_is_positive_number, "a positive integer, in MiB"),
     "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),
     "test-suite": (is_text, "a folder of pytest tests"),
     "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
     "test-arguments": (is_text_list, "a list of arguments for pytest"),
     "glibc-floor": (
         lambda value: value in GLIBC_FLOORS,
-        f"a version of glibc that uv can choose wheels for, as a text: {', '.join(GLIBC_FLOORS)}",
+        f"a glibc version that uv can select wheels for, as a string: {', '.join(GLIBC_FLOORS)}",
     ),
-    "macos-minimum": (_is_version, 'a version of macOS, like "11.0"'),
+    "macos-minimum": (_is_version, 'a macOS version, like "11.0"'),
     "parity": (_is_function_list, 'a list of functions without arguments, like ["package.module:function"]'),
     "allowed-messages": (_is_list_of_tables("message", "reason"), 'a list of tables {message = "…", reason = "…"}'),
     "allowed-findings": (
@@ -134,15 +134,15 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the known one that is most like it, if any is."""
+    """The end of a message about an unknown name: the most similar known one, if there is one."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def table_problems(table: object) -> list[Problem]:
-    """Everything that is wrong with the table: that it is none, keys that nobody knows, values that do not fit."""
+    """Every problem of the table: unknown keys, invalid values, or that it isn't a table."""
     if not isinstance(table, Mapping):
-        return [Problem(what=f"{TABLE} is no table", hint=f"write {TABLE}, in single brackets, and its keys below it")]
+        return [Problem(what=f"{TABLE} is not a table", hint=f"write {TABLE} in single brackets, and its keys below")]
     problems = []
     for key, value in table.items():
         if key not in KEYS:

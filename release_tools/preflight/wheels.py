@@ -19,7 +19,7 @@ from rich.text import Text
 
 from release_tools.errors import LockFileError, Problem
 from release_tools.lockfile import BUILD_GROUPS, LockedPackage, LockFile
-from release_tools.platforms import PLATFORMS, Architecture, Platform
+from release_tools.platforms import LINUX_MACHINES, PLATFORMS, Architecture, Platform
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import TABLE
 
@@ -33,7 +33,6 @@ _PATCHES: Final = range(31)
 # The names of before PEP 600, and the oldest glibc that each architecture has wheels for.
 _LEGACY_MANYLINUX: Final = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
 _OLDEST_GLIBC: Final[dict[Architecture, int]] = {"amd64": 5, "arm64": 17}
-_LINUX_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
 _MACOS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "arm64"}
 _WINDOWS_TAGS: Final[dict[Architecture, str]] = {"amd64": "win_amd64", "arm64": "win_arm64"}
 _WINDOWS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "AMD64", "arm64": "ARM64"}
@@ -114,7 +113,7 @@ def _marker_environment(settings: ReleaseSettings, platform: Platform, full: str
     major, minor = _python_version(settings)
     system, sys_platform, os_name, machine = {
         "darwin": ("Darwin", "darwin", "posix", _MACOS_MACHINES[platform.arch]),
-        "linux": ("Linux", "linux", "posix", _LINUX_MACHINES[platform.arch]),
+        "linux": ("Linux", "linux", "posix", LINUX_MACHINES[platform.arch]),
         "windows": ("Windows", "win32", "nt", _WINDOWS_MACHINES[platform.arch]),
     }[platform.os]
     return {
@@ -165,7 +164,7 @@ def _platform_tags(platform: Platform, glibc: tuple[int, int], macos: tuple[int,
             minors = range(_OLDEST_GLIBC[platform.arch], glibc[1] + 1)
             names = [f"manylinux_2_{minor}" for minor in minors]
             names += [_LEGACY_MANYLINUX[2, minor] for minor in minors if (2, minor) in _LEGACY_MANYLINUX]
-            return [f"{name}_{_LINUX_MACHINES[platform.arch]}" for name in [*names, "linux"]]
+            return [f"{name}_{LINUX_MACHINES[platform.arch]}" for name in [*names, "linux"]]
 
 
 def _numbers(version: str) -> tuple[int, int]:
@@ -218,7 +217,7 @@ def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, pl
 def _pin(package: LockedPackage, platform: Platform) -> str:
     """A requirement for this platform alone, as it goes into `[project] dependencies`."""
     sys_platform = "win32" if platform.os == "windows" else platform.os
-    machines = {"darwin": _MACOS_MACHINES, "linux": _LINUX_MACHINES, "windows": _WINDOWS_MACHINES}[platform.os]
+    machines = {"darwin": _MACOS_MACHINES, "linux": LINUX_MACHINES, "windows": _WINDOWS_MACHINES}[platform.os]
     marker = f"sys_platform == '{sys_platform}' and platform_machine == '{machines[platform.arch]}'"
     return f'"{package.name}<{package.version}; {marker}"'
 

@@ -1,4 +1,4 @@
-"""Unit tests start no programs and open no connections, unless they are marked with what they need."""
+"""Unit tests start no programs, except those marked `programs`, and open no connections."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def _locked_programs() -> Iterator[None]:
 
 @pytest.fixture(params=PLATFORMS, ids=lambda platform: platform.name)
 def platform(request: pytest.FixtureRequest) -> Platform:
-    """Every row of the platform table in turn."""
+    """Every platform in turn."""
     row: Platform = request.param
     return row
 
@@ -63,7 +63,7 @@ def has_all_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with the files that settings are read from."""
+    """A folder with a minimal project."""
     root = tmp_path / "project"
     root.mkdir()
     (root / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
@@ -74,7 +74,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_lock(project: Path) -> Callable[..., None]:
-    """Gives the project a lock that fits it, with these packages in the build group."""
+    """Writes an up-to-date lock with these packages in the build group."""
 
     def write(*names: str) -> None:
         digest = content_hash(ReleaseSettings.load(project).pyproject)
@@ -93,7 +93,7 @@ def write_lock(project: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def locked_project(project: Path, write_lock: Callable[..., None]) -> Path:
-    """The project with a lock that fits it."""
+    """The project with an up-to-date lock."""
     write_lock("lief", "packaging", "pyinstaller", "rich")
     return project
 

@@ -15,12 +15,14 @@ from release_tools.archives import (
     Member,
     differing_members,
     member_modes,
+    place_archive,
     sha256_of,
     unpack_archive,
     write_archive,
     write_checksum,
 )
 from release_tools.errors import UnsafeArchiveError
+from release_tools.settings import ReleaseSettings
 
 MODIFIED = 1_700_000_000
 
@@ -41,7 +43,7 @@ def make_members(folder: Path) -> list[Member]:
     ]
 
 
-def test_equal_files_give_equal_bytes_whatever_their_times_and_order(tmp_path: Path, suffix: str) -> None:
+def test_archive_ignores_times_modes_and_order_of_files(tmp_path: Path, suffix: str) -> None:
     members = make_members(tmp_path / "one")
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
     write_archive(first, members, MODIFIED)
@@ -53,7 +55,7 @@ def test_equal_files_give_equal_bytes_whatever_their_times_and_order(tmp_path: P
     assert differing_members(first, second) == []
 
 
-def test_what_is_packed_comes_out_with_its_mode(tmp_path: Path, suffix: str) -> None:
+def test_members_keep_content_and_mode(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     names = unpack_archive(archive, tmp_path / "out")
@@ -64,7 +66,7 @@ def test_what_is_packed_comes_out_with_its_mode(tmp_path: Path, suffix: str) -> 
         assert stat.S_IMODE((tmp_path / "out" / "program").stat().st_mode) == 0o755
 
 
-def test_unpacking_starts_with_an_empty_folder(tmp_path: Path, suffix: str) -> None:
+def test_unpacking_empties_the_folder_first(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     (tmp_path / "out").mkdir()
@@ -73,14 +75,14 @@ def test_unpacking_starts_with_an_empty_folder(tmp_path: Path, suffix: str) -> N
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["LICENSE", "program"]
 
 
-def test_times_before_1980_fit_into_a_zip(tmp_path: Path) -> None:
+def test_zip_clamps_times_before_1980(tmp_path: Path) -> None:
     archive = tmp_path / "app.zip"
     write_archive(archive, make_members(tmp_path / "in"), 0)
     with zipfile.ZipFile(archive) as opened:
         assert opened.infolist()[0].date_time[0] == 1980
 
 
-def test_the_members_that_differ_are_named(tmp_path: Path, suffix: str) -> None:
+def test_differing_members_are_named(tmp_path: Path, suffix: str) -> None:
     members = make_members(tmp_path / "in")
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
     write_archive(first, members, MODIFIED)
@@ -90,7 +92,7 @@ def test_the_members_that_differ_are_named(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.programs
-def test_sha256sum_accepts_the_checksum(tmp_path: Path) -> None:
+def test_checksum_is_accepted_by_sha256sum(tmp_path: Path) -> None:
     archive = tmp_path / "app.tar.gz"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     checksum = write_checksum(archive)
@@ -100,6 +102,18 @@ def test_sha256sum_accepts_the_checksum(tmp_path: Path) -> None:
         ["sha256sum", "-c", checksum.name], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert checked.stdout == "app.tar.gz: OK\n"
+
+
+# What the error names for a file that can't be read at all.
+WHOLE_FILE = "(the whole file)"
+
+
+def refused_member(archive: Path) -> str:
+    """The member that the error of unpacking names."""
+    with pytest.raises(UnsafeArchiveError) as caught:
+        unpack_archive(archive, archive.parent / "out")
+    assert caught.value.archive == archive
+    return caught.value.member
 
 
 def tar_with(path: Path, *entries: tarfile.TarInfo) -> Path:
@@ -116,68 +130,61 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "C:\\evil", "..\\evil"])
-def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str, suffix: str) -> None:
+def test_name_outside_the_folder_is_refused(tmp_path: Path, name: str, suffix: str) -> None:
     archive = tmp_path / f"bad{suffix}"
     if suffix == ".zip":
         with zipfile.ZipFile(archive, "w") as opened:
             opened.writestr(zipfile.ZipInfo(name), b"x")
     else:
         tar_with(archive, entry(name))
-    with pytest.raises(UnsafeArchiveError, match="leads out of the folder"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == name
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
-def test_a_link_a_device_and_a_folder_are_refused(tmp_path: Path, kind: bytes) -> None:
+def test_links_devices_and_folders_are_refused(tmp_path: Path, kind: bytes) -> None:
     archive = tar_with(tmp_path / "bad.tar.gz", entry("good"), entry("bad", kind, "good"))
-    with pytest.raises(UnsafeArchiveError, match="'bad' is not a plain file"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == "bad"
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_symbolic_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+def test_symbolic_link_in_a_zip_is_refused(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as opened:
         opened.writestr(link, "/etc/passwd")
-    with pytest.raises(UnsafeArchiveError, match="'link' is not a plain file"):
-        unpack_archive(tmp_path / "bad.zip", tmp_path / "out")
+    assert refused_member(tmp_path / "bad.zip") == "link"
 
 
-def test_a_name_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+def test_duplicate_name_is_refused(tmp_path: Path) -> None:
     archive = tar_with(tmp_path / "bad.tar.gz", entry("one"), entry("one"))
-    with pytest.raises(UnsafeArchiveError, match="stands in the archive twice"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == "one"
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"\x1f\x8b\x08\x00broken"])
-def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: bytes, suffix: str) -> None:
+def test_damaged_file_is_refused(tmp_path: Path, content: bytes, suffix: str) -> None:
     archive = tmp_path / f"bad{suffix}"
     archive.write_bytes(content)
-    with pytest.raises(UnsafeArchiveError, match="cannot be read"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == WHOLE_FILE
 
 
-def test_what_tar_refuses_for_its_end_is_refused(tmp_path: Path) -> None:
+def test_data_after_the_tar_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "app.tar.gz"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     archive.write_bytes(archive.read_bytes() + b"junk" * 1000)
-    with pytest.raises(UnsafeArchiveError, match="cannot be read: Not a gzipped file"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == WHOLE_FILE
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_cut_off_download_is_refused(tmp_path: Path, suffix: str) -> None:
+def test_truncated_download_is_refused(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     archive.write_bytes(archive.read_bytes()[:-40])
-    with pytest.raises(UnsafeArchiveError, match="cannot be read"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == WHOLE_FILE
 
 
 def packed(folder: Path, suffix: str, *names: str) -> Path:
-    """An archive with an empty file of each name, whatever the name."""
+    """An archive with an empty file for each name."""
     archive = folder / f"bad{suffix}"
     if suffix == ".zip":
         with zipfile.ZipFile(archive, "w") as opened:
@@ -188,27 +195,24 @@ def packed(folder: Path, suffix: str, *names: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("names", "why"),
+    ("names", "refused"),
     [
-        (["folder/program"], "is not at the root"),
-        (["."], "is not at the root"),
-        (["program:stream"], "leads out of the folder"),
-        (["\x1b[2Jall good"], "has a name that is no text"),
-        (["n" * 300], "too long"),
-        (["LICENSE", "license"], "stands in the archive twice"),
-        ([f"file{number}" for number in range(200)], "is one of more than 100"),
+        (["folder/program"], "folder/program"),
+        (["."], "."),
+        (["program:stream"], "program:stream"),
+        (["\x1b[2Jall good"], "\x1b[2Jall good"),
+        (["n" * 300], "n" * 255),
+        (["LICENSE", "license"], "LICENSE"),
+        ([f"file{number}" for number in range(200)], "file"),
     ],
 )
-def test_a_name_that_no_archive_of_ours_has_is_refused(tmp_path: Path, suffix: str, names: list[str], why: str) -> None:
-    with pytest.raises(UnsafeArchiveError, match=why) as caught:
-        unpack_archive(packed(tmp_path, suffix, *names), tmp_path / "out")
-    assert str(caught.value).replace("\n", "").isprintable()
+def test_unusual_names_and_numbers_are_refused(tmp_path: Path, suffix: str, names: list[str], refused: str) -> None:
+    assert refused_member(packed(tmp_path, suffix, *names)).startswith(refused)
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsafeArchiveError, match="has a name that is no text"):
-        unpack_archive(packed(tmp_path, ".tar.gz", "program\udcff"), tmp_path / "out")
+def test_undecodable_name_is_refused(tmp_path: Path) -> None:
+    assert refused_member(packed(tmp_path, ".tar.gz", "program\udcff")) == "program\udcff"
 
 
 @pytest.mark.parametrize(
@@ -219,9 +223,9 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
         {"size": "-512"},
         {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**40)},
     ],
-    ids=["name with a zero byte", "size beyond all numbers", "negative size", "a file of holes"],
+    ids=["NUL in the name", "huge size", "negative size", "sparse file"],
 )
-def test_extended_headers_that_lie_are_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+def test_false_pax_headers_are_refused(tmp_path: Path, headers: dict[str, str]) -> None:
     lying = entry("program")
     lying.pax_headers = headers
     with pytest.raises(UnsafeArchiveError):
@@ -230,63 +234,62 @@ def test_extended_headers_that_lie_are_refused(tmp_path: Path, headers: dict[str
 
 
 @pytest.mark.parametrize("time", ["1e400", "nan", "-99999999999999"])
-def test_the_time_of_a_member_matters_to_nobody(tmp_path: Path, time: str) -> None:
+def test_time_of_a_member_is_ignored(tmp_path: Path, time: str) -> None:
     odd = entry("program")
     odd.pax_headers = {"mtime": time}
     assert unpack_archive(tar_with(tmp_path / "odd.tar.gz", odd), tmp_path / "out") == ("program",)
 
 
-def test_a_header_that_claims_more_than_a_header_can_need_is_refused(tmp_path: Path) -> None:
+def test_oversized_header_is_refused(tmp_path: Path) -> None:
     header = entry("pax", tarfile.XHDTYPE)
     header.size = 1024**3
     (tmp_path / "bad.tar.gz").write_bytes(gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + b"1" * 4096))
-    with pytest.raises(UnsafeArchiveError, match="a header claims 1073741824 bytes"):
+    with pytest.raises(UnsafeArchiveError) as caught:
         unpack_archive(tmp_path / "bad.tar.gz", tmp_path / "out")
+    assert str(header.size) in caught.value.reason
 
 
-def test_a_small_file_that_would_fill_the_disk_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
+def test_zip_bomb_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
     size = 512 * 1024 * 1024
     in_tar = entry("program")
     in_tar.size = size
     (tmp_path / "bad.tar.gz").write_bytes(gzip.compress(in_tar.tobuf(tarfile.USTAR_FORMAT)))
     in_zip = packed(tmp_path, ".zip", "program")
-    # The size that the central directory states, of a member that is empty.
+    # The size of the empty member in the central directory.
     content = bytearray(in_zip.read_bytes())
     position = content.index(b"PK\x01\x02") + 24
     content[position : position + 4] = size.to_bytes(4, "little")
     in_zip.write_bytes(content)
     for archive in (tmp_path / "bad.tar.gz", in_zip):
-        with pytest.raises(UnsafeArchiveError, match="out of all proportion"):
-            unpack_archive(archive, tmp_path / "out")
+        assert refused_member(archive) in {WHOLE_FILE, "(all members)"}
+        assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize(("flag", "method"), [(1, 0), (0, 97)], ids=["a password", "a method nobody knows"])
-def test_a_zip_that_the_reader_cannot_read_is_one_clear_error(tmp_path: Path, flag: int, method: int) -> None:
+@pytest.mark.parametrize(("flag", "method"), [(1, 0), (0, 97)], ids=["password", "unknown method"])
+def test_unsupported_zip_is_refused(tmp_path: Path, flag: int, method: int) -> None:
     archive = packed(tmp_path, ".zip", "program")
     content = bytearray(archive.read_bytes())
     for start, place in ((0, 6), (content.index(b"PK\x01\x02"), 8)):
         content[start + place] |= flag
         content[start + place + 2] = method
     archive.write_bytes(content)
-    with pytest.raises(UnsafeArchiveError, match="cannot be read"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == WHOLE_FILE
 
 
-def test_a_member_that_is_damaged_leaves_nothing_of_the_ones_before_it(tmp_path: Path) -> None:
+def test_damaged_member_leaves_no_earlier_ones(tmp_path: Path) -> None:
     archive = tmp_path / "app.zip"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
     content = bytearray(archive.read_bytes())
     # The checksum of the second member.
     content[content.rindex(b"PK\x01\x02") + 16] ^= 0xFF
     archive.write_bytes(content)
-    with pytest.raises(UnsafeArchiveError, match="Bad CRC"):
-        unpack_archive(archive, tmp_path / "out")
+    assert refused_member(archive) == WHOLE_FILE
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such mode bits")
 @pytest.mark.parametrize(("packed_mode", "mode"), [(0o6777, 0o755), (0, 0o600)])
-def test_dangerous_permissions_are_not_unpacked(tmp_path: Path, suffix: str, packed_mode: int, mode: int) -> None:
+def test_dangerous_modes_are_removed(tmp_path: Path, suffix: str, packed_mode: int, mode: int) -> None:
     source = make_members(tmp_path / "in")[0]
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, [Member(name="program", path=source.path, mode=packed_mode)], MODIFIED)
@@ -294,7 +297,7 @@ def test_dangerous_permissions_are_not_unpacked(tmp_path: Path, suffix: str, pac
     assert stat.S_IMODE((tmp_path / "out" / "program").stat().st_mode) == mode
 
 
-def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "app.zip"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)
 
@@ -302,5 +305,62 @@ def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(shutil, "copyfileobj", fill)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is asserted
         unpack_archive(archive, tmp_path / "out")
+    assert caught.value.errno == errno.ENOSPC
+
+
+NAME = "tiny-v1.2.3-linux-amd64.tar.gz"
+
+
+def make_archive(settings: ReleaseSettings, content: str) -> Path:
+    staged = settings.root / "build" / NAME
+    staged.parent.mkdir(exist_ok=True)
+    staged.write_text(content, encoding="ascii")
+    write_checksum(staged)
+    return staged
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="ascii") for path in folder.iterdir()}
+
+
+def test_archive_replaces_the_old_one_with_its_checksum(settings: ReleaseSettings) -> None:
+    place_archive(make_archive(settings, "old"), settings.dist_folder)
+    old = contents(settings.dist_folder)
+    placed = place_archive(make_archive(settings, "new"), settings.dist_folder)
+    assert (placed, placed.read_text(encoding="ascii")) == (settings.dist_folder / NAME, "new")
+    new = contents(settings.dist_folder)
+    assert sorted(new) == sorted(old) == [NAME, f"{NAME}.sha256"]
+    assert new[f"{NAME}.sha256"] != old[f"{NAME}.sha256"]
+
+
+def test_full_disk_keeps_the_old_archive_and_checksum(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place_archive(make_archive(settings, "old"), settings.dist_folder)
+    before = contents(settings.dist_folder)
+
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", fill)
+    staged = make_archive(settings, "new")
+    with pytest.raises(OSError):  # noqa: PT011 - the files are asserted
+        place_archive(staged, settings.dist_folder)
+    assert contents(settings.dist_folder) == before
+
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the other file system of most Linux machines
+
+
+@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="this machine has no second file system to use")
+def test_output_folder_may_be_on_another_disk(settings: ReleaseSettings) -> None:
+    elsewhere = SHARED_MEMORY / f"dist-{os.getpid()}"
+    elsewhere.mkdir()
+    try:
+        settings.dist_folder.symlink_to(elsewhere)
+        place_archive(make_archive(settings, "new"), settings.dist_folder)
+        assert sorted(contents(elsewhere)) == [NAME, f"{NAME}.sha256"]
+    finally:
+        shutil.rmtree(elsewhere)

@@ -1,3 +1,5 @@
+import errno
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,26 +28,26 @@ def repository_pyproject() -> dict[str, Any]:
     return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_a_lock_made_by_poetry_from_this_pyproject_is_not_stale() -> None:
+def test_lock_written_by_poetry_is_up_to_date() -> None:
     assert not is_stale(read_lock_file(REPOSITORY / "poetry.lock"), repository_pyproject())
 
 
 @pytest.mark.parametrize("table", ["project", "group"])
-def test_a_dependency_added_after_the_lock_makes_it_stale(table: str) -> None:
+def test_new_dependency_makes_the_lock_stale(table: str) -> None:
     changed = repository_pyproject()
     target = changed["project"]["dependencies"] if table == "project" else changed["dependency-groups"]["build"]
     target.append("requests")
     assert is_stale(read_lock_file(REPOSITORY / "poetry.lock"), changed)
 
 
-def test_a_new_version_of_the_project_does_not_make_the_lock_stale() -> None:
+def test_new_project_version_keeps_the_lock_up_to_date() -> None:
     changed = repository_pyproject()
     changed["project"]["version"] = "99.0"
     assert not is_stale(read_lock_file(REPOSITORY / "poetry.lock"), changed)
 
 
-def test_the_digest_of_a_project_in_poetrys_own_tables_is_the_one_poetry_writes() -> None:
-    # The value was written by Poetry 2.5.1 for this table.
+def test_hash_of_legacy_tables_equals_poetrys() -> None:
+    # As written by Poetry 2.5.1.
     pyproject = {
         "tool": {"poetry": {"name": "old", "version": "1.0", "dependencies": {"python": "^3.13", "idna": "*"}}}
     }
@@ -61,17 +63,17 @@ def test_the_digest_of_a_project_in_poetrys_own_tables_is_the_one_poetry_writes(
         {"project": {"dependencies": [tomllib.loads("day = 2026-01-01")["day"]]}},
     ],
 )
-def test_what_poetry_could_not_have_locked_makes_the_lock_stale(pyproject: dict[str, Any]) -> None:
+def test_unlockable_pyproject_makes_the_lock_stale(pyproject: dict[str, Any]) -> None:
     assert is_stale(read_lock_file(REPOSITORY / "poetry.lock"), pyproject)
 
 
-def test_requirements_hold_version_marker_and_every_hash(tmp_path: Path) -> None:
+def test_requirements_contain_version_marker_and_hashes(tmp_path: Path) -> None:
     path = write_lock(tmp_path, package("Some_Name", extra='markers = "sys_platform == \\"win32\\""', hashes="cafe"))
     expected = 'some-name==1.0 ; sys_platform == "win32" \\\n    --hash=sha256:cafe\n'
     assert read_lock_file(path).requirements(["main"]) == expected
 
 
-def test_only_the_groups_that_were_asked_for_are_required(tmp_path: Path) -> None:
+def test_requirements_contain_only_the_given_groups(tmp_path: Path) -> None:
     path = write_lock(tmp_path, package("alpha"), package("beta", groups='["build", "test"]'))
     lock = read_lock_file(path)
     assert [locked.name for locked in lock.packages_of(["test"])] == ["beta"]
@@ -87,40 +89,45 @@ def test_only_the_groups_that_were_asked_for_are_required(tmp_path: Path) -> Non
         (["main", "test"], ""),
     ],
 )
-def test_a_package_is_required_where_any_of_the_groups_needs_it(tmp_path: Path, groups: list[str], marker: str) -> None:
+def test_markers_of_several_groups_are_combined(tmp_path: Path, groups: list[str], marker: str) -> None:
     markers = 'markers = {main = "sys_platform == \\"win32\\"", build = "python_version < \\"3\\""}'
     path = write_lock(tmp_path, package("alpha", groups='["main", "build", "test"]', extra=markers))
     assert read_lock_file(path).packages[0].marker_for(groups) == marker
 
 
-def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(LockFileError, match=r"there is no such file\nhint: make it with: poetry lock"):
+def test_missing_lock_suggests_poetry_lock(tmp_path: Path) -> None:
+    with pytest.raises(LockFileError) as caught:
         read_lock_file(tmp_path / "poetry.lock")
+    assert caught.value.path == tmp_path / "poetry.lock"
+    assert caught.value.hint.endswith("poetry lock")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    "content",
     [
-        ("= broken", "cannot be read"),
-        (HEADER.replace("2.1", "1.1"), "lock-version 1.1, not 2.1"),
-        ("", "not laid out as Poetry writes it"),
-        ("[[package]]\n" + HEADER, "not laid out as Poetry writes it"),
-        ("package = 3\n" + HEADER, "not laid out as Poetry writes it"),
-        ("a = " + "[" * 9999, "cannot be read"),
+        "= broken",
+        HEADER.replace("2.1", "1.1"),
+        "",
+        "[[package]]\n" + HEADER,
+        "package = 3\n" + HEADER,
+        "a = " + "[" * 9999,
     ],
+    ids=["TOML", "other version", "empty", "package without a name", "package that is no table", "nesting"],
 )
-def test_a_damaged_lock_is_one_clear_error(tmp_path: Path, content: str, message: str) -> None:
+def test_damaged_lock_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "poetry.lock"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(LockFileError, match=message):
+    with pytest.raises(LockFileError) as caught:
         read_lock_file(path)
+    assert caught.value.path == path
 
 
 @pytest.mark.parametrize("kind", ["git", "directory", "url", "file"])
-def test_a_package_that_no_hash_covers_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+def test_package_without_hashes_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     path = write_lock(tmp_path, package("alpha", extra=f'[package.source]\ntype = "{kind}"\nurl = "x"\n'))
-    with pytest.raises(LockFileError, match=f"alpha 1.0 comes from {kind}"):
+    with pytest.raises(LockFileError) as caught:
         read_lock_file(path)
+    assert caught.value.reason.startswith(f"alpha 1.0 comes from {kind},")
 
 
 @pytest.mark.parametrize(
@@ -137,11 +144,12 @@ def test_a_package_that_no_hash_covers_is_refused_by_name(tmp_path: Path, kind: 
     ],
     ids=["hash", "marker", "version", "number", "no digest", "no algorithm", "file", "wheel of another"],
 )
-def test_what_poetry_does_not_write_is_refused(tmp_path: Path, entry: str) -> None:
-    with pytest.raises(LockFileError, match="is not laid out as Poetry writes it"):
+def test_package_in_another_format_is_refused(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(LockFileError):
         read_lock_file(write_lock(tmp_path, entry))
 
 
-def test_a_lock_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(LockFileError, match=r"cannot be read \(.*Is a directory"):
+def test_unreadable_lock_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LockFileError) as caught:
         read_lock_file(tmp_path)
+    assert os.strerror(errno.EISDIR) in caught.value.reason

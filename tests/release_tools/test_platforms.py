@@ -4,27 +4,29 @@ from release_tools.errors import UnknownPlatformError, UnsupportedHostError
 from release_tools.platforms import PLATFORMS, Platform, find_platform, host_platform, platform_names
 
 
-def test_there_are_five_platforms_with_names_of_their_own() -> None:
+def test_five_platforms_have_unique_names() -> None:
     assert len(set(platform_names())) == len(PLATFORMS) == 5
 
 
-def test_every_platform_is_found_by_its_name(platform: Platform) -> None:
+def test_platform_is_found_by_name(platform: Platform) -> None:
     assert find_platform(platform.name) is platform
 
 
-def test_no_runner_label_moves(platform: Platform) -> None:
+def test_runner_label_names_a_fixed_image(platform: Platform) -> None:
     assert "latest" not in platform.runner
 
 
-def test_only_windows_has_a_suffix_and_a_zip(platform: Platform) -> None:
+def test_only_windows_has_an_exe_in_a_zip(platform: Platform) -> None:
     is_windows = platform.os == "windows"
     assert (platform.executable_suffix == ".exe") == is_windows
     assert (platform.archive_suffix == ".zip") == is_windows
 
 
-def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UnknownPlatformError, match=r"unknown platform 'linux-riscv'\nhint: .*darwin-arm64, .*windows"):
+def test_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownPlatformError) as caught:
         find_platform("linux-riscv")
+    assert caught.value.name == "linux-riscv"
+    assert all(name in caught.value.hint for name in platform_names())
 
 
 @pytest.mark.parametrize(
@@ -37,11 +39,12 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
         ("Windows", "AMD64", "windows-amd64"),
     ],
 )
-def test_the_host_is_told_by_what_python_calls_it(system: str, machine: str, name: str) -> None:
+def test_host_is_found_by_python_names(system: str, machine: str, name: str) -> None:
     assert host_platform(system, machine).name == name
 
 
 @pytest.mark.parametrize(("system", "machine"), [("Linux", "riscv64"), ("FreeBSD", "amd64"), ("Windows", "ARM64")])
-def test_a_host_without_a_row_is_an_error_that_names_it(system: str, machine: str) -> None:
-    with pytest.raises(UnsupportedHostError, match=rf"{system} on {machine}"):
+def test_unsupported_host_is_named(system: str, machine: str) -> None:
+    with pytest.raises(UnsupportedHostError) as caught:
         host_platform(system, machine)
+    assert (caught.value.system, caught.value.machine) == (system, machine)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.programs
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with one commit, untouched by the settings of the person who runs the tests."""
+    """A repository with one commit, independent of your git settings."""
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Tester")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "tester@example.org")
@@ -24,7 +24,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_clean_checkout_has_its_commit_and_time(checkout: Path) -> None:
+def test_clean_checkout_has_commit_and_time(checkout: Path) -> None:
     commit = read_commit(checkout)
     assert commit is not None
     assert len(commit.sha) == 40
@@ -32,14 +32,14 @@ def test_a_clean_checkout_has_its_commit_and_time(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "untracked"])
-def test_a_changed_and_an_untracked_file_make_it_dirty(checkout: Path, name: str) -> None:
+def test_changed_or_untracked_file_makes_it_dirty(checkout: Path, name: str) -> None:
     (checkout / name).write_text("changed", encoding="utf-8")
     commit = read_commit(checkout)
     assert commit is not None
     assert commit.is_dirty
 
 
-def test_the_settings_of_a_person_change_nothing(checkout: Path) -> None:
+def test_user_settings_change_nothing(checkout: Path) -> None:
     before = read_commit(checkout)
     for setting in (["log.showSignature", "true"], ["status.showUntrackedFiles", "no"], ["color.ui", "always"]):
         subprocess.run(["git", "config", *setting], cwd=checkout, check=True)
@@ -50,7 +50,7 @@ def test_the_settings_of_a_person_change_nothing(checkout: Path) -> None:
     assert commit.is_dirty
 
 
-def test_the_persons_own_ignore_file_is_found_where_git_finds_it(checkout: Path, tmp_path: Path) -> None:
+def test_global_ignore_file_is_found_where_git_finds_it(checkout: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     environment = {"HOME": str(home), "XDG_CONFIG_HOME": ""}
     assert read_ignore_file(checkout, environment) is None
@@ -66,11 +66,7 @@ def test_the_persons_own_ignore_file_is_found_where_git_finds_it(checkout: Path,
     assert read_ignore_file(checkout, environment) == named
 
 
-def test_a_folder_that_is_no_checkout_has_no_ignore_file(tmp_path: Path) -> None:
-    assert read_ignore_file(tmp_path, {"HOME": str(tmp_path)}) is None
-
-
-def test_git_acts_on_the_folder_it_is_given_inside_a_hook_of_another_repository(
+def test_git_ignores_the_repository_of_a_running_hook(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
@@ -83,27 +79,28 @@ def test_git_acts_on_the_folder_it_is_given_inside_a_hook_of_another_repository(
     assert (other / ".git" / "HEAD").read_text(encoding="utf-8").startswith("ref: ")
 
 
-def test_a_folder_inside_a_checkout_belongs_to_it(checkout: Path) -> None:
+def test_subfolder_belongs_to_the_checkout(checkout: Path) -> None:
     inside = checkout / "inside"
     inside.mkdir()
     assert read_commit(inside) is not None
 
 
-def test_a_folder_without_git_has_no_commit(tmp_path: Path) -> None:
+def test_folder_without_git_has_no_commit_nor_ignore_file(tmp_path: Path) -> None:
     assert read_commit(tmp_path) is None
+    assert read_ignore_file(tmp_path, {"HOME": str(tmp_path)}) is None
 
 
-def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
+def test_new_repository_has_no_commit(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     assert read_commit(tmp_path) is None
 
 
-def test_git_reads_a_plain_checkout_in_its_own_folder(checkout: Path, tmp_path: Path) -> None:
+def test_git_folders_of_a_plain_checkout(checkout: Path, tmp_path: Path) -> None:
     assert read_git_folders(checkout) == (checkout, checkout / ".git")
     assert read_git_folders(tmp_path) == ()
 
 
-def test_git_reads_a_linked_worktree_in_the_repository_it_belongs_to(checkout: Path, tmp_path: Path) -> None:
+def test_git_folders_of_a_linked_worktree(checkout: Path, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree)], cwd=checkout, check=True)
     assert read_git_folders(tree) == (tree, checkout / ".git")
