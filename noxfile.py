@@ -1,6 +1,6 @@
-"""Build, prove and check agent-runner. Plain `nox` runs the fast checks; `nox -s build` makes this machine's binary.
+"""Build, verify and check agent-runner. Plain `nox` runs the fast checks; `nox -s build` builds this machine's binary.
 
-Every session makes its own environment from poetry.lock: nothing has to be installed or activated before.
+Every session creates its own environment from poetry.lock; there's nothing to install or activate first.
 """
 
 import sys
@@ -11,23 +11,24 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-# Nox runs this file without its folder on the path.
+# Nox doesn't add this file's folder to the path.
 sys.path.insert(0, str(ROOT))
 
 from release_tools.bootstrap import sessions  # noqa: E402
+from release_tools.bootstrap.environment import run_inside, tool_environment  # noqa: E402
 from release_tools.errors import ReleaseError, reporting_os_errors  # noqa: E402
 from release_tools.platforms import PLATFORMS, Platform, host_platform  # noqa: E402
 
 nox.needs_version = ">=2024.10.9"
-# The sessions make their environments themselves: exactly the locked files, each checked against its hash, and an
-# error instead of Nox's skip where Python is missing.
+# The sessions create their environments themselves: exactly the locked files, each checked by hash, and an error
+# instead of Nox's skip if Python is missing.
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 
 
 @contextmanager
 def reporting_errors(session: nox.Session) -> Iterator[None]:
-    """Ends the session with the text of a failure that a person can act on."""
+    """Fail the session with the text of a `ReleaseError` instead of a traceback."""
     try:
         with reporting_os_errors():
             yield
@@ -52,66 +53,67 @@ for row in PLATFORMS:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """Build, verify and package the binary of this machine into dist/ (-- --version V)."""
+    """Build, verify and package this machine's binary into dist/ (-- --version V)."""
     with reporting_errors(session):
         sessions.build(ROOT, host_platform().name, session.posargs)
 
 
 @nox.session(default=False)
 def gates(session: nox.Session) -> None:
-    """Build many apps, each broken in one way, and see each of them refused; arguments after -- go to pytest."""
+    """Check that apps broken on purpose fail verification; arguments after -- go to pytest."""
     with reporting_errors(session):
-        python = sessions.tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
+        python = tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
         pytest_args = ["-m", "gates", "-n", "auto", "--dist", "loadgroup", *session.posargs]
-        sessions.run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
+        run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
 
 
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
-    """Show for each of the five platforms whether every locked package has a wheel that installs there."""
+    """Check that every locked package has a wheel for each of the five platforms."""
     with reporting_errors(session):
-        python = sessions.tool_environment(ROOT, "wheels", ["build"])
-        sessions.run_inside(ROOT, [str(python), "-m", "release_tools", "wheels"])
+        python = tool_environment(ROOT, "wheels", ["build"])
+        run_inside(ROOT, [str(python), "-m", "release_tools", "wheels"])
 
 
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
-    """Build the checked-out commit in two different folders and compare the archives byte for byte."""
+    """Build the checked-out commit in two folders, and compare the archives byte by byte."""
     with reporting_errors(session):
         sessions.reproduce(ROOT)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare the start of this machine's last binary with that of its source, as ratios."""
+    """Compare how fast this machine's newest binary and its source start."""
     with reporting_errors(session):
-        sessions.bench(ROOT)
+        python = tool_environment(ROOT, "bench", ["main", "build"])
+        run_inside(ROOT, [str(python), "-m", "release_tools", "bench"])
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style and spelling of everything, and the workflows for mistakes and holes."""
+    """Check formatting, style and spelling, and lint the GitHub workflows."""
     with reporting_errors(session):
-        python = sessions.tool_environment(ROOT, "lint", ["lint"])
+        python = tool_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
-            sessions.run_inside(ROOT, [str(python), "-m", *command])
-        # Without shellcheck, which only some machines have; the scripts are single commands.
-        sessions.run_inside(ROOT, [str(python.with_name("actionlint")), "-shellcheck=", "-pyflakes="])
+            run_inside(ROOT, [str(python), "-m", *command])
+        # Without shellcheck and pyflakes, which not every machine has; every script is a single command.
+        run_inside(ROOT, [str(python.with_name("actionlint")), "-shellcheck=", "-pyflakes="])
         zizmor_args = ["--offline", "--pedantic", "--strict-collection", "--quiet", ".github"]
-        sessions.run_inside(ROOT, [str(python.with_name("zizmor")), *zizmor_args])
+        run_inside(ROOT, [str(python.with_name("zizmor")), *zizmor_args])
 
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Check the types of everything, strictly."""
+    """Check all types with mypy, in strict mode."""
     with reporting_errors(session):
-        python = sessions.tool_environment(ROOT, "typecheck", ["main", "build", "test", "lint"])
-        sessions.run_inside(ROOT, [str(python), "-m", "mypy"])
+        python = tool_environment(ROOT, "typecheck", ["main", "build", "test", "lint"])
+        run_inside(ROOT, [str(python), "-m", "mypy"])
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests, with the app from source; arguments after -- go to pytest."""
+    """Run the tests against the app's source; arguments after -- go to pytest."""
     with reporting_errors(session):
-        python = sessions.tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
-        sessions.run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])
+        python = tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
+        run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

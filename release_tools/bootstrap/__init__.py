@@ -1,1 +1,1 @@
-"""What Nox and Invoke load into their own interpreters, before any environment exists: standard library only."""
+"""Everything that Nox and Invoke load in their own interpreters. Needs only the standard library of Python 3.11."""

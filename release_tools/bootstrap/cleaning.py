@@ -1,6 +1,6 @@
-"""Takes away what builds leave: `build/<platform>/`, and the archives in `dist/` where that is asked for.
+"""Deletes the output of builds: `build/<platform>/` and, if asked, the archives in `dist/`.
 
-Nothing else is touched: files that somebody put beside them stay, and so does what a symbolic link leads to.
+Other files next to them and the targets of symbolic links stay.
 """
 
 import os
@@ -18,35 +18,35 @@ from release_tools.settings import ReleaseSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """A file, or a folder with all that is in it, that builds left. `size` in bytes."""
+class BuildOutput:
+    """A file or a folder that a build wrote, and its size in bytes."""
 
     path: Path
     size: int
 
 
-def clean(root: Path, *, with_archives: bool, is_dry_run: bool, say: Callable[[str], None]) -> None:
-    """Remove what builds left, and say each of it.
+def clean(root: Path, *, with_archives: bool, is_dry_run: bool, report: Callable[[str], None]) -> None:
+    """Delete the output of builds, and report each file and folder.
 
-    Raises `RequestError`, before anything is removed, when a symbolic link or a file that git tracks is in the way, and
-    `CleaningError` when something cannot be removed.
+    Raises `RequestError`, before anything is deleted, for symbolic links and files that git tracks, and
+    `CleaningError` for what can't be deleted.
     """
     settings = ReleaseSettings.load(root)
     paths = [*_build_folders(settings), *(_archives(settings) if with_archives else ())]
     problems = [problem for path in paths for problem in _problems(root, path)]
     if problems:
         raise RequestError("clean", problems)
-    leftovers = [Leftover(path=path, size=_size(path)) for path in paths]
-    for leftover in leftovers:
+    outputs = [BuildOutput(path=path, size=_size(path)) for path in paths]
+    for output in outputs:
         if not is_dry_run:
-            _remove(leftover.path)
-        verb = "would remove" if is_dry_run else "removed"
-        say(f"{verb} {leftover.path.relative_to(root).as_posix()} ({leftover.size / 1_000_000:.1f} MB)")
-    if not leftovers:
-        say("nothing to remove")
+            _delete(output.path)
+        verb = "would delete" if is_dry_run else "deleted"
+        report(f"{verb} {output.path.relative_to(root).as_posix()} ({output.size / 1_000_000:.1f} MB)")
+    if not outputs:
+        report("nothing to delete")
     if not is_dry_run:
         for folder in {path.parent for path in paths}:
-            _remove_if_empty(folder)
+            _delete_if_empty(folder)
 
 
 def _build_folders(settings: ReleaseSettings) -> list[Path]:
@@ -55,7 +55,7 @@ def _build_folders(settings: ReleaseSettings) -> list[Path]:
 
 
 def _archives(settings: ReleaseSettings) -> list[Path]:
-    """Archives of this project and their checksums, by their names, whatever their version."""
+    """The archives of this project and their checksums, of every version."""
     if not settings.dist_folder.is_dir():
         return []
     ends = "|".join(re.escape(f"-{platform.name}{platform.archive_suffix}") for platform in PLATFORMS)
@@ -68,12 +68,12 @@ def _problems(root: Path, path: Path) -> Iterator[Problem]:
     if link is not None:
         yield Problem(
             what=f"{link.relative_to(root).as_posix()} is a symbolic link to {link.readlink()}",
-            hint="no build made it; remove it by hand, together with what it leads to",
+            hint="builds don't create links: delete it and its target yourself",
         )
     elif is_checkout(root) and git(root, "ls-files", "--", str(path)).strip():
         yield Problem(
             what=f"git tracks files in {path.relative_to(root).as_posix()}",
-            hint="move them to another folder (git mv); builds own this one",
+            hint="move them to another folder with `git mv`; this one is for builds",
         )
 
 
@@ -84,28 +84,28 @@ def _size(path: Path) -> int:
     return sum(file.lstat().st_size for file in files)
 
 
-def _remove(path: Path) -> None:
+def _delete(path: Path) -> None:
     try:
         if not path.is_dir():
             path.unlink()
             return
-        _make_removable(path)
+        _make_deletable(path)
         shutil.rmtree(path)
     except OSError as error:
         raise CleaningError(Path(error.filename or path), error) from None
 
 
-def _make_removable(folder: Path) -> None:
-    """Lift the write protection that git puts on its objects and tests put on folders; rmtree stops at it."""
+def _make_deletable(folder: Path) -> None:
+    """Make everything writable; git's objects and some tests' folders aren't, and `rmtree` fails on them."""
     folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
     for place, folders, files in os.walk(folder):
-        # Files have to be writable on Windows only, folders elsewhere only.
+        # Deleting needs writable files on Windows and writable folders elsewhere.
         for name in (*folders, *(files if os.name == "nt" else ())):
             path = Path(place, name)
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | stat.S_IRWXU)
 
 
-def _remove_if_empty(folder: Path) -> None:
+def _delete_if_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""What a container sees of this machine: files and folders, and variables."""
+"""The files, folders and environment variables of this machine that a container gets."""
 
 import csv
 import io
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# By name only, so that a password in an address stands in no argument list.
+# Forwarded by name only, so that no argument list contains a password in a URL.
 _FORWARDED_VARIABLES: Final = re.compile(
-    # Where uv fetches from, and how.
+    # Where and how uv downloads.
     r"UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX\w*|INSECURE_HOST|HTTP_TIMEOUT|NATIVE_TLS|MANAGED_PYTHON"
     r"|PYTHON_INSTALL_MIRROR|PYTHON_PREFERENCE|PYTHON_DOWNLOADS)"
     r"|SOURCE_DATE_EPOCH|CI|GITHUB_ACTIONS|NO_COLOR|(ALL|HTTPS?|NO)_PROXY|(all|https?|no)_proxy"
 )
-# These name files, which have to be mounted.
+# These name files, which must be mounted.
 _SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 _CERTIFICATES: Final = "SSL_CERT_FILE"
 _CERTIFICATES_INSIDE: Final = "/run/certificates.pem"
@@ -24,14 +24,14 @@ _IGNORE_FILE_INSIDE: Final = "/run/gitignore"
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A file or folder of this machine inside the container, there under `target`."""
+    """A file or folder of this machine, mounted in the container at `target`."""
 
     source: Path
     target: str
     is_writable: bool = False
 
     def __str__(self) -> str:
-        """As `--mount` takes it: one line of CSV, in which a path may hold commas."""
+        """The value of `--mount`: a line of CSV, so that a path may contain commas."""
         fields = ["type=bind", f"source={self.source}", f"target={self.target}"]
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(fields if self.is_writable else [*fields, "readonly"])
@@ -41,12 +41,12 @@ class Mount:
 def mounts_for(
     root: Path, git_folders: Sequence[Path], ignore_file: Path | None, environment: Mapping[str, str]
 ) -> tuple[Mount, ...]:
-    """The checkout, what git needs of it elsewhere, and files that the caller's settings and variables name."""
-    # What lies inside another of them is there already; only the checkout itself is written to.
+    """The checkout, git's folders outside of it, and the files that git's settings and environment variables name."""
+    # Folders inside another mount don't need their own; only the checkout is writable.
     folders = {root, *(folder for folder in git_folders if not _is_inside(folder, [root, *git_folders]))}
     mounts = [
         Mount(source=folder, target=str(folder), is_writable=folder == root)
-        # An outer folder has to be mounted before what lies in it.
+        # An outer folder must be mounted before the ones inside it.
         for folder in sorted(folders, key=lambda folder: (len(folder.parts), folder))
     ]
     summary, certificates = (_named_file(name, environment) for name in (_SUMMARY, _CERTIFICATES))
@@ -60,18 +60,18 @@ def mounts_for(
 
 
 def variables_for(home: Path, ignore_file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables of the container; `home`, below the build folder, keeps uv's downloads for the next build."""
-    # Inside, the checkout may seem to be another user's; and it is to be as clean as it is here.
+    """The container's environment variables; `home` keeps uv's downloads for the next build."""
+    # Inside, the checkout may belong to another user; and git must ignore the same files.
     git_settings = {"safe.directory": "*"} | ({"core.excludesFile": _IGNORE_FILE_INSIDE} if ignore_file else {})
     own = {"HOME": str(home), "GIT_CONFIG_COUNT": str(len(git_settings))}
     for number, (key, value) in enumerate(git_settings.items()):
         own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     if _named_file(_CERTIFICATES, environment):
         own[_CERTIFICATES] = _CERTIFICATES_INSIDE
-    passed_on = [name for name in environment if _FORWARDED_VARIABLES.fullmatch(name)]
+    forwarded = [name for name in environment if _FORWARDED_VARIABLES.fullmatch(name)]
     if _named_file(_SUMMARY, environment):
-        passed_on.append(_SUMMARY)
-    return (*(f"{name}={value}" for name, value in own.items()), *passed_on)
+        forwarded.append(_SUMMARY)
+    return (*(f"{name}={value}" for name, value in own.items()), *forwarded)
 
 
 def _named_file(variable: str, environment: Mapping[str, str]) -> Path | None:

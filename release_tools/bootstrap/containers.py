@@ -1,7 +1,6 @@
-"""A build for arm64 on a Linux machine that is amd64: the same session, in an arm64 container under QEMU.
+"""Builds linux-arm64 on linux-amd64: runs the same session in an arm64 container under QEMU.
 
-Runs in Nox's interpreter: standard library only. The container sees the checkout under the path that it has here, so
-every message names files as they are found on this machine.
+The checkout is mounted at its own path, so the paths in all messages are valid on this machine.
 """
 
 import os
@@ -27,7 +26,7 @@ from release_tools.errors import (
     ReleaseError,
     ReportedError,
 )
-from release_tools.platforms import Platform
+from release_tools.platforms import LINUX_MACHINES, Platform
 from release_tools.processes.run import Finished, changed_environment, observe, run
 from release_tools.repository import read_git_folders, read_ignore_file
 from release_tools.settings import ReleaseSettings
@@ -36,27 +35,26 @@ from release_tools.settings_schema import EXAMPLE_IMAGE, TABLE
 PROGRAMS: Final = ("docker", "podman")
 QUESTION_TIMEOUT_SECONDS: Final = 300.0
 
-# As a job on GitHub begins. Arguments: the Python that the first step makes, then those for it.
+# Starts like a job on GitHub. Arguments: the command to run with the Python that the first step creates.
 _START_NOX: Final = """
 uv run --quiet --no-project -m release_tools.bootstrap.github_jobs nox && exec "$@"
 """
-# Argument: a file to make. Prints the machine and what the image lacks.
+# Argument: a file to create. Prints the machine, then the missing tools.
 _PROBE: Final = """
 uname -m
 touch "$1" 2>/dev/null
 for tool in git uv; do command -v "$tool" >/dev/null || echo "$tool"; done
 """
-# What docker and podman say of a program for another machine when the kernel knows no emulator for it, or knows one
-# that is not inside the container, because it was registered without the flag F.
+# What docker and podman print if no emulator is registered with the kernel, or one without the flag F, which the
+# container can't see.
 _NO_EMULATOR: Final = re.compile(r"exec format error|exec\b.*no such file or directory", re.IGNORECASE)
-# How docker and podman end when SIGKILL has ended the program inside, as the kernel does when memory runs out.
+# The exit code of docker and podman after SIGKILL inside, which the kernel sends when memory runs out.
 _KILLED_INSIDE: Final = 128 + SIGKILL
-_MACHINES: Final = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """What a container is started with. `user` is `user:group` inside; `variables` without a value are passed on."""
+    """How to start a container. `user` is `uid:gid` inside; `variables` without a value are forwarded."""
 
     program: str
     image: str
@@ -70,13 +68,13 @@ class Container:
     has_terminal: bool = False
 
     def arguments(self, script: str, *args: str) -> list[str]:
-        """The command line that runs a shell script with these arguments inside."""
+        """The command line that runs a shell script inside."""
         return [
             *(self.program, "run", "--rm"),
             *(("--name", self.name) if self.name else ()),
             *(("--tty",) if self.has_terminal else ()),
             *("--platform", f"{self.platform.os}/{self.platform.arch}", "--user", self.user),
-            # The mounted folders keep their labels: nothing else on this machine loses access to them.
+            # Relabeling the mounted folders would block other programs on this machine.
             *("--security-opt", "label=disable"),
             *(part for mount in self.mounts for part in ("--mount", str(mount))),
             *("--workdir", str(self.folder)),
@@ -89,14 +87,13 @@ class Container:
 def build_in_container(
     settings: ReleaseSettings, platform: Platform, image: str, archive: Path, build_args: Sequence[str]
 ) -> None:
-    """Run `nox -s build-<platform>` with these arguments in a container, and show all that it prints.
+    """Run `nox -s build-<platform>` with these arguments in a container, with its output on the terminal.
 
-    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before anything is built,
-    `ReportedError` with the exit code of the inner build, `KilledError`, and `ContainerError` where that ended well
-    and left no new `archive`.
+    Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before the build, `ReportedError` with
+    its exit code or `KilledError`, and `ContainerError` if it succeeded without a new `archive`.
     """
     program = find_program(settings.root)
-    _fetch_image(settings.root, program, image, platform)
+    _pull_image(settings.root, program, image, platform)
     home = settings.build_folder(platform.name) / "container-home"
     home.mkdir(parents=True, exist_ok=True)
     ignore_file = read_ignore_file(settings.root, os.environ)
@@ -121,8 +118,7 @@ def build_in_container(
         run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
         _require_new(archive, before)
     except BaseException as error:
-        # Interrupted, the program that started the container is gone and the container may be not. To remove it alone
-        # would give it ten seconds to end by itself.
+        # The client has exited, but the container may still be running. `rm` alone would give it ten seconds.
         for action in (["kill"], ["rm", "--force"]):
             _try_to_run(settings.root, program, *action, container.name)
         if isinstance(error, ReportedError) and error.code == _KILLED_INSIDE:
@@ -131,29 +127,29 @@ def build_in_container(
 
 
 def find_program(root: Path) -> str:
-    """Docker or podman: the first that is installed and can reach what runs its containers.
+    """Docker or podman, whichever first can start containers.
 
-    Raises `NoContainerProgramError` with what each of them says.
+    Raises `NoContainerProgramError` with the answer of each.
     """
-    words = []
+    answers = []
     for program in PROGRAMS:
         answer = _try_to_run(root, program, "version")
         if answer.code == 0:
             return program
         *_, last_line = f"exit code {answer.code}", *answer.output.splitlines()
-        words.append(f"{program}: {last_line}")
-    raise NoContainerProgramError(words)
+        answers.append(f"{program}: {last_line}")
+    raise NoContainerProgramError(answers)
 
 
 def with_own_user(container: Container, folder: Path) -> Container:
-    """The container with the user whose files are the caller's outside.
+    """The container with the `user` whose files belong to you outside.
 
-    That is root where the caller runs the containers, as with podman and docker without root, and the caller's own
-    number where root runs them. Which of the two holds is seen from a file that the container makes in `folder`.
+    That's root with rootless docker or podman, and otherwise your own uid. A file that the container creates in
+    `folder` shows which.
 
-    Raises `MissingEmulatorError` or `ContainerError` where containers of this image cannot start or write here.
+    Raises `MissingEmulatorError` or `ContainerError` if containers of this image can't start or can't write here.
     """
-    made = folder / "made-by-the-container"
+    made = folder / "created-by-the-container"
     for user in dict.fromkeys(("0:0", f"{os.getuid()}:{os.getgid()}")):
         made.unlink(missing_ok=True)
         candidate = replace(container, user=user)
@@ -163,24 +159,24 @@ def with_own_user(container: Container, folder: Path) -> Container:
         if is_own:
             return candidate
     raise ContainerError(
-        f"containers of {container.program} cannot write files of yours in {folder}",
-        "give them access to it, use podman, or run docker without remapped users",
+        f"{container.program} containers cannot create files that belong to you in {folder}",
+        "give them write access, use podman, or run docker without userns-remap",
     )
 
 
 def require_answer(container: Container, answer: Finished) -> None:
-    """Raises `MissingEmulatorError` or `ContainerError` where the probe did not end well or lacks something."""
-    wanted = _MACHINES[container.platform.arch]
-    # What it says there; docker and podman add warnings of their own to the other stream.
+    """Raise `MissingEmulatorError` or `ContainerError` if the probe failed or found missing tools."""
+    wanted = LINUX_MACHINES[container.platform.arch]
+    # Not stderr, where docker and podman print warnings.
     machine, *missing = answer.stdout.splitlines() or [""]
     if machine != wanted and _NO_EMULATOR.search(answer.output):
         raise MissingEmulatorError(container.platform.name, container.program, answer.output)
     if machine != wanted:
         hint = f"use an image for {container.platform.os}/{container.platform.arch} that has a shell"
         if container.options:
-            hint += f", and look at container-options in {TABLE}: {' '.join(container.options)}"
+            hint += f", and check container-options in {TABLE}: {' '.join(container.options)}"
         raise ContainerError(
-            f"a container of {container.image} ended with exit code {answer.code}, and was to say {wanted}:\n"
+            f"a container of {container.image} exited with code {answer.code}, and instead of {wanted} it printed:\n"
             f"{answer.output.strip()}",
             hint,
         )
@@ -192,8 +188,8 @@ def require_answer(container: Container, answer: Finished) -> None:
         )
 
 
-def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> None:
-    """Get the image before it is needed, so that the download shows its progress."""
+def _pull_image(root: Path, program: str, image: str, platform: Platform) -> None:
+    """Pull the image unless it's there, with progress on the terminal."""
     answer = _try_to_run(root, program, "image", "inspect", "--format", "{{.Architecture}}", image)
     if answer.code == 0 and answer.stdout.strip() == platform.arch:
         return
@@ -201,14 +197,14 @@ def _fetch_image(root: Path, program: str, image: str, platform: Platform) -> No
         run([program, "pull", "--platform", f"{platform.os}/{platform.arch}", image], cwd=root)
     except ProgramEndedError:
         raise ContainerError(
-            f"{program} could not get the image {image} for {platform.os}/{platform.arch}",
-            "its own message above says why; use an image that you have or can reach: "
+            f"{program} could not pull the image {image} for {platform.os}/{platform.arch}",
+            "its output above says why; use an image that you have or can reach: "
             f"nox -s build-{platform.name} -- --image NAME",
         ) from None
 
 
 def _try_to_run(root: Path, *args: str) -> Finished:
-    """How a program ended that may fail or not be there; its exit code is -1 where it did not end by itself."""
+    """The result of a program that may fail; exit code -1 if it isn't installed or timed out."""
     try:
         return observe(args, cwd=root, environment=changed_environment(None), timeout_seconds=QUESTION_TIMEOUT_SECONDS)
     except CommandFailedError as error:
@@ -216,7 +212,7 @@ def _try_to_run(root: Path, *args: str) -> Finished:
     except ReleaseError:
         why = "not installed"
     except OSError as error:
-        # A script without an interpreter, or a program for another machine.
+        # A script without its interpreter, or a program for another machine.
         why = str(error)
     return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
 
@@ -224,14 +220,14 @@ def _try_to_run(root: Path, *args: str) -> Finished:
 def _require_new(archive: Path, before: tuple[int, int] | None) -> None:
     if _state_of(archive) in (None, before):
         raise ContainerError(
-            f"the container ended with exit code 0 and left no new {archive.parent.name}/{archive.name}",
-            "it has to stay in the foreground until the build has ended, and to write to this folder: look at "
+            f"the container exited with code 0 and left no new {archive.parent.name}/{archive.name}",
+            "it must stay in the foreground until the build is done, and write to this folder: check "
             f"container-options in {TABLE}",
         )
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:
-    """What changes when a file is replaced or written to; None where there is none."""
+    """Something that changes if the file is replaced or written to; None if it doesn't exist."""
     if not path.exists():
         return None
     state = path.stat()

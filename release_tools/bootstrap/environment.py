@@ -1,5 +1,6 @@
-"""Stage 1: a virtual environment with the pinned Python and exactly what `poetry.lock` names, every file checked
-against its hash. Runs in Nox's interpreter, before any environment exists, and leaves the environment's Python.
+"""Locked environments: the pinned Python and exactly the packages in `poetry.lock`, every file checked by hash.
+
+Creating one is stage 1 of a build; every session and task that needs a library runs inside one.
 """
 
 import os
@@ -10,48 +11,53 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from release_tools.errors import CommandFailedError, MissingPythonError, MissingToolError, ProgramEndedError
-from release_tools.lockfile import read_lock_file
-from release_tools.platforms import Architecture, Platform, host_platform
+from release_tools.errors import (
+    CommandFailedError,
+    MissingPythonError,
+    MissingToolError,
+    ProgramEndedError,
+    RequestError,
+)
+from release_tools.lockfile import lock_problems, read_lock_file
+from release_tools.platforms import LINUX_MACHINES, Platform, host_platform
 from release_tools.processes.run import EnvironmentChanges, capture, run
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion
 
 
 def isolation(environment: Iterable[str]) -> EnvironmentChanges:
-    """What takes the variables out of an environment that would let the caller's own settings into ours.
+    """Changes that remove the user's settings for Python and pytest from an environment.
 
-    Of Python's own all: PYTHONSAFEPATH hides this library, PYTHONINSPECT waits for a person, PYTHONOPTIMIZE changes
-    what is bundled. And pytest's: PYTEST_ADDOPTS can leave out the very tests that are to prove something.
+    PYTHONSAFEPATH hides this library, PYTHONINSPECT waits for input, PYTHONOPTIMIZE changes what is bundled, and
+    PYTEST_ADDOPTS can deselect tests.
     """
     names = {"VIRTUAL_ENV", "UV_PYTHON", *(name for name in environment if name.startswith(("PYTHON", "PYTEST_")))}
-    # A wish about the disk, which changes nothing else.
     return dict.fromkeys(names - {"PYTHONDONTWRITEBYTECODE"})
 
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
-_MACHINES_OF_UV: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
+# The groups for running the app's own tests.
+SUITE_GROUPS: Final = ("main", "test")
 
 
 def create_environment(
     settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
 ) -> Path:
-    """Make `folder` hold exactly the locked packages of `groups`; returns its Python.
+    """Create an environment in `folder` with exactly the locked packages of `groups`; returns its Python.
 
-    An environment that `is_kept` is brought up to date when it exists, any other is made anew. Where a `platform` is
-    named, of several wheels of a package one is taken that runs on the oldest system declared for that platform, as
-    its binary has to; otherwise the one that suits this machine best. Nothing is compiled: what a source archive wants
-    for that is covered by no hash.
+    An environment that `is_kept` is updated if it exists, any other is created from scratch. For a `platform`, uv
+    selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones for this
+    machine. Only wheels are installed: building an sdist needs packages that no hash covers.
 
-    Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `CommandFailedError` when a package cannot be
-    installed or is not what its hash says.
+    Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `ReportedError` if a package can't be
+    installed or doesn't match its hash.
     """
     requirements = read_lock_file(settings.lock_path).requirements(groups)
     interpreter = find_python(settings, platform)
     python = environment_python(folder)
-    if not (is_kept and python.exists() and _is_made_from(folder, interpreter)):
-        # Here and not by uv, which clears only what it takes for an environment.
+    if not (is_kept and python.exists() and _is_created_from(folder, interpreter)):
+        # uv clears only folders that it recognizes as an environment.
         shutil.rmtree(folder, ignore_errors=True)
         _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
     requirements_path = folder / "requirements.txt"
@@ -63,24 +69,23 @@ def create_environment(
 
 
 def wheel_choice(settings: ReleaseSettings, platform: Platform) -> tuple[tuple[str, ...], EnvironmentChanges]:
-    """The options and the environment by which uv takes wheels for the oldest declared system.
+    """The options and environment that make uv select wheels for the oldest declared system.
 
-    A Linux wheel for a newer glibc than the floor would be the best match on a new build machine, and the binary
-    would start on new machines only.
+    By default it prefers wheels for this machine's newer glibc, and the binary would start on newer systems only.
     """
     if platform.os == "linux" and settings.glibc_floor:
-        name = f"{_MACHINES_OF_UV[platform.arch]}-manylinux_{settings.glibc_floor.replace('.', '_')}"
+        name = f"{LINUX_MACHINES[platform.arch]}-manylinux_{settings.glibc_floor.replace('.', '_')}"
         return ("--python-platform", name), {}
     if platform.os == "darwin" and settings.macos_minimum:
-        name = f"{_MACHINES_OF_UV[platform.arch]}-apple-darwin"
+        name = f"{LINUX_MACHINES[platform.arch]}-apple-darwin"
         return ("--python-platform", name), {"MACOSX_DEPLOYMENT_TARGET": settings.macos_minimum}
     return (), {}
 
 
 def install_project(settings: ReleaseSettings, python: Path, version: BuildVersion, wheel_folder: Path) -> None:
-    """Build the project's wheel with the locked build back end and install it, as a user of the wheel would.
+    """Build the project's wheel with the locked build backend, and install it under the exact version.
 
-    What is frozen is therefore what the wheel holds, under the exact version.
+    So the binary contains what the wheel contains.
     """
     shutil.rmtree(wheel_folder, ignore_errors=True)
     settings_args = ["--config-setting", f"local-version={version.local_part}"] if version.local_part else []
@@ -90,18 +95,41 @@ def install_project(settings: ReleaseSettings, python: Path, version: BuildVersi
     _uv(settings.root, "pip", "install", "--quiet", "--no-deps", "--no-index", "--python", str(python), *wheels)
 
 
-def install_editable(settings: ReleaseSettings, python: Path) -> None:
-    """Install the project from its folder, so that tests see every edit."""
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
-    _uv(settings.root, "pip", "install", *options, "--editable", str(settings.root))
+def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:
+    """Create or update a kept environment with these groups, and with the project (editable); returns its Python.
+
+    Raises `RequestError` if the lock is stale, and the errors of `create_environment`.
+    """
+    settings = ReleaseSettings.load(root)
+    problems = lock_problems(settings)
+    if problems:
+        raise RequestError(f"create the {name} environment", problems)
+    python = create_environment(settings, settings.build_folder(host_platform().name) / name, groups, is_kept=True)
+    if with_project:
+        options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
+        _uv(root, "pip", "install", *options, "--editable", str(root))
+    return python
+
+
+def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
+    """The option with the Python for the app's own tests, in an environment in `folder`; empty without tests."""
+    if settings.test_suite is None:
+        return []
+    python = create_environment(settings, folder / "suite-environment", SUITE_GROUPS, is_kept=True)
+    return ["--suite-python", str(python)]
+
+
+def run_inside(root: Path, args: Sequence[str]) -> None:
+    """Run a program of a locked environment, isolated from the user's Python settings."""
+    run(args, cwd=root, env={**ISOLATED, "PYTHONUTF8": "1"})
 
 
 def find_python(settings: ReleaseSettings, platform: Platform | None = None) -> Path:
-    """An interpreter of the pinned version: uv's own, the system's, the one running this, or one that uv can fetch.
+    """An interpreter of the pinned version: uv's, the system's, the running one, or one that uv downloads.
 
-    For Intel Macs on Apple silicon it is an x86_64 one, and macOS runs it and all that it starts under Rosetta.
+    For darwin-amd64 on Apple silicon it's an x86_64 one, which macOS runs under Rosetta with everything it starts.
 
-    Raises `MissingPythonError`, which says how to get one.
+    Raises `MissingPythonError`.
     """
     wanted = settings.python_version
     is_translated = platform is not None and platform != host_platform()
@@ -118,7 +146,7 @@ def find_python(settings: ReleaseSettings, platform: Platform | None = None) -> 
         _uv(settings.root, "python", "install", wanted)
         return Path(_uv_output(settings.root, *search))
     except (ProgramEndedError, CommandFailedError):
-        raise MissingPythonError(wanted, "searched the PATH, and uv could not fetch it") from None
+        raise MissingPythonError(wanted) from None
 
 
 def _python_parts(*, in_environment: bool) -> tuple[str, ...]:
@@ -128,16 +156,16 @@ def _python_parts(*, in_environment: bool) -> tuple[str, ...]:
 
 
 def environment_python(folder: Path) -> Path:
-    """Where the Python of an environment is; the console scripts lie beside it."""
+    """The path of an environment's Python; console scripts are in the same folder."""
     return folder.joinpath(*_python_parts(in_environment=True))
 
 
-def _is_made_from(folder: Path, interpreter: Path) -> bool:
+def _is_created_from(folder: Path, interpreter: Path) -> bool:
     configuration = folder / "pyvenv.cfg"
-    # It is not there when the making of the environment was interrupted.
+    # Missing after an interrupted creation.
     text = configuration.read_text(encoding="utf-8") if configuration.is_file() else ""
     home = re.search("^home = (.+)$", text, re.MULTILINE)
-    # Both resolved: uv writes the link that stands for its newest patch release.
+    # uv's path contains a symbolic link to its newest patch release.
     return home is not None and Path(home[1]).resolve() == interpreter.resolve().parent
 
 
@@ -151,12 +179,12 @@ def _uv_output(root: Path, *args: str) -> str:
 
 
 def find_uv() -> str:
-    """The uv that `pip install "nox[uv]"` put beside Nox, else the one on the PATH."""
+    """The uv that was installed together with Nox (`nox[uv]`), else the one on the PATH."""
     try:
-        from uv import find_uv_bin  # noqa: PLC0415 - there only where Nox was installed with it
+        from uv import find_uv_bin  # noqa: PLC0415 - installed only with `nox[uv]`
     except ImportError:
         found = shutil.which("uv")
         if found is None:
-            raise MissingToolError("uv", 'install Nox together with it: python -m pip install "nox[uv]"') from None
+            raise MissingToolError("uv") from None
         return found
     return find_uv_bin()

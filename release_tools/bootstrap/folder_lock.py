@@ -1,6 +1,6 @@
-"""One build or verification at a time in one folder: two would take files away from each other.
+"""A lock that allows one build or verification at a time in a folder.
 
-The system itself gives the lock back when its holders end, however they end.
+The operating system releases it when the last process that holds it exits, in whatever way.
 """
 
 import os
@@ -15,12 +15,12 @@ from release_tools.errors import BusyError
 
 @contextmanager
 def exclusive_use(folder: Path) -> Iterator[None]:
-    """Nobody else has the sole use of `folder` while the block runs; it is made where it does not exist.
+    """Lock `folder` while the block runs; creates the folder if needed.
 
-    Programs that `run` starts meanwhile hold it too, and keep it where this process is killed and they go on. On
-    Windows they do not go on.
+    Programs that `run` starts hold the lock too, so it outlives this process if it's killed and they continue. On
+    Windows they're killed with it.
 
-    Raises `BusyError` at once when somebody has it.
+    Raises `BusyError` immediately if the folder is locked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "in-use.lock").open("ab") as file:

@@ -1,8 +1,7 @@
 """The steps of a GitHub job before its Nox session: `python -m release_tools.bootstrap.github_jobs nox|version`.
 
-They need nothing but Python. `nox` installs Nox and Invoke as locked and puts them on the PATH of the following steps;
-a build in a container starts with it too. `version` works out the one version that every job of a run builds, and sets
-it as the step's output `version`.
+`nox` installs the locked Nox and Invoke and adds them to the PATH of the next steps; a build in a container starts with
+it too. `version` determines the version that every job of a run builds, and sets the step output `version`.
 """
 
 import argparse
@@ -19,21 +18,21 @@ from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import DEV, find_version_problem, release_tag, version_of_tag
 
-# The group that holds Nox and Invoke.
+# The group with Nox and Invoke.
 NOX_GROUPS: Final = ("test",)
 
-# What the workflow hands over of its input `version`.
+# The environment variable with the workflow's input `version`.
 VERSION_INPUT: Final = "VERSION_INPUT"
 
 
 def main() -> int:
-    """Exit code 0, or 1 for a failure that is told on stderr."""
+    """Run a step. Exit code 0, or 1 for a failure reported on stderr."""
     parser = argparse.ArgumentParser(prog="python -m release_tools.bootstrap.github_jobs", description=__doc__)
-    parser.add_argument("what", choices=("nox", "version"))
+    parser.add_argument("step", choices=("nox", "version"))
     options = parser.parse_args()
     try:
         settings = ReleaseSettings.load(Path.cwd())
-        if options.what == "nox":
+        if options.step == "nox":
             _install_nox(settings)
         else:
             version = version_of_run(settings, os.environ)
@@ -46,9 +45,9 @@ def main() -> int:
 
 
 def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str:
-    """`v1.2.3` for a pushed tag, else the version that was asked for by hand.
+    """`v1.2.3` for a pushed tag, else the version that the manual run asks for.
 
-    Raises `RequestError` when it does not agree with `pyproject.toml`: a tag may be named anything.
+    Raises `RequestError` if it isn't the version in `pyproject.toml`.
     """
     if environ.get("GITHUB_EVENT_NAME") == "push" and environ.get("GITHUB_REF_TYPE") == "tag":
         tag = environ.get("GITHUB_REF_NAME", "")
@@ -63,14 +62,14 @@ def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str
 
 
 def nox_folder(settings: ReleaseSettings, platform: Platform) -> Path:
-    """Where a machine of this platform has the environment with Nox and Invoke."""
+    """The folder of the environment with Nox and Invoke on a machine of this platform."""
     return settings.build_folder(platform.name) / "nox"
 
 
 def _tag_problem(settings: ReleaseSettings) -> Problem:
     return Problem(
-        what=f"the version of pyproject.toml is {settings.project_version} at this commit",
-        hint=f"delete the tag, and release with `invoke release --tag`, which makes "
+        what=f"the version in pyproject.toml is {settings.project_version} at this commit",
+        hint="delete the tag, and release with `invoke release --tag`, which creates "
         f"{release_tag(settings.executable, settings.project_version)}",
     )
 
@@ -81,7 +80,7 @@ def _install_nox(settings: ReleaseSettings) -> None:
 
 
 def _append_line(variable: str, line: str) -> None:
-    """Add a line to the file that GitHub names by this variable; outside of GitHub there is none."""
+    """Append a line to the file that the variable names on GitHub; outside GitHub it isn't set."""
     path = os.environ.get(variable)
     if path:
         with Path(path).open("a", encoding="utf-8", newline="\n") as file:

@@ -1,7 +1,7 @@
-"""Which machine can build which platform, and what to do on one that cannot.
+"""Which machine can build which platform, and what to do on the others.
 
-PyInstaller is no cross compiler. Two platforms are built on machines of another kind nevertheless: Intel Macs' on
-Apple silicon, where macOS itself runs the x86_64 Python, and linux-arm64 in a container.
+PyInstaller can't cross-compile. Two targets work anyway: darwin-amd64 on Apple silicon, where Rosetta runs the x86_64
+Python, and linux-arm64 on linux-amd64, in a container.
 """
 
 import shutil
@@ -20,12 +20,12 @@ _MACHINE_NAMES: Final = {
     "windows-amd64": "Windows machine on x86-64",
 }
 
-# PyInstaller reads and writes ELF files with these.
+# PyInstaller uses them on ELF files.
 _LINUX_TOOLS: Final = ("ldd", "objcopy", "objdump", "strip")
 
 
 def host_problems(platform: Platform, root: Path, host: Platform | None = None) -> list[Problem]:
-    """Why the host, by default this machine, cannot build the platform, and every way out; empty where it can."""
+    """Why the host, by default this machine, can't build the platform, with every alternative; empty if it can."""
     try:
         host = host or host_platform()
     except ReleaseError as error:
@@ -40,36 +40,33 @@ def host_problems(platform: Platform, root: Path, host: Platform | None = None) 
 
 
 def is_translated(host: Platform, platform: Platform) -> bool:
-    """Whether the host starts programs of the platform by translating them: Rosetta on Apple silicon."""
+    """Whether the host runs the platform's programs under Rosetta."""
     return (host.name, platform.name) == ("darwin-arm64", "darwin-amd64")
 
 
 def is_emulated(host: Platform, platform: Platform) -> bool:
-    """Whether this kind of machine builds the platform in a container under QEMU."""
+    """Whether the host builds the platform in a container under QEMU."""
     return (host.name, platform.name) == ("linux-amd64", "linux-arm64")
 
 
 def wrong_host_problem(host: Platform, platform: Platform) -> Problem:
-    """The machine that is needed, and the ways to a binary without having one."""
+    """The problem that this platform needs another host, with every other way to build it."""
     ways = [
-        f"on GitHub, which brings the verified archive into dist/: invoke build --platform {platform.name}",
+        f"on GitHub, which downloads the verified archive to dist/: invoke build --platform {platform.name}",
         f"on a {_MACHINE_NAMES[platform.name]}: nox -s build-{platform.name}",
     ]
     if platform.name == "darwin-amd64":
-        ways.append(f"on a Mac with Apple silicon and Rosetta, by the same command: nox -s build-{platform.name}")
+        ways.append(f"on a Mac with Apple silicon and Rosetta: nox -s build-{platform.name}")
     if platform.name == "linux-arm64" and host.name != "linux-amd64":
-        ways.append(
-            "on Linux on x86-64 with docker or podman, in a container, by the same command: "
-            f"nox -s build-{platform.name}"
-        )
+        ways.append(f"on a Linux machine on x86-64 with docker or podman: nox -s build-{platform.name}")
     return Problem(
-        what=f"this machine is {host.name}, and PyInstaller builds only for the machine it runs on",
-        hint="".join(f"\n  - {way}" for way in ways) + f"\n  - the binary of this machine: nox -s build-{host.name}",
+        what=f"this machine is {host.name}, and PyInstaller can't cross-compile",
+        hint="".join(f"\n  - {way}" for way in ways) + f"\n  - or build for this machine: nox -s build-{host.name}",
     )
 
 
 def tool_problems(platform: Platform) -> list[Problem]:
-    """The programs that PyInstaller starts on this platform and that this machine lacks."""
+    """The programs that PyInstaller needs for this platform and that aren't installed."""
     if platform.os != "linux":
         return []
     missing = [tool for tool in _LINUX_TOOLS if shutil.which(tool) is None]
@@ -77,7 +74,7 @@ def tool_problems(platform: Platform) -> list[Problem]:
         return []
     return [
         Problem(
-            what=f"PyInstaller needs {', '.join(missing)}, which this machine does not have",
+            what=f"PyInstaller needs {', '.join(missing)}, which this machine doesn't have",
             hint="install the packages binutils and libc-bin (Debian, Ubuntu) or binutils and glibc-common (Fedora)",
         )
     ]
@@ -85,7 +82,7 @@ def tool_problems(platform: Platform) -> list[Problem]:
 
 def _has_rosetta(root: Path) -> bool:
     try:
-        # man arch(1): runs a program's x86_64 part, which is there for every program of macOS.
+        # arch(1) runs the x86_64 slice of a universal binary, as all of macOS's are.
         capture(["arch", "-x86_64", "/usr/bin/true"], cwd=root)
     except (CommandFailedError, MissingToolError):
         return False
@@ -94,6 +91,6 @@ def _has_rosetta(root: Path) -> bool:
 
 def _no_rosetta_problem() -> Problem:
     return Problem(
-        what="this Mac has no Rosetta, which runs the x86_64 Python that builds darwin-amd64",
-        hint="install it with: softwareupdate --install-rosetta --agree-to-license",
+        what="this Mac has no Rosetta to run the x86_64 Python that builds darwin-amd64",
+        hint="install it: softwareupdate --install-rosetta --agree-to-license",
     )

@@ -1,4 +1,4 @@
-"""The stages of a build, in order, and the lines that announce them."""
+"""The stages of a build, in order, and their progress lines."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ STAGES: Final = ("environment", "preflight", "freeze", "package", "verify", "che
 
 
 def stage_line(name: str, note: str) -> str:
-    """One line of progress, such as `[3/7] freeze       done in 71.2 s`."""
+    """A progress line, such as `[3/7] freeze       done in 71.2 s`."""
     width = max(map(len, STAGES))
     return f"[{STAGES.index(name) + 1}/{len(STAGES)}] {name:<{width}}  {note}".rstrip()
 

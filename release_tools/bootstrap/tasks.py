@@ -1,7 +1,4 @@
-"""What the Invoke tasks do, in Invoke's own interpreter: standard library only.
-
-Like the sessions, a task that needs libraries makes the locked environment and hands over to `python -m release_tools`.
-"""
+"""What the Invoke tasks do: each creates a locked environment and runs `python -m release_tools…` inside it."""
 
 import shutil
 import sys
@@ -9,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from release_tools.bootstrap.environment import create_environment, find_uv
+from release_tools.bootstrap.environment import (
+    create_environment,
+    find_uv,
+    run_inside,
+    suite_arguments,
+    tool_environment,
+)
 from release_tools.bootstrap.folder_lock import exclusive_use
-from release_tools.bootstrap.sessions import run_inside, suite_arguments, tool_environment
 from release_tools.errors import NoCommitError, Problem, RequestError
 from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
 from release_tools.platforms import find_platform, host_platform
@@ -20,14 +22,36 @@ from release_tools.settings import ReleaseSettings
 from release_tools.versions import find_version_problem
 
 
-def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
-    """Show the records of builds (files, or all in a folder) as Markdown, on standard output or in a file.
+def verify(root: Path, paths: Sequence[Path]) -> None:
+    """Verify finished archives: files, or all in a folder.
 
-    Raises `RequestError` when there is no record, and `ReportedError` when one of them is damaged.
+    Raises `RequestError` if there is nothing to verify, `BusyError` during a build, and `ReportedError` if an archive
+    fails.
+    """
+    settings = ReleaseSettings.load(root)
+    archives = [archive for path in paths for archive in _archives_at(path)]
+    problems = [
+        Problem(what=f"no archive at {path}", hint="check the path, or build one with `nox -s build`")
+        for path in paths
+        if not path.is_file() and not _archives_at(path)
+    ]
+    if problems:
+        raise RequestError("verify", problems)
+    folder = settings.build_folder(host_platform().name)
+    with exclusive_use(folder):
+        python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
+        command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
+        run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
+
+
+def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
+    """Show build records (files, or all in a folder) as Markdown, on standard output or in a file.
+
+    Raises `RequestError` if there is no record, and `ReportedError` if one is damaged.
     """
     records = [record for path in paths for record in _records_at(path)]
     problems = [
-        Problem(what=f"there is no build record at {path}", hint="a build leaves one in build/<platform>/record.json")
+        Problem(what=f"no build record at {path}", hint="builds write build/<platform>/record.json; name one of those")
         for path in paths
         if not path.is_file() and not _records_at(path)
     ]
@@ -39,10 +63,10 @@ def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
 
 
 def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_number: int | None) -> None:
-    """Have GitHub build archives of the checked-out commit; verify them, and put them into `dist/`.
+    """Build archives of the checked-out commit on GitHub, verify them, and copy them to `dist/`.
 
-    Raises `RequestError` with everything that is wrong with the request before anything is started, `NoCommitError`
-    outside a checkout, and `ReportedError` when the build or the verification fails.
+    Raises `RequestError` with every problem before anything starts, `NoCommitError` outside a checkout, and
+    `ReportedError` if the build or the verification fails.
     """
     settings = ReleaseSettings.load(root)
     platforms = [find_platform(name) for name in platform_names]
@@ -50,15 +74,15 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     if commit is None:
         raise NoCommitError(root)
     if commit.is_dirty:
-        print("note: GitHub builds the commit, without what was changed here since", flush=True)
+        print("note: GitHub builds the commit, without your uncommitted changes", flush=True)
     clean = replace(commit, is_dirty=False)
     branch = git(root, "branch", "--show-current").strip()
     problem = find_version_problem(label, settings.project_version, clean)
     problems = [problem] if problem else []
     if not branch and run_number is None:
-        problems.append(Problem(what="no branch is checked out", hint="GitHub builds a branch: git switch BRANCH"))
+        problems.append(Problem(what="detached HEAD: GitHub builds a branch", hint="check one out: git switch BRANCH"))
     if problems:
-        raise RequestError("have GitHub build", problems)
+        raise RequestError("build on GitHub", problems)
     folder = settings.build_folder(host_platform().name)
     arguments = [argument for platform in platforms for argument in ("--platform", platform.name)]
     arguments += ["--version", label, "--branch", branch]
@@ -70,19 +94,19 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
 
 
 def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching: bool) -> None:
-    """Tag the checked-out commit for the version of `pyproject.toml` and push the tag.
+    """Tag the checked-out commit for the version in `pyproject.toml`, and push the tag.
 
-    `tag` is what Invoke makes of the option: True without a value, which lets the tag follow from the version.
+    `tag` is Invoke's value of the option: True without a value, which derives the tag from the version.
 
-    Raises `RequestError` without a tag, and `ReportedError` when it is refused or does not come about.
+    Raises `RequestError` without a tag, and `ReportedError` if the release is refused or fails.
     """
     if tag is None or tag is False:
         problem = Problem(
-            what="no tag was asked for",
-            hint="`invoke release --tag` takes the version of pyproject.toml; add --dry-run to see the plan only",
+            what="--tag is missing",
+            hint="`invoke release --tag` tags the version in pyproject.toml; add --dry-run to see only the plan",
         )
         raise RequestError("release", [problem])
-    # As one argument each, so that no tag can pass for an option.
+    # One argument each, so that a tag can't be parsed as an option.
     options = [] if tag is True else [f"--tag={tag}"]
     options += ["--dry-run"] if is_dry_run else []
     options += ["--watch"] if is_watching else []
@@ -90,15 +114,15 @@ def release(root: Path, tag: str | bool | None, *, is_dry_run: bool, is_watching
 
 
 def notes(root: Path, tag: str, folder: Path | None) -> None:
-    """Print the notes of a release, or as they would be now where it is still to come. Raises `ReportedError`."""
+    """Print the notes of a release, or a preview of the next one's. Raises `ReportedError`."""
     options = [f"--tag={tag}"] if tag else []
     options += [f"--folder={folder.resolve()}"] if folder else []
     _run_releasing(root, "notes", *options)
 
 
 def check(root: Path) -> None:
-    """Say what in the project or on this machine stands in the way of a release. Raises `ReportedError` then."""
-    # What was installed together with Invoke comes before what is on the PATH.
+    """List everything in the project or on this machine that prevents a release, as `ReportedError`."""
+    # Prefer the Nox next to Invoke to the one on the PATH.
     nox = shutil.which("nox", path=str(Path(sys.executable).parent)) or shutil.which("nox")
     options = [f"--uv={find_uv()}", *([f"--nox={nox}"] if nox else [])]
     _run_releasing(root, "check", *options)
@@ -110,33 +134,33 @@ def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
     _run_releasing(root, "publish", *options)
 
 
-def discard(root: Path, tag: str, *, is_sure: bool) -> None:
-    """Take the release of `tag` and the tag away again. Raises `ReportedError`, as when the answer is no."""
-    options = [f"--tag={tag}", *(["--yes-really"] if is_sure else [])]
+def discard(root: Path, tag: str, *, is_confirmed: bool) -> None:
+    """Delete the release of `tag` and the tag. Raises `ReportedError`, also if you don't confirm."""
+    options = [f"--tag={tag}", *(["--yes-really"] if is_confirmed else [])]
     _run_releasing(root, "discard", *options)
 
 
 def status(root: Path) -> None:
-    """Show where the releases stand, and what comes next. Raises `ReportedError`."""
+    """Show the state of the releases, and the next step. Raises `ReportedError`."""
     _run_releasing(root, "status")
 
 
-def release_environment(root: Path) -> Path:
-    """The Python of the environment for releasing. A stale lock will do: what is wrong is told together, inside it.
-
-    Raises the errors of `create_environment`.
-    """
+def _run_releasing(root: Path, command: str, *options: str) -> None:
+    """Run a command in the release environment. It reports a stale lock together with everything else."""
     settings = ReleaseSettings.load(root)
     folder = settings.build_folder(host_platform().name) / "release-environment"
-    return create_environment(settings, folder, RELEASE_GROUPS, is_kept=True)
+    python = create_environment(settings, folder, RELEASE_GROUPS, is_kept=True)
+    run_inside(root, [str(python), "-m", "release_tools.releasing", command, *options])
 
 
-def _run_releasing(root: Path, command: str, *options: str) -> None:
-    run_inside(root, [str(release_environment(root)), "-m", "release_tools.releasing", command, *options])
+def _archives_at(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    return sorted(entry for entry in path.iterdir() if entry.name.endswith((".tar.gz", ".zip")) and entry.is_file())
 
 
 def _records_at(path: Path) -> list[Path]:
-    """The file itself, or the records in a folder and in the folders right below it, as builds and downloads lie."""
+    """The file itself, or the records in a folder and its subfolders, where builds and downloads put them."""
     if not path.is_dir():
         return [path] if path.exists() else []
     return sorted({*path.glob("*record.json"), *path.glob("*/*record.json")})

@@ -18,8 +18,7 @@ from typing import Any
 import lief
 import pytest
 
-from release_tools.bootstrap.environment import ISOLATED, create_environment, install_project
-from release_tools.bootstrap.sessions import SUITE_GROUPS
+from release_tools.bootstrap.environment import ISOLATED, SUITE_GROUPS, create_environment, install_project
 from release_tools.lockfile import BUILD_GROUPS
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings

@@ -21,7 +21,7 @@ from release_tools.settings import ReleaseSettings
 @pytest.mark.parametrize(
     "name", ["PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONINSPECT", "PYTEST_ADDOPTS", "VIRTUAL_ENV"]
 )
-def test_the_callers_own_settings_of_python_and_pytest_stay_outside(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_user_settings_of_python_and_pytest_are_removed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     monkeypatch.setenv("MINE", "1")
     changed = changed_environment(isolation([name, "MINE"]))
@@ -30,7 +30,7 @@ def test_the_callers_own_settings_of_python_and_pytest_stay_outside(monkeypatch:
 
 
 def empty_project(project: Path) -> ReleaseSettings:
-    """A project for the running Python that depends on nothing."""
+    """A project for the running Python without dependencies."""
     (project / ".python-version").write_text(".".join(map(str, sys.version_info[:2])), encoding="utf-8")
     settings = ReleaseSettings.load(project)
     settings.lock_path.write_text(
@@ -41,7 +41,7 @@ def empty_project(project: Path) -> ReleaseSettings:
 
 
 @pytest.mark.programs
-def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: Path) -> None:
+def test_half_created_environment_is_recreated(project: Path) -> None:
     settings = empty_project(project)
     folder = settings.build_folder("here") / "kept"
     python = create_environment(settings, folder, ["main"], is_kept=True)
@@ -51,11 +51,9 @@ def test_a_kept_environment_whose_making_was_interrupted_is_made_anew(project: P
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(sys.platform == "win32", reason="on Windows a link needs rights that few users have")
-def test_kept_environment_of_a_linked_python_is_not_remade(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As with uv's Python: `3.13` is a link to the newest patch release, and the environment names the link."""
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows symbolic links need privileges")
+def test_environment_of_a_linked_python_is_kept(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like uv's Python, whose path contains a link to the newest patch release."""
     settings = empty_project(project)
     link = tmp_path / "cpython"
     link.symlink_to(sys.base_prefix)
@@ -71,7 +69,7 @@ def test_kept_environment_of_a_linked_python_is_not_remade(
 
 
 @pytest.mark.programs
-def test_a_package_with_source_only_is_refused_and_not_compiled(
+def test_sdist_is_refused_and_not_built(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source, mark = tmp_path / "thing-1.0.tar.gz", tmp_path / "compiled"
@@ -113,25 +111,23 @@ def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
         ("2.17", "linux-amd64", "x86_64-manylinux_2_17"),
     ],
 )
-def test_linux_wheels_are_chosen_by_the_floor_and_not_by_the_build_machine(
-    settings: ReleaseSettings, floor: str, name: str, target: str
-) -> None:
+def test_linux_wheels_match_the_declared_glibc(settings: ReleaseSettings, floor: str, name: str, target: str) -> None:
     assert wheel_choice(limited(settings, floor), find_platform(name)) == (("--python-platform", target), {})
 
 
 @pytest.mark.parametrize(("name", "target"), [("darwin-arm64", "aarch64"), ("darwin-amd64", "x86_64")])
-def test_mac_wheels_are_chosen_by_the_declared_minimum(settings: ReleaseSettings, name: str, target: str) -> None:
+def test_macos_wheels_match_the_declared_minimum(settings: ReleaseSettings, name: str, target: str) -> None:
     options, env = wheel_choice(limited(settings, "2.28"), find_platform(name))
     assert options == ("--python-platform", f"{target}-apple-darwin")
     assert env == {"MACOSX_DEPLOYMENT_TARGET": "11.0"}
 
 
 @pytest.mark.parametrize("name", ["darwin-arm64", "linux-amd64", "windows-amd64"])
-def test_without_a_declared_limit_the_build_machine_decides(settings: ReleaseSettings, name: str) -> None:
+def test_without_a_declared_minimum_uv_decides(settings: ReleaseSettings, name: str) -> None:
     assert wheel_choice(settings, find_platform(name)) == ((), {})
 
 
-def test_apple_silicon_takes_an_x86_64_python_for_intel_macs_and_fetches_it(
+def test_apple_silicon_downloads_x86_64_python_for_intel(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The border is uv: it knows no such Python, then has fetched it."""
@@ -140,7 +136,7 @@ def test_apple_silicon_takes_an_x86_64_python_for_intel_macs_and_fetches_it(
     def answer(_root: Path, *args: str) -> str:
         asked.append(args)
         if len(asked) == 1:
-            raise CommandFailedError(args, "ended with exit code 2")
+            raise CommandFailedError(args, "failed with exit code 2")
         return "/fetched/bin/python3.13"
 
     def install(_root: Path, *args: str) -> None:
@@ -158,7 +154,7 @@ def test_apple_silicon_takes_an_x86_64_python_for_intel_macs_and_fetches_it(
     ]
 
 
-def test_the_platform_of_this_machine_takes_any_python_of_the_version(
+def test_own_platform_accepts_any_python_of_the_version(
     settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Sequence[str]] = []

@@ -8,45 +8,43 @@ from release_tools.bootstrap.github_jobs import version_of_run
 from release_tools.errors import RequestError
 from release_tools.settings import ReleaseSettings
 
-BY_HAND = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main"}
+MANUAL_RUN = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main"}
 
 
 def pushed(tag: str) -> dict[str, str]:
     return {"GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag, "VERSION_INPUT": ""}
 
 
-def test_a_pushed_tag_gives_its_version(settings: ReleaseSettings) -> None:
+def test_pushed_tag_determines_the_version(settings: ReleaseSettings) -> None:
     assert version_of_run(settings, pushed("tiny-v1.2.3")) == "v1.2.3"
 
 
 @pytest.mark.parametrize("tag", ["tiny-v1.2.4", "tiny-v1.2.3rc1", "tiny-v", "v1.2.3", "tiny-v1.2.3\nversion=v6", ""])
-def test_a_tag_that_is_not_of_this_version_is_refused_with_the_right_one(settings: ReleaseSettings, tag: str) -> None:
-    with pytest.raises(RequestError, match=r"the version of pyproject\.toml is 1\.2\.3") as caught:
+def test_tag_of_another_version_is_refused(settings: ReleaseSettings, tag: str) -> None:
+    with pytest.raises(RequestError) as caught:
         version_of_run(settings, pushed(tag))
-    assert "`invoke release --tag`, which makes tiny-v1.2.3" in str(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.hint.endswith("tiny-v1.2.3")
 
 
 @pytest.mark.parametrize("value", [{}, {"VERSION_INPUT": ""}, {"VERSION_INPUT": "dev"}])
-def test_a_run_by_hand_builds_a_dev_version_unless_told_otherwise(
-    settings: ReleaseSettings, value: dict[str, str]
-) -> None:
-    assert version_of_run(settings, {**BY_HAND, **value}) == "dev"
+def test_manual_run_builds_dev_by_default(settings: ReleaseSettings, value: dict[str, str]) -> None:
+    assert version_of_run(settings, {**MANUAL_RUN, **value}) == "dev"
 
 
 @pytest.mark.parametrize("value", ["1.2.3", "v1.2.4", "dev\nversion=v6", "$(id)"])
-def test_a_version_that_is_neither_is_refused(settings: ReleaseSettings, value: str) -> None:
-    with pytest.raises(RequestError, match=r"is neither 'dev' nor the version of pyproject\.toml"):
-        version_of_run(settings, {**BY_HAND, "VERSION_INPUT": value})
+def test_other_version_is_refused(settings: ReleaseSettings, value: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        version_of_run(settings, {**MANUAL_RUN, "VERSION_INPUT": value})
+    assert repr(value) in caught.value.problems[0].what
 
 
-def test_a_run_by_hand_on_a_tag_is_no_release(settings: ReleaseSettings) -> None:
+def test_manual_run_on_a_tag_releases_nothing(settings: ReleaseSettings) -> None:
     environ = {**pushed("tiny-v9"), "GITHUB_EVENT_NAME": "workflow_dispatch"}
     assert version_of_run(settings, environ) == "dev"
 
 
-def test_the_version_is_handed_to_the_other_jobs(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_version_becomes_a_step_output(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "output"
     output.write_text("earlier=1\n", encoding="utf-8")
     monkeypatch.chdir(project)
@@ -57,7 +55,7 @@ def test_the_version_is_handed_to_the_other_jobs(
     assert output.read_text(encoding="utf-8") == "earlier=1\nversion=v1.2.3\n"
 
 
-def test_a_refused_tag_hands_on_nothing(
+def test_refused_tag_sets_no_output(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
@@ -66,13 +64,13 @@ def test_a_refused_tag_hands_on_nothing(
         monkeypatch.setenv(name, value)
     assert github_jobs.main() == 1
     assert not (tmp_path / "output").exists()
-    assert capsys.readouterr().err.startswith("error: cannot release tag 'tiny-v2'")
+    assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_nox_is_put_on_the_path_of_the_steps_that_follow(
+def test_nox_is_added_to_the_path_of_later_steps(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The border is the installer, which needs the network."""
+    """Fakes the installer, which needs the network."""
     path = tmp_path / "path"
     made: list[Path] = []
 

@@ -6,21 +6,39 @@ from pathlib import Path
 import pytest
 
 from release_tools.bootstrap import tasks as maintenance
+from release_tools.bootstrap.environment import tool_environment
 from release_tools.errors import NoCommitError, RequestError, UnknownPlatformError
 
 
-def test_a_report_without_a_record_is_refused_before_any_work(project: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
+def test_stale_lock_is_refused_before_an_environment_is_created(project: Path) -> None:
     with pytest.raises(RequestError) as caught:
-        maintenance.report(project, [tmp_path / "missing.json", tmp_path / "empty"], None)
-    assert [problem.what for problem in caught.value.problems] == [
-        f"there is no build record at {tmp_path / 'missing.json'}",
-        f"there is no build record at {tmp_path / 'empty'}",
-    ]
+        tool_environment(project, "tests", ["main"])
+    assert caught.value.problems[0].what.startswith("poetry.lock: ")
     assert not (project / "build").exists()
 
 
-def test_records_are_found_in_a_folder_as_builds_and_downloads_lay_them(tmp_path: Path) -> None:
+def test_folders_are_never_archives(locked_project: Path) -> None:
+    folder = locked_project / "tiny-v1.2.3-linux-amd64.tar.gz"
+    (folder / "tiny-v1.2.3-darwin-arm64.tar.gz").mkdir(parents=True)
+    with pytest.raises(RequestError) as caught:
+        maintenance.verify(locked_project, [folder, locked_project / "missing.zip"])
+    empty, missing = caught.value.problems
+    assert empty.what.endswith(folder.name)
+    assert missing.what.endswith("missing.zip")
+    assert not (locked_project / "build").exists()
+
+
+def test_report_without_records_is_refused(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError) as caught:
+        maintenance.report(project, [tmp_path / "missing.json", tmp_path / "empty"], None)
+    missing, empty = caught.value.problems
+    assert missing.what.endswith("missing.json")
+    assert empty.what.endswith("empty")
+    assert not (project / "build").exists()
+
+
+def test_records_of_builds_and_downloads_are_found(tmp_path: Path) -> None:
     wanted = [tmp_path / "linux-amd64" / "record.json", tmp_path / "record.json", tmp_path / "windows-record.json"]
     for path in (*wanted, tmp_path / "linux-amd64" / "other.json", tmp_path / "a" / "b" / "record.json"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +61,8 @@ def git(folder: Path, *args: str) -> None:
 
 
 @pytest.fixture
-def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """What would be started inside the locked environment."""
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The commands that would run in the locked environment."""
     started: list[Sequence[str]] = []
     monkeypatch.setattr(maintenance, "tool_environment", lambda *_: Path("python"))
     monkeypatch.setattr(maintenance, "run_inside", lambda _, args: started.append(args))
@@ -52,11 +70,11 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
 
 
 @pytest.mark.programs
-def test_a_build_on_github_is_handed_over_with_all_that_it_needs(
-    checkout: Path, handed_over: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+def test_build_on_github_gets_every_option(
+    checkout: Path, commands: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     maintenance.build_remotely(checkout, ["darwin-arm64", "linux-amd64"], "v1.2.3", 7)
-    assert " ".join(handed_over[0]) == (
+    assert " ".join(commands[0]) == (
         "python -m release_tools build-remotely --platform darwin-arm64 --platform linux-amd64 "
         "--version v1.2.3 --branch topic --run-number 7"
     )
@@ -64,49 +82,28 @@ def test_a_build_on_github_is_handed_over_with_all_that_it_needs(
 
 
 @pytest.mark.programs
-def test_what_is_not_committed_is_said_to_be_left_out(
-    checkout: Path, handed_over: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+def test_uncommitted_changes_are_mentioned(
+    checkout: Path, commands: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (checkout / "LICENSE").write_text("changed\n", encoding="utf-8")
     maintenance.build_remotely(checkout, ["darwin-arm64"], "dev", None)
-    assert "without what was changed here since" in capsys.readouterr().out
-    assert "--run-number" not in handed_over[0]
+    assert "uncommitted" in capsys.readouterr().out
+    assert "--run-number" not in commands[0]
 
 
 @pytest.mark.programs
-def test_all_that_is_wrong_with_a_build_on_github_is_told_at_once(
-    checkout: Path, handed_over: list[Sequence[str]]
-) -> None:
+def test_every_problem_of_a_github_build_is_reported(checkout: Path, commands: list[Sequence[str]]) -> None:
     git(checkout, "switch", "--quiet", "--detach")
     with pytest.raises(RequestError) as caught:
         maintenance.build_remotely(checkout, ["darwin-arm64"], "v9.9.9", None)
-    assert [problem.what for problem in caught.value.problems] == [
-        "--version 'v9.9.9' is neither 'dev' nor the version of pyproject.toml, 'v1.2.3'",
-        "no branch is checked out",
-    ]
-    assert handed_over == []
+    version, branch = caught.value.problems
+    assert "'v9.9.9'" in version.what
+    assert "detached HEAD" in branch.what
+    assert commands == []
 
 
-def test_outside_a_checkout_and_for_no_platform_nothing_is_started(project: Path) -> None:
+def test_github_build_needs_a_commit_and_a_platform(project: Path) -> None:
     with pytest.raises(NoCommitError):
         maintenance.build_remotely(project, ["darwin-arm64"], "dev", None)
     with pytest.raises(UnknownPlatformError):
         maintenance.build_remotely(project, ["plan9-amd64"], "dev", None)
-
-
-def test_tasks_on_releases_hand_over_tags_that_cannot_pass_for_options(
-    project: Path, handed_over: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(maintenance, "release_environment", lambda _: Path("python"))
-    maintenance.publish(project, "--help", project / "dist", is_dry_run=True)
-    maintenance.publish(project, "tiny-v1", project / "dist", is_dry_run=False)
-    maintenance.discard(project, "--yes-really", is_sure=False)
-    maintenance.discard(project, "tiny-v1", is_sure=True)
-    maintenance.status(project)
-    assert [list(args[3:]) for args in handed_over] == [
-        ["publish", "--tag=--help", f"--folder={project / 'dist'}", "--dry-run"],
-        ["publish", "--tag=tiny-v1", f"--folder={project / 'dist'}"],
-        ["discard", "--tag=--yes-really"],
-        ["discard", "--tag=tiny-v1", "--yes-really"],
-        ["status"],
-    ]

@@ -1,0 +1,125 @@
+"""What `nox -s build-<platform>` was asked for, and every problem that can be found before any work starts."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from release_tools.bootstrap.environment import SUITE_GROUPS
+from release_tools.bootstrap.hosts import host_problems, is_emulated
+from release_tools.errors import Problem, ReleaseError
+from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
+from release_tools.platforms import Platform, host_platform
+from release_tools.repository import read_commit
+from release_tools.settings import ReleaseSettings
+from release_tools.settings_schema import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name
+from release_tools.versions import DEV, find_version_problem
+
+# The dependencies of `python -m release_tools build`, which can't report its own missing imports.
+_REQUIRED_PACKAGES: Final = ("lief", "packaging", "pyinstaller", "rich")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """The platform and options of a build session. `python` and `image` are None unless given."""
+
+    platform: Platform
+    version: str = DEV
+    python: str | None = None
+    image: str | None = None
+    keep_going: bool = False
+
+    @classmethod
+    def parse(cls, platform: Platform, arguments: Sequence[str]) -> "BuildRequest":
+        """Parse the arguments after `--`; exits with code 2 on unknown ones."""
+        parser = argparse.ArgumentParser(prog=f"nox -s build-{platform.name} --")
+        parser.add_argument("--version", default=DEV, help="dev (the default), or v and the version in pyproject.toml")
+        parser.add_argument("--python", metavar="VERSION", help="a patch release of the pinned Python, such as 3.13.5")
+        parser.add_argument("--keep-going", action="store_true", help="run the remaining checks after one fails")
+        parser.add_argument("--image", metavar="NAME", help="the container image, if the platform is built in one")
+        return cls(platform=platform, **vars(parser.parse_args(arguments)))
+
+    @property
+    def needs_container(self) -> bool:
+        """Whether this machine builds the platform in a container."""
+        try:
+            return is_emulated(host_platform(), self.platform)
+        except ReleaseError:
+            return False
+
+
+def build_problems(settings: ReleaseSettings, request: BuildRequest) -> list[Problem]:
+    """Every problem of the request, this machine and the project that needs no environment to find."""
+    return [
+        *host_problems(request.platform, settings.root),
+        *(lock_problems(settings) or _missing_package_problems(settings)),
+        *shadowing_problems(settings.root),
+        *_version_problems(settings, request.version),
+        *_python_problems(settings.python_version, request.python),
+        *_image_problems(request, settings.container.image),
+    ]
+
+
+def shadowing_problems(root: Path) -> list[Problem]:
+    """The modules and packages in `root` that shadow the standard library, also for this library itself."""
+    files = [*root.glob("*.py"), *(path.parent for path in root.glob("*/__init__.py"))]
+    return [
+        Problem(
+            what=f"{path.name} in the project's folder shadows the standard library's {path.stem!r}",
+            hint="rename it; in src/ it would still shadow it for the app",
+        )
+        for path in sorted(files)
+        if path.stem in sys.stdlib_module_names
+    ]
+
+
+def _missing_package_problems(settings: ReleaseSettings) -> list[Problem]:
+    lock = read_lock_file(settings.lock_path)
+    required: list[tuple[str, Sequence[str], Sequence[str]]] = [("build", BUILD_GROUPS, _REQUIRED_PACKAGES)]
+    required += [("test", SUITE_GROUPS, ("pytest",))] if settings.test_suite else []
+    return [
+        Problem(
+            what=f"the dependency group {group!r} has no {package}",
+            hint=f"add {package} to it, as in the pyproject.toml that release_tools came with, then run: poetry lock",
+        )
+        for group, groups, packages in required
+        for package in packages
+        if package not in {locked.name for locked in lock.packages_of(groups)}
+    ]
+
+
+def _version_problems(settings: ReleaseSettings, label: str) -> list[Problem]:
+    try:
+        problem = find_version_problem(label, settings.project_version, read_commit(settings.root))
+    except ReleaseError as error:
+        problem = Problem(what=error.what, hint=error.hint)
+    return [problem] if problem else []
+
+
+def _python_problems(pinned: str, version: str | None) -> list[Problem]:
+    if version is None or (re.fullmatch(r"\d+\.\d+\.\d+", version) and f"{version}.".startswith(f"{pinned}.")):
+        return []
+    what = f"--python {version} is not a patch release of Python {pinned}"
+    return [Problem(what=what, hint=f"pass a full version of the pinned release, such as {pinned}.5, or omit --python")]
+
+
+def _image_problems(request: BuildRequest, configured: str | None) -> list[Problem]:
+    name, given = request.platform.name, request.image
+    if not request.needs_container:
+        if given is None:
+            return []
+        what = f"--image {given} is for a build in a container, and this machine builds {name} without one"
+        return [Problem(what=what, hint="omit --image")]
+    if given is None and configured is None:
+        hint = f'set container-image = "…" in [tool.release-tools.{CONTAINER_TABLE}], or pass -- --image NAME'
+        return [Problem(what=f"this machine builds {name} in a container, and no image is set", hint=hint)]
+    if given is not None and not is_image_name(given):
+        return [
+            Problem(
+                what=f"--image {given!r} is not an image name", hint=f"pass one such as: -- --image {EXAMPLE_IMAGE}"
+            )
+        ]
+    return []
