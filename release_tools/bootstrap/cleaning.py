@@ -8,21 +8,12 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from release_tools.errors import CleaningError, Problem, RequestError
 from release_tools.platforms import PLATFORMS
 from release_tools.repository import git, is_checkout
 from release_tools.settings import ReleaseSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildOutput:
-    """A file or a folder that a build wrote, and its size in bytes."""
-
-    path: Path
-    size: int
 
 
 def clean(root: Path, *, with_archives: bool, is_dry_run: bool, report: Callable[[str], None]) -> None:
@@ -36,13 +27,13 @@ def clean(root: Path, *, with_archives: bool, is_dry_run: bool, report: Callable
     problems = [problem for path in paths for problem in _problems(root, path)]
     if problems:
         raise RequestError("clean", problems)
-    outputs = [BuildOutput(path=path, size=_size(path)) for path in paths]
-    for output in outputs:
+    for path in paths:
+        megabytes = _size(path) / 1_000_000
         if not is_dry_run:
-            _delete(output.path)
+            _delete(path)
         verb = "would delete" if is_dry_run else "deleted"
-        report(f"{verb} {output.path.relative_to(root).as_posix()} ({output.size / 1_000_000:.1f} MB)")
-    if not outputs:
+        report(f"{verb} {path.relative_to(root).as_posix()} ({megabytes:.1f} MB)")
+    if not paths:
         report("nothing to delete")
     if not is_dry_run:
         for folder in {path.parent for path in paths}:
