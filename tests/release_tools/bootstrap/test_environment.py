@@ -3,7 +3,6 @@ import io
 import re
 import sys
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -127,43 +126,30 @@ def test_without_a_declared_minimum_uv_decides(settings: ReleaseSettings, name: 
     assert wheel_choice(settings, find_platform(name)) == ((), {})
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted", "commands"),
+    [
+        ("darwin-arm64", "3.13", ["find"]),
+        ("darwin-amd64", "cpython-3.13-macos-x86_64-none", ["find", "install", "find"]),
+    ],
+)
 def test_apple_silicon_downloads_x86_64_python_for_intel(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, name: str, wanted: str, commands: list[str]
 ) -> None:
-    """The border is uv: it knows no such Python, then has fetched it."""
-    asked: list[tuple[str, ...]] = []
-
-    def answer(_root: Path, *args: str) -> str:
-        asked.append(args)
-        if len(asked) == 1:
-            raise CommandFailedError(args, "failed with exit code 2")
-        return "/fetched/bin/python3.13"
+    """Fakes uv, which has no x86_64 Python until it downloads one."""
+    asked: list[tuple[str, str]] = []
 
     def install(_root: Path, *args: str) -> None:
-        asked.append(args)
+        asked.append((args[1], args[-1]))
 
-    monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
-    monkeypatch.setattr(environment, "_uv_output", answer)
-    monkeypatch.setattr(environment, "_uv", install)
-    assert find_python(settings, find_platform("darwin-amd64")) == Path("/fetched/bin/python3.13")
-    wanted = "cpython-3.13-macos-x86_64-none"
-    assert [(args[:2], args[-1]) for args in asked] == [
-        (("python", "find"), wanted),
-        (("python", "install"), wanted),
-        (("python", "find"), wanted),
-    ]
-
-
-def test_own_platform_accepts_any_python_of_the_version(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Sequence[str]] = []
-
-    def answer(_root: Path, *args: str) -> str:
-        asked.append(args)
+    def answer(root: Path, *args: str) -> str:
+        install(root, *args)
+        if len(asked) < len(commands):
+            raise CommandFailedError(args, "failed with exit code 2")
         return "/found/python3"
 
     monkeypatch.setattr(environment, "host_platform", lambda: find_platform("darwin-arm64"))
     monkeypatch.setattr(environment, "_uv_output", answer)
-    assert find_python(settings, find_platform("darwin-arm64")) == Path("/found/python3")
-    assert [args[-1] for args in asked] == ["3.13"]
+    monkeypatch.setattr(environment, "_uv", install)
+    assert find_python(settings, find_platform(name)) == Path("/found/python3")
+    assert asked == [(command, wanted) for command in commands]

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,46 +45,45 @@ def test_manual_run_on_a_tag_releases_nothing(settings: ReleaseSettings) -> None
     assert version_of_run(settings, environ) == "dev"
 
 
-def test_version_becomes_a_step_output(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def run_step(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a step in the project with these environment variables, and returns its exit code."""
+
+    def run(step: str, **variables: str) -> int:
+        monkeypatch.chdir(project)
+        monkeypatch.setattr(sys, "argv", ["github_jobs", step])
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return github_jobs.main()
+
+    return run
+
+
+def test_version_becomes_a_step_output(tmp_path: Path, run_step: Callable[..., int]) -> None:
     output = tmp_path / "output"
     output.write_text("earlier=1\n", encoding="utf-8")
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["github_jobs", "version"])
-    for name, value in {**pushed("tiny-v1.2.3"), "GITHUB_OUTPUT": str(output)}.items():
-        monkeypatch.setenv(name, value)
-    assert github_jobs.main() == 0
+    assert run_step("version", **pushed("tiny-v1.2.3"), GITHUB_OUTPUT=str(output)) == 0
     assert output.read_text(encoding="utf-8") == "earlier=1\nversion=v1.2.3\n"
 
 
 def test_refused_tag_sets_no_output(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run_step: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["github_jobs", "version"])
-    for name, value in {**pushed("tiny-v2"), "GITHUB_OUTPUT": str(tmp_path / "output")}.items():
-        monkeypatch.setenv(name, value)
-    assert github_jobs.main() == 1
+    assert run_step("version", **pushed("tiny-v2"), GITHUB_OUTPUT=str(tmp_path / "output")) == 1
     assert not (tmp_path / "output").exists()
     assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_nox_is_added_to_the_path_of_later_steps(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run_step: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fakes the installer, which needs the network."""
-    path = tmp_path / "path"
-    made: list[Path] = []
 
-    def create(settings: ReleaseSettings, folder: Path, groups: tuple[str, ...], *, is_kept: bool) -> Path:
-        assert settings.root == project
-        assert groups == ("test",)
-        assert is_kept
-        made.append(folder)
+    def create(_settings: ReleaseSettings, folder: Path, groups: tuple[str, ...], *, is_kept: bool) -> Path:
+        assert (groups, is_kept) == (("test",), True)
         return folder / "bin" / "python"
 
     monkeypatch.setattr(github_jobs, "create_environment", create)
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["github_jobs", "nox"])
-    monkeypatch.setenv("GITHUB_PATH", str(path))
-    assert github_jobs.main() == 0
-    assert path.read_text(encoding="utf-8") == f"{made[0] / 'bin'}\n"
+    path = tmp_path / "path"
+    assert run_step("nox", GITHUB_PATH=str(path)) == 0
+    assert Path(path.read_text(encoding="utf-8").strip()).parts[-2:] == ("nox", "bin")
