@@ -43,7 +43,7 @@ class BuildVersion:
 
 
 def resolve_version(label: str, project_version: str, commit: Commit | None) -> BuildVersion:
-    """The version for a label that `find_version_problem` accepts."""
+    """The version for a label that `version_problems` accepts."""
     if label != DEV:
         return BuildVersion(label=label, project_version=project_version, local_part="")
     parts = [DEV]
@@ -53,22 +53,20 @@ def resolve_version(label: str, project_version: str, commit: Commit | None) -> 
     return BuildVersion(label=DEV, project_version=project_version, local_part=".".join(parts))
 
 
-def find_version_problem(label: str, project_version: str, commit: Commit | None) -> Problem | None:
-    """Why a build can't have this label, or None if it can."""
+def version_problems(label: str, project_version: str, commit: Commit | None) -> list[Problem]:
+    """Why a build can't have this label; empty if it can."""
     if label == DEV:
-        return None
+        return []
     if label != f"v{project_version}":
-        return Problem(
-            what=f"--version {label!r} is neither {DEV!r} nor the version in pyproject.toml, 'v{project_version}'",
-            hint=f"use --version v{project_version}, or change `version` in pyproject.toml first",
-        )
+        what = f"--version {label!r} is neither {DEV!r} nor the version in pyproject.toml, 'v{project_version}'"
+        hint = f"use --version v{project_version}, or change `version` in pyproject.toml first"
+        return [Problem(what=what, hint=hint)]
     if commit is None or commit.is_dirty:
         state = "is not a git checkout" if commit is None else "has uncommitted changes"
-        return Problem(
-            what=f"--version {label} needs a clean commit, and this folder {state}",
-            hint=f"commit or stash your changes (`git status` lists them), or build with --version {DEV}",
-        )
-    return None
+        what = f"--version {label} needs a clean commit, and this folder {state}"
+        hint = f"commit or stash your changes (`git status` lists them), or build with --version {DEV}"
+        return [Problem(what=what, hint=hint)]
+    return []
 
 
 def archive_name(executable: str, version: BuildVersion, platform: Platform) -> str:

@@ -16,7 +16,7 @@ from release_tools.platforms import Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name
-from release_tools.versions import DEV, find_version_problem
+from release_tools.versions import DEV, version_problems
 
 # The dependencies of `python -m release_tools build`, which can't report its own missing imports.
 _REQUIRED_PACKAGES: Final = ("lief", "packaging", "pyinstaller", "rich")
@@ -93,10 +93,9 @@ def _missing_package_problems(settings: ReleaseSettings) -> list[Problem]:
 
 def _version_problems(settings: ReleaseSettings, label: str) -> list[Problem]:
     try:
-        problem = find_version_problem(label, settings.project_version, read_commit(settings.root))
+        return version_problems(label, settings.project_version, read_commit(settings.root))
     except ReleaseError as error:
-        problem = Problem(what=error.what, hint=error.hint)
-    return [problem] if problem else []
+        return [Problem(what=error.what, hint=error.hint)]
 
 
 def _python_problems(pinned: str, version: str | None) -> list[Problem]:

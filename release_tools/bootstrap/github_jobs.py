@@ -16,7 +16,7 @@ from release_tools.errors import Problem, ReleaseError, RequestError
 from release_tools.platforms import Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import DEV, find_version_problem, release_tag, version_of_tag
+from release_tools.versions import DEV, release_tag, version_of_tag, version_problems
 
 # The group with Nox and Invoke.
 NOX_GROUPS: Final = ("test",)
@@ -55,9 +55,9 @@ def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str
             raise RequestError(f"release tag {tag!r}", [_tag_problem(settings)])
         return f"v{settings.project_version}"
     label = environ.get(VERSION_INPUT) or DEV
-    problem = find_version_problem(label, settings.project_version, read_commit(settings.root))
-    if problem:
-        raise RequestError("build", [problem])
+    problems = version_problems(label, settings.project_version, read_commit(settings.root))
+    if problems:
+        raise RequestError("build", problems)
     return label
 
 

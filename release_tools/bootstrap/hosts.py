@@ -35,7 +35,9 @@ def host_problems(platform: Platform, root: Path, host: Platform | None = None) 
     if host == platform:
         return tool_problems(platform)
     if is_translated(host, platform):
-        return [] if _has_rosetta(root) else [_no_rosetta_problem()]
+        what = "this Mac has no Rosetta to run the x86_64 Python that builds darwin-amd64"
+        hint = "install it: softwareupdate --install-rosetta --agree-to-license"
+        return [] if _has_rosetta(root) else [Problem(what=what, hint=hint)]
     return [wrong_host_problem(host, platform)]
 
 
@@ -87,10 +89,3 @@ def _has_rosetta(root: Path) -> bool:
     except (CommandFailedError, MissingToolError):
         return False
     return True
-
-
-def _no_rosetta_problem() -> Problem:
-    return Problem(
-        what="this Mac has no Rosetta to run the x86_64 Python that builds darwin-amd64",
-        hint="install it: softwareupdate --install-rosetta --agree-to-license",
-    )

@@ -19,7 +19,7 @@ from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import find_version_problem
+from release_tools.versions import version_problems
 
 
 def verify(root: Path, paths: Sequence[Path]) -> None:
@@ -77,8 +77,7 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
         print("note: GitHub builds the commit, without your uncommitted changes", flush=True)
     clean = replace(commit, is_dirty=False)
     branch = git(root, "branch", "--show-current").strip()
-    problem = find_version_problem(label, settings.project_version, clean)
-    problems = [problem] if problem else []
+    problems = version_problems(label, settings.project_version, clean)
     if not branch and run_number is None:
         problems.append(Problem(what="detached HEAD: GitHub builds a branch", hint="check one out: git switch BRANCH"))
     if problems:

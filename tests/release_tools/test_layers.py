@@ -97,11 +97,8 @@ def reached_from(*start: Path) -> set[Path]:
 
 def third_party_imports(*paths: Path) -> set[str]:
     """Without uv, which comes with Nox; without it the PATH is searched."""
-    return {parts[0] for path in paths for parts in imports_of(path)} - {
-        *sys.stdlib_module_names,
-        "release_tools",
-        "uv",
-    }
+    known = {*sys.stdlib_module_names, "release_tools", "uv"}
+    return {parts[0] for path in paths for parts in imports_of(path)} - known
 
 
 def test_bootstrap_needs_only_python_3_11() -> None:

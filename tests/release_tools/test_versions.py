@@ -4,10 +4,10 @@ from release_tools.platforms import Platform
 from release_tools.repository import Commit
 from release_tools.versions import (
     archive_name,
-    find_version_problem,
     release_tag,
     resolve_version,
     version_of_tag,
+    version_problems,
 )
 
 CLEAN = Commit(sha="1a2b3c4d5e6f", time=1_700_000_000, is_dirty=False)
@@ -29,22 +29,20 @@ def test_dev_version_contains_the_commit(label: str, commit: Commit | None, exac
 
 @pytest.mark.parametrize("label", ["1.2.3", "v1.2.4", "latest", "", "v1.2.3\n", "../v1.2.3", "DEV", "v1.2.3 "])
 def test_other_label_is_refused_with_the_right_one(label: str) -> None:
-    problem = find_version_problem(label, "1.2.3", CLEAN)
-    assert problem is not None
+    (problem,) = version_problems(label, "1.2.3", CLEAN)
     assert "'v1.2.3'" in problem.what
     assert "--version v1.2.3" in problem.hint
 
 
 @pytest.mark.parametrize(("commit", "state"), [(DIRTY, "has uncommitted changes"), (None, "is not a git checkout")])
 def test_versioned_build_needs_a_clean_commit(commit: Commit | None, state: str) -> None:
-    problem = find_version_problem("v1.2.3", "1.2.3", commit)
-    assert problem is not None
+    (problem,) = version_problems("v1.2.3", "1.2.3", commit)
     assert state in problem.what
 
 
 @pytest.mark.parametrize("label", ["dev", "v1.2.3"])
 def test_valid_label_has_no_problem(label: str) -> None:
-    assert find_version_problem(label, "1.2.3", CLEAN) is None
+    assert version_problems(label, "1.2.3", CLEAN) == []
 
 
 def test_archive_name_contains_version_and_platform(platform: Platform) -> None:
