@@ -19,11 +19,12 @@ from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.preflight.wheels import check_all_wheels
 from release_tools.processes.run import capture, changed_environment, observe
 from release_tools.releasing.errors import ChecksFailedError, ShallowCloneError
-from release_tools.releasing.git_state import UNATTENDED, read_clone
+from release_tools.releasing.git_state import read_clone
 from release_tools.releasing.github.runner_labels import next_end, runner_problems
 from release_tools.releasing.github.workflows import workflow_problems
 from release_tools.reporting.records import CheckResult
 from release_tools.reporting.tables import print_checks
+from release_tools.repository import GIT_ENVIRONMENT
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import TABLE
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
@@ -93,7 +94,9 @@ def _check_settings(settings: ReleaseSettings) -> str:
 
 def _check_tool(root: Path, tool: str, minimum: str, hint: str) -> str:
     """The tool's version. Raises `MissingToolError`, or `CheckFailedError` when it's too old."""
-    answer = observe([tool, "--version"], cwd=root, environment=changed_environment(UNATTENDED), timeout_seconds=60)
+    answer = observe(
+        [tool, "--version"], cwd=root, environment=changed_environment(GIT_ENVIRONMENT), timeout_seconds=60
+    )
     line = _first_line(answer.stdout) if answer.code == 0 else ""
     found = re.search(r"\d+\.\d+(\.\d+)*", line)
     if found is None or Version(found[0]) < Version(minimum):
@@ -102,7 +105,7 @@ def _check_tool(root: Path, tool: str, minimum: str, hint: str) -> str:
 
 
 def _check_login(root: Path) -> str:
-    environment = changed_environment(UNATTENDED)
+    environment = changed_environment(GIT_ENVIRONMENT)
     answer = observe(["gh", "auth", "status"], cwd=root, environment=environment, timeout_seconds=60)
     if answer.code != 0:
         raise CheckFailedError(_first_line(answer.output), "run `gh auth login`, or set GH_TOKEN")

@@ -8,13 +8,10 @@ from typing import Final
 from packaging.version import Version
 
 from release_tools.errors import CommandFailedError, NoCommitError
-from release_tools.processes.run import EnvironmentChanges, changed_environment, observe
+from release_tools.processes.run import changed_environment, observe
 from release_tools.releasing.errors import RemoteUnreachableError
 from release_tools.releasing.release_versions import release_version
-from release_tools.repository import git
-
-# No password prompts, and untranslated messages.
-UNATTENDED: Final[EnvironmentChanges] = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+from release_tools.repository import GIT_ENVIRONMENT, git
 
 _REMOTE_TIMEOUT_SECONDS: Final = 120.0
 
@@ -81,7 +78,7 @@ def read_remote(root: Path, remote: str, branch: str | None) -> Remote:
     Raises `RemoteUnreachableError`.
     """
     args = ["git", "ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/*", "refs/tags/*"]
-    environment = changed_environment(UNATTENDED)
+    environment = changed_environment(GIT_ENVIRONMENT)
     answer = observe(args, cwd=root, environment=environment, timeout_seconds=_REMOTE_TIMEOUT_SECONDS)
     if answer.code != 0:
         lines = answer.stderr.strip().splitlines()
