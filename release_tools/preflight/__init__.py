@@ -1,1 +1,1 @@
-"""Stage 2, preflight: what would fail the build or break the binary, found before any work."""
+"""Stage 2, preflight: finds what would fail the build or break the binary, before the slow stages."""

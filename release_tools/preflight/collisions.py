@@ -1,7 +1,7 @@
-"""Two distributions that claim one name, and names that hide others, seen from the RECORDs alone.
+"""Finds distributions that provide the same name, and modules that shadow others, from RECORD files alone.
 
-From source such a pair may work, by the order of the path or by a loader that searches it. A frozen program holds one
-module of each name, and fails on the machine of its user.
+From source, such a pair may work, because of the order of `sys.path` or a loader that searches it. A frozen program has
+only one module of each name, and fails on the user's machine.
 """
 
 import sys
@@ -13,18 +13,18 @@ from typing import Final
 from release_tools.distributions import InstalledDistribution, RecordedFile, module_name
 from release_tools.errors import Problem
 
-# Folders that are installed beside the packages by mistake, and that nothing imports.
+# Top-level folders that are often installed by mistake, and that nothing imports.
 _STRAY_FOLDERS: Final = frozenset({"benchmarks", "doc", "docs", "example", "examples", "test", "tests"})
 
-# How packages said that others may fill them before PEP 420; each of them brings the same `__init__.py`.
+# How namespace packages extend their path without PEP 420; every distribution ships the same `__init__.py`.
 _OLD_NAMESPACE_MARKS: Final = ("extend_path", "declare_namespace")
 
 
 def collision_problems(installed: Iterable[InstalledDistribution], own: InstalledDistribution) -> list[Problem]:
-    """Every name that more than one distribution claims, and every one that hides a module of another kind.
+    """Names that several distributions provide, overwritten files, and shadowed modules.
 
-    `own` is the project's, one of the `installed`. A module that a package hides is told for it alone: what another
-    distribution hides from itself, its authors tried out.
+    `own` is the project, one of `installed`. A package that shadows a module of the same distribution is reported for
+    the project only: elsewhere, a released version works despite it.
     """
     everything = sorted(installed, key=lambda one: one.name.lower())
     claims = _claims(everything)
@@ -32,19 +32,19 @@ def collision_problems(installed: Iterable[InstalledDistribution], own: Installe
         *_shared_name_problems(claims),
         *_overwritten_file_problems(everything, frozenset(claims)),
         *_standard_library_problems(everything, own),
-        *_hidden_module_problems(own),
+        *_shadowed_module_problems(own),
     ]
 
 
 def _claims(
     everything: Iterable[InstalledDistribution],
 ) -> Mapping[str, list[tuple[InstalledDistribution, RecordedFile]]]:
-    """The top-level names that two or more distributions own a module or a regular package of."""
+    """The top-level modules and regular packages that several distributions provide, by name."""
     claims: dict[str, list[tuple[InstalledDistribution, RecordedFile]]] = defaultdict(list)
     for one in everything:
         for file in one.files:
             name = module_name(file.path)
-            # The `__init__.py` of a package has the package's name: no dot means the top level.
+            # A package's `__init__.py` has the package's name, so no dot means top level.
             if name and "." not in name and name not in _STRAY_FOLDERS:
                 claims[name].append((one, file))
     return {name: owned for name, owned in sorted(claims.items()) if _is_contested(owned)}
@@ -72,26 +72,24 @@ def _shared_name_problems(claims: Mapping[str, list[tuple[InstalledDistribution,
         names = list(dict.fromkeys(one.name for one, _ in owned))
         problems.append(
             Problem(
-                what=f"the name {name!r} belongs to two distributions: {owners}; "
-                "a frozen program holds only one of them",
-                hint=f"{_asks_for(names)} say which dependency asks for each: drop or update one, so that the lock has "
-                f"a single owner of {name!r}",
+                what=f"two distributions provide {name!r}: {owners}; a frozen program has only one of them",
+                hint=f"remove or update one; {_show_why(names)} show what requires them",
             )
         )
     return problems
 
 
-def _overwritten_file_problems(everything: Iterable[InstalledDistribution], told: frozenset[str]) -> list[Problem]:
+def _overwritten_file_problems(everything: Iterable[InstalledDistribution], reported: frozenset[str]) -> list[Problem]:
     owners: dict[str, list[tuple[InstalledDistribution, str]]] = defaultdict(list)
     for one in everything:
         for file in one.files:
-            if "/" in file.path and file.path.partition("/")[0] not in {*told, *_STRAY_FOLDERS}:
+            if "/" in file.path and file.path.partition("/")[0] not in {*reported, *_STRAY_FOLDERS}:
                 owners[file.path].append((one, file.digest))
     return [
         Problem(
-            what=f"the file {path} belongs to two distributions with different contents: "
-            f"{' and '.join(one.label for one, _ in owned)}; the one installed last has damaged the other",
-            hint=f"{_asks_for([one.name for one, _ in owned])} say which dependency asks for each: drop or update one",
+            what=f"two distributions install {path} with different contents: "
+            f"{' and '.join(one.label for one, _ in owned)}; the last one installed overwrote the other",
+            hint=f"remove or update one; {_show_why([one.name for one, _ in owned])} show what requires them",
         )
         for path, owned in sorted(owners.items())
         if len({digest for _, digest in owned}) > 1 and not all(_is_old_namespace(one.locate(path)) for one, _ in owned)
@@ -103,9 +101,9 @@ def _standard_library_problems(
 ) -> list[Problem]:
     return [
         Problem(
-            what=f"{path} of {one.label} has the name of the standard library's {name!r}: only one of the two can "
+            what=f"{path} of {one.label} has the same name as the standard library's {name!r}; only one of them can "
             "be imported",
-            hint="rename it" if one is own else f"{_asks_for([one.name])} says who needs it: drop or update it",
+            hint="rename it" if one is own else f"remove or update it; {_show_why([one.name])} shows what requires it",
         )
         for one in everything
         for name, path in _top_level_names(one).items()
@@ -114,7 +112,7 @@ def _standard_library_problems(
 
 
 def _top_level_names(one: InstalledDistribution) -> dict[str, str]:
-    """Each importable top-level name with the first of its files."""
+    """The first file of each importable top-level name."""
     names: dict[str, str] = {}
     for file in one.files:
         name = module_name(file.path)
@@ -123,7 +121,7 @@ def _top_level_names(one: InstalledDistribution) -> dict[str, str]:
     return names
 
 
-def _hidden_module_problems(own: InstalledDistribution) -> list[Problem]:
+def _shadowed_module_problems(own: InstalledDistribution) -> list[Problem]:
     files: dict[str, list[str]] = defaultdict(list)
     for file in own.files:
         name = module_name(file.path)
@@ -131,7 +129,7 @@ def _hidden_module_problems(own: InstalledDistribution) -> list[Problem]:
             files[name].append(file.path)
     return [
         Problem(
-            what=f"{module} and {package} of {own.label} are both {name!r}: the package hides the module",
+            what=f"{package} of {own.label} shadows {module}: both are {name!r}",
             hint="rename one of them",
         )
         for name, paths in sorted(files.items())
@@ -145,5 +143,5 @@ def _is_package_file(path: str) -> bool:
     return path.rpartition("/")[2].startswith("__init__.")
 
 
-def _asks_for(names: list[str]) -> str:
+def _show_why(names: list[str]) -> str:
     return " and ".join(f"`poetry show --why {name}`" for name in names)

@@ -1,4 +1,4 @@
-"""What the project's own sources say that works from source and fails when frozen, with file and line."""
+"""Finds code in the project that works from source but fails when frozen."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator
@@ -8,22 +8,22 @@ from typing import Final
 from release_tools.distributions import InstalledDistribution
 from release_tools.errors import Problem
 
-# The module `site` defines them, and a frozen program does not run it.
+# Defined by the `site` module, which a frozen program doesn't import.
 _SITE_FUNCTIONS: Final = frozenset({"exit", "quit"})
 
-# Each starts processes at once.
+# Calling these starts processes.
 _PROCESS_STARTERS: Final = frozenset({"Manager", "Pool", "Process"})
 
 _SUSPICIOUS_WORDS: Final = (b"exit", b"quit", b"multiprocessing")
 
-# What catches that a module is not there.
+# Exceptions whose handlers catch a missing module.
 _CATCHES: Final = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFoundError"})
 
 
 def own_code_problems(project: InstalledDistribution, build_only: Collection[str] = ()) -> list[Problem]:
-    """One problem for each place in the installed sources of the project.
+    """Problems in the project's installed sources, with file and line.
 
-    `build_only` are the top-level names that only the build's own tools have.
+    `build_only` are the top-level modules that are locked for the build only.
     """
     return [
         problem
@@ -35,13 +35,13 @@ def own_code_problems(project: InstalledDistribution, build_only: Collection[str
 
 def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list[Problem]:
     source = path.read_bytes()
-    # Nearly every module goes without, and parsing takes most of the time.
+    # Parsing is slow, and few modules have any of these words.
     if not any(word in source for word in (*_SUSPICIOUS_WORDS, *map(str.encode, build_only))):
         return []
     try:
         tree = ast.parse(source, filename=name)
     except (SyntaxError, ValueError):
-        # Not Python of this version: a template, say. PyInstaller tells it where it is a module.
+        # For example a template. If it's a module, PyInstaller reports it.
         return []
     return [
         *_site_function_problems(name, tree),
@@ -54,7 +54,7 @@ def _site_function_problems(name: str, tree: ast.Module) -> list[Problem]:
     foreign = _SITE_FUNCTIONS - _bound_names(tree)
     return [
         Problem(
-            what=f"{name}:{node.lineno} calls {node.func.id}(), which a frozen program does not have",
+            what=f"{name}:{node.lineno} calls {node.func.id}(), which a frozen program doesn't have",
             hint="call sys.exit() instead",
         )
         for node in ast.walk(tree)
@@ -63,7 +63,7 @@ def _site_function_problems(name: str, tree: ast.Module) -> list[Problem]:
 
 
 def _bound_names(tree: ast.Module) -> set[str]:
-    """Every name that is given a meaning anywhere in the module; all of them where a star import may do so."""
+    """Every name that the module binds anywhere; a star import may bind all of `_SITE_FUNCTIONS`."""
     names: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -86,9 +86,9 @@ def _early_process_problems(name: str, tree: ast.Module) -> list[Problem]:
     starters = _names_of_process_starters(tree)
     return [
         Problem(
-            what=f"{name}:{node.lineno} starts processes while the module is imported: {ast.unparse(node.func)}(…); "
-            "where processes are spawned, each worker imports the module and starts the next ones",
-            hint="start them inside a function",
+            what=f"{name}:{node.lineno} starts processes at import time: {ast.unparse(node.func)}(…); each spawned "
+            "worker imports the module and starts more",
+            hint="start them in a function",
         )
         for node in _run_at_import(tree.body)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in starters
@@ -107,7 +107,7 @@ def _names_of_process_starters(tree: ast.Module) -> set[str]:
 
 
 def _run_at_import(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """What importing the module executes: not the bodies of functions, nor what only `python -m` runs."""
+    """The nodes that run on import: not function bodies, nor the `__main__` block."""
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_main_guard(node):
             continue
@@ -122,11 +122,11 @@ def _is_main_guard(node: ast.AST) -> bool:
 
 
 def _undeclared_import_problems(name: str, tree: ast.Module, build_only: Collection[str]) -> list[Problem]:
-    """One problem for each import in the file `name` of what the app does not depend on, unless it can do without."""
+    """One problem for each import in the file `name` of a build-only module, unless the import is optional."""
     return [
         Problem(
-            what=f"{name}:{line} imports {module}, which is there for the build only: the app does not depend on it",
-            hint="add its distribution to the project's dependencies, then: poetry lock",
+            what=f"{name}:{line} imports {module}, which is installed for the build only",
+            hint="add its distribution to the project's dependencies, then run `poetry lock`",
         )
         for line, module in _needed_imports(tree.body)
         if module.partition(".")[0] in build_only
@@ -134,7 +134,7 @@ def _undeclared_import_problems(name: str, tree: ast.Module, build_only: Collect
 
 
 def _needed_imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
-    """Line and module of every import that is neither for types only nor prepared to fail."""
+    """Line and module of every import that is neither for type checking only nor optional."""
     for node in nodes:
         match node:
             case ast.Import(names=names):

@@ -1,4 +1,4 @@
-"""Stage 2: everything about the environment that would fail the build or break the binary, listed before any work."""
+"""Stage 2, preflight: finds everything that would fail the build or break the binary, before the slow stages."""
 
 import platform as running_platform
 from typing import Final
@@ -16,18 +16,18 @@ from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import did_you_mean
 from release_tools.verification.checks import CHECKS
 
-# Older ones have a security hole in the bootloader (GHSA-9fxf-4qw3-ghmr) or refuse to start from a shell that a frozen
-# program started (pyinstaller issue 9512).
+# Earlier releases have a vulnerability in the bootloader (GHSA-9fxf-4qw3-ghmr), or don't start from a shell that a
+# frozen program started (pyinstaller issue 9512).
 PYINSTALLER_FLOOR: Final = "6.22.3"
 
-# The name under which `allowed-findings` lets through what is found in the installed files.
+# The check name in `allowed-findings` for problems in the installed files.
 CHECK_NAME: Final = "preflight"
 
 
 def check_preflight(
     settings: ReleaseSettings, lock: LockFile, installed: InstalledEnvironment, platform: Platform
 ) -> None:
-    """Raises `PreflightError` with every problem found."""
+    """Raise `PreflightError` with all problems, if there are any."""
     problems = [
         *_python_problems(settings),
         *_lock_difference_problems(installed),
@@ -48,8 +48,8 @@ def _python_problems(settings: ReleaseSettings) -> list[Problem]:
         return []
     return [
         Problem(
-            what=f"the environment has Python {running}, and .python-version says {wanted}",
-            hint="remove the build folder and run the session again",
+            what=f"the environment has Python {running}, but .python-version pins {wanted}",
+            hint="delete the build folder and run the session again",
         )
     ]
 
@@ -59,7 +59,7 @@ def _lock_difference_problems(installed: InstalledEnvironment) -> list[Problem]:
     own = normalized_name(installed.project_name)
     versions = {name: one.version for name, one in installed.by_name.items()}
     differences = [
-        f"{name} {versions.get(name, 'not installed')}, locked {version}"
+        f"{name} {versions.get(name, 'missing')}, locked {version}"
         for name, version in locked.items()
         if versions.get(name) != version
     ]
@@ -67,14 +67,14 @@ def _lock_difference_problems(installed: InstalledEnvironment) -> list[Problem]:
     return [
         Problem(
             what=f"the environment differs from poetry.lock: {difference}",
-            hint="something else changed it while this ran; run the session again",
+            hint="something changed it during the build: run the session again",
         )
         for difference in sorted(differences)
     ]
 
 
-def _wheel_problems(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> list[Problem]:
-    return [*check_wheels(settings, lock, platform).problems]
+def _wheel_problems(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[Problem, ...]:
+    return check_wheels(settings, lock, platform).problems
 
 
 def _pyinstaller_problems(installed: InstalledEnvironment) -> list[Problem]:
@@ -83,8 +83,8 @@ def _pyinstaller_problems(installed: InstalledEnvironment) -> list[Problem]:
         return []
     return [
         Problem(
-            what=f"PyInstaller {found.version if found else 'is missing'}, and {PYINSTALLER_FLOOR} or later is needed",
-            hint=f"add pyinstaller>={PYINSTALLER_FLOOR} to the dependency group `build`, then: poetry lock",
+            what=f"PyInstaller {found.version if found else 'is missing'}; {PYINSTALLER_FLOOR} or later is required",
+            hint=f"add pyinstaller>={PYINSTALLER_FLOOR} to the dependency group `build`, then run `poetry lock`",
         )
     ]
 
@@ -92,14 +92,14 @@ def _pyinstaller_problems(installed: InstalledEnvironment) -> list[Problem]:
 def _license_problems(settings: ReleaseSettings) -> list[Problem]:
     if (settings.root / "LICENSE").is_file():
         return []
-    return [Problem(what="there is no file LICENSE, which every archive carries", hint="add it beside pyproject.toml")]
+    return [Problem(what="LICENSE is missing; every archive includes it", hint="add it beside pyproject.toml")]
 
 
 def _whole_distribution_problems(settings: ReleaseSettings, installed: InstalledEnvironment) -> list[Problem]:
     return [
         Problem(
-            what=f"whole-distributions names {name!r}, which poetry.lock does not want for the app on this platform",
-            hint="name a dependency of the project by its distribution name, as `poetry show` prints it",
+            what=f"whole-distributions names {name!r}, which isn't a locked dependency of the app on this platform",
+            hint="use the name of a dependency as `poetry show` prints it",
         )
         for name in settings.whole_distributions
         if normalized_name(name) not in installed.for_app
@@ -112,19 +112,19 @@ def _allowed_finding_problems(settings: ReleaseSettings) -> list[Problem]:
     return [
         Problem(
             what=f"unknown check {name!r} in allowed-findings of [tool.release-tools]{did_you_mean(name, names)}",
-            hint=f"write its name as the table of checks after a build does, or {CHECK_NAME!r}",
+            hint=f"use a name from the table of checks that a build prints, or {CHECK_NAME!r}",
         )
         for name in unknown
     ]
 
 
 def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment) -> list[Problem]:
-    """What is wrong with the installed files themselves, in the project and in what it depends on."""
+    """Problems in the installed files of the project and its dependencies."""
     own = installed.by_name.get(normalized_name(settings.project_name))
     if own is None:
         return [
             Problem(
-                what=f"the project itself, {settings.project_name}, is not installed in the environment",
+                what=f"the project itself, {settings.project_name}, isn't installed in the environment",
                 hint="start the build with `nox -s build`, which installs the project's wheel",
             )
         ]
@@ -137,8 +137,8 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
     return [
         Problem(
             what=problem.what,
-            hint=f"{problem.hint}; where it is harmless, add to allowed-findings of [tool.release-tools] "
-            f'{{check = "{CHECK_NAME}", finding = "a part of this message", reason = "…"}}',
+            hint=f"{problem.hint}; if it's harmless, add to allowed-findings of [tool.release-tools]: "
+            f'{{check = "{CHECK_NAME}", finding = "part of this message", reason = "…"}}',
         )
         for problem in found
         if not any(part in problem.what for part in allowed)

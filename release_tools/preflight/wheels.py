@@ -1,7 +1,7 @@
-"""Which locked packages have a wheel that installs on each platform, told from `poetry.lock` alone.
+"""Finds locked packages that have no wheel for a platform, from `poetry.lock` alone.
 
-Nothing is downloaded and no machine of the platform is needed, so that a release learns before it starts what one of
-its five builds would meet. Used by `nox -s wheels`, by preflight for its own platform, and by a release for all.
+Downloads nothing and runs on any machine, so that a release fails before it starts, not in one of its five builds. Used
+by `nox -s wheels`, by preflight for its own platform, and by a release for all five.
 """
 
 import re
@@ -23,14 +23,14 @@ from release_tools.platforms import LINUX_MACHINES, PLATFORMS, Architecture, Pla
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import TABLE
 
-# Where the settings name no limit, every release of the system will do.
+# Without a limit in the settings, any release of the system is fine.
 _ANY_GLIBC: Final = "2.99"
 _ANY_MACOS: Final = "99.0"
 
-# A release of Python gets about fifteen.
+# More patch releases than a Python version gets; about fifteen are usual.
 _PATCHES: Final = range(31)
 
-# The names of before PEP 600, and the oldest glibc that each architecture has wheels for.
+# Platform tags from before PEP 600, and the minor version of each architecture's oldest glibc.
 _LEGACY_MANYLINUX: Final = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
 _OLDEST_GLIBC: Final[dict[Architecture, int]] = {"amd64": 5, "arm64": 17}
 _MACOS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "x86_64", "arm64": "arm64"}
@@ -40,7 +40,7 @@ _WINDOWS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "AMD64", "arm64": 
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformWheels:
-    """One platform: how many locked packages a build of it installs, and those without a wheel, by name."""
+    """The number of locked packages that a build for a platform installs, and the names of those without a wheel."""
 
     platform: Platform
     package_count: int
@@ -52,15 +52,15 @@ class PlatformWheels:
 
 
 def check_all_wheels(settings: ReleaseSettings, lock: LockFile) -> tuple[PlatformWheels, ...]:
-    """One row for each of the five platforms."""
+    """The missing wheels of each of the five platforms."""
     return tuple(check_wheels(settings, lock, platform) for platform in PLATFORMS)
 
 
 def check_wheels(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> PlatformWheels:
-    """Whether every package of a build on this platform has a wheel for its Python, and within the declared limits."""
+    """The packages without a wheel for this platform, its Python, and the limits in the settings."""
     packages = packages_for(settings, lock, platform)
-    fitting = frozenset(_tags(settings, platform, settings.glibc_floor, settings.macos_minimum))
-    without = [package for package in packages if not _has_wheel(package, fitting)]
+    supported = frozenset(_tags(settings, platform, settings.glibc_floor, settings.macos_minimum))
+    without = [package for package in packages if not _has_wheel(package, supported)]
     return PlatformWheels(
         platform=platform,
         package_count=len(packages),
@@ -69,7 +69,7 @@ def check_wheels(settings: ReleaseSettings, lock: LockFile, platform: Platform) 
 
 
 def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], console: Console) -> None:
-    """One line for each platform; what is wrong is told in full by the error that follows."""
+    """Print a table with a row for each platform; the error that follows has the details."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("platform", "oldest system", "packages", "wheels"):
         table.add_column(column, no_wrap=column != "wheels", justify="right" if column == "packages" else "left")
@@ -83,26 +83,26 @@ def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], cons
 def _oldest_system(settings: ReleaseSettings, platform: Platform) -> str:
     match platform.os:
         case "darwin":
-            return f"macOS {settings.macos_minimum or 'of any version'}"
+            return f"macOS {settings.macos_minimum or '(any)'}"
         case "linux":
-            return f"glibc {settings.glibc_floor or 'of any version'}"
+            return f"glibc {settings.glibc_floor or '(any)'}"
         case "windows":
             return "Windows 10"
 
 
 def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[LockedPackage, ...]:
-    """What the lock wants in the environment of a build on this platform.
+    """The locked packages that a build for this platform installs.
 
-    Raises `LockFileError` for an environment marker that is none.
+    Raises `LockFileError` for an invalid environment marker.
     """
     environments = marker_environments(settings, platform)
     return tuple(package for package in lock.packages_of(BUILD_GROUPS) if _is_wanted(lock, package, environments))
 
 
 def marker_environments(settings: ReleaseSettings, platform: Platform) -> tuple[dict[str, str], ...]:
-    """What environment markers are compared with on this platform (PEP 508).
+    """The values of environment markers on this platform (PEP 508).
 
-    One environment for the pinned Python, or one for each that there may be where its patch is left open.
+    One set for the pinned Python, or one for each possible patch release if none is pinned.
     """
     pinned = settings.python_version
     versions = (pinned,) if pinned.count(".") > 1 else (f"{pinned}.{patch}" for patch in _PATCHES)
@@ -137,7 +137,7 @@ def _is_wanted(lock: LockFile, package: LockedPackage, environments: Sequence[di
     try:
         return not marker or any(Marker(marker).evaluate(dict(environment)) for environment in environments)
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
-        raise LockFileError(lock.path, f"{marker!r} at {package.name} is no environment marker") from None
+        raise LockFileError(lock.path, f"{package.name} has an invalid environment marker {marker!r}") from None
 
 
 def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
@@ -146,7 +146,7 @@ def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
 
 
 def _tags(settings: ReleaseSettings, platform: Platform, glibc: str | None, macos: str | None) -> Iterator[Tag]:
-    """Every tag of a wheel that pip would install there (PEP 425, PEP 600)."""
+    """Every wheel tag that pip supports there (PEP 425, PEP 600)."""
     python = _python_version(settings)
     interpreter = f"cp{python[0]}{python[1]}"
     platforms = _platform_tags(platform, _numbers(glibc or _ANY_GLIBC), _numbers(macos or _ANY_MACOS))
@@ -178,7 +178,7 @@ def _wheels_of(package: LockedPackage) -> dict[str, frozenset[Tag]]:
         try:
             wheels[name] = parse_wheel_filename(name)[3]
         except InvalidWheelFilename:
-            # A source archive, or a name that no installer accepts either.
+            # A source distribution, or a name that installers reject too.
             continue
     return wheels
 
@@ -192,9 +192,8 @@ def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, pl
     wheels = _wheels_of(package)
     if not wheels:
         return Problem(
-            what=f"{subject}: it is there as source only",
-            hint="what a build compiles is not what the lock's hashes cover; depend on a release that has wheels, or "
-            "on another package",
+            what=f"{subject}, only a source distribution",
+            hint="use a release or package with wheels: the lock's hashes don't cover what a build compiles",
         )
     unlimited = frozenset(_tags(settings, platform, None, None))
     newer = {tag.platform for tags in wheels.values() for tag in tags & unlimited}
@@ -202,20 +201,21 @@ def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, pl
     if newer:
         key, lowest, limit = _lowest_limit(platform, newer, settings)
         return Problem(
-            what=f"{subject} within {key} {limit}: the oldest system it has one for is {lowest}",
-            hint=f"raise {key} in {TABLE} to {lowest}, or pin an older version there, then `poetry lock`: {pin}",
+            what=f"{subject} with {key} {limit}: its wheels need {lowest} or later",
+            hint=f"raise {key} in {TABLE} to {lowest}, or pin an older version for this platform, then run "
+            f"`poetry lock`: {pin}",
         )
     python = ".".join(map(str, _python_version(settings)))
     others = [other.name for other in PLATFORMS if _has_wheel(package, frozenset(_tags(settings, other, None, None)))]
     return Problem(
-        what=f"{subject} and CPython {python}; it has some for {', '.join(others) or 'none of the five platforms'}",
-        hint=f"pin the last version that has one there, and a newer one elsewhere by the opposite marker, then "
-        f"`poetry lock`: {pin}",
+        what=f"{subject} and CPython {python}; it has wheels for {', '.join(others) or 'none of the five platforms'}",
+        hint="pin the last version with a wheel for this platform, and a newer one for others with the opposite "
+        f"marker, then run `poetry lock`: {pin}",
     )
 
 
 def _pin(package: LockedPackage, platform: Platform) -> str:
-    """A requirement for this platform alone, as it goes into `[project] dependencies`."""
+    """A requirement for this platform only, to paste into `[project] dependencies`."""
     sys_platform = "win32" if platform.os == "windows" else platform.os
     machines = {"darwin": _MACOS_MACHINES, "linux": LINUX_MACHINES, "windows": _WINDOWS_MACHINES}[platform.os]
     marker = f"sys_platform == '{sys_platform}' and platform_machine == '{machines[platform.arch]}'"
@@ -223,7 +223,7 @@ def _pin(package: LockedPackage, platform: Platform) -> str:
 
 
 def _lowest_limit(platform: Platform, tags: set[str], settings: ReleaseSettings) -> tuple[str, str, str]:
-    """The setting that is too low, the lowest value that would do, and its value now."""
+    """The setting that is too low, the lowest value that works, and its current value."""
     versions = {(int(major), int(minor)) for major, minor in re.findall(r"_(\d+)_(\d+)_", " ".join(tags))}
     versions |= {version for version, name in _LEGACY_MANYLINUX.items() if any(tag.startswith(name) for tag in tags)}
     lowest = ".".join(map(str, min(versions)))

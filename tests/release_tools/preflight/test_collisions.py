@@ -1,5 +1,3 @@
-"""Names that two distributions claim, and names that hide others."""
-
 from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
@@ -16,13 +14,13 @@ ProblemsOf = Callable[..., list[str]]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Installs a distribution with these files and their texts in a folder of its own."""
+    """Installs a distribution with these files in its own folder."""
     return lambda name, files: install(tmp_path / name, name, files)
 
 
 @pytest.fixture
 def problems_of(make: Make) -> ProblemsOf:
-    """What is wrong with these distributions beside the project, which is an empty one unless it is given."""
+    """The problems of these distributions with the project, by default an empty one."""
 
     def find(*installed: InstalledDistribution, own: InstalledDistribution | None = None) -> list[str]:
         project = own or make("tiny-app", {})
@@ -40,12 +38,12 @@ def test_module_and_package_of_one_name_collide(
     assert all(part in found for part in ("'x'", f"A 1.0 (x{suffix})", "b 1.0 (x/__init__.py)"))
 
 
-def test_two_packages_collide_once_not_per_file(problems_of: ProblemsOf, make: Make) -> None:
+def test_colliding_packages_are_reported_once(problems_of: ProblemsOf, make: Make) -> None:
     files = {"x/__init__.py": "1", "x/deep.py": "1"}
     assert len(problems_of(make("a", files), make("b", dict.fromkeys(files, "2")))) == 1
 
 
-def test_project_may_be_one_of_the_two(problems_of: ProblemsOf, make: Make) -> None:
+def test_project_can_collide_with_a_dependency(problems_of: ProblemsOf, make: Make) -> None:
     own = make("tiny-app", {"x/__init__.py": "1"})
     (found,) = problems_of(make("a", {"x.py": "2"}), own=own)
     assert "tiny-app 1.0 (x/__init__.py)" in found
@@ -74,25 +72,25 @@ def test_one_path_with_two_contents_collides(problems_of: ProblemsOf, make: Make
 
 
 @pytest.mark.parametrize("path", ["tests/__init__.py", "docs/conf.py", "LICENSE", "README.md"])
-def test_files_installed_by_mistake_may_collide(problems_of: ProblemsOf, make: Make, path: str) -> None:
+def test_stray_top_level_files_may_collide(problems_of: ProblemsOf, make: Make, path: str) -> None:
     assert problems_of(make("a", {path: "1"}), make("b", {path: "2"})) == []
 
 
 @pytest.mark.parametrize("path", ["platform/__init__.py", "token.py", "queue/deep.py"])
-def test_name_of_the_standard_library_is_found(problems_of: ProblemsOf, make: Make, path: str) -> None:
+def test_standard_library_name_is_found(problems_of: ProblemsOf, make: Make, path: str) -> None:
     (found,) = problems_of(make("a", {path: "1"}))
     assert path in found
     assert repr(path.partition("/")[0].removesuffix(".py")) in found
 
 
-def test_hidden_module_is_found_in_the_project_alone(problems_of: ProblemsOf, make: Make) -> None:
+def test_shadowed_module_is_reported_for_the_project_only(problems_of: ProblemsOf, make: Make) -> None:
     files = {"tiny/plugins.py": "1", "tiny/plugins/__init__.py": "2"}
     assert problems_of(make("a", files)) == []
     (found,) = problems_of(own=make("tiny-app", files))
     assert all(path in found for path in files)
 
 
-def test_environment_of_the_tests_is_free_of_collisions(problems_of: ProblemsOf) -> None:
+def test_test_environment_has_no_collisions(problems_of: ProblemsOf) -> None:
     installed = [InstalledDistribution(found=found) for found in distributions()]
     assert len(installed) > 20
     assert problems_of(*installed) == []

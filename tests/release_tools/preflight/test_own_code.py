@@ -1,5 +1,3 @@
-"""Own code that works from source and fails when frozen."""
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from tests.release_tools.installed import install
 
 @pytest.fixture
 def problems_of(tmp_path: Path) -> Callable[..., list[str]]:
-    """What is wrong with a project whose only module has this source."""
+    """The problems of a project whose only module has this source."""
 
     def find(source: str, build_only: tuple[str, ...] = ()) -> list[str]:
         project = install(tmp_path, "tiny-app", {"tiny_app/cli.py": source, "tiny_app/exit.txt": ""})
@@ -23,7 +21,8 @@ def problems_of(tmp_path: Path) -> Callable[..., list[str]]:
 @pytest.mark.parametrize("name", ["exit", "quit"])
 def test_bare_exit_is_located(problems_of: Callable[..., list[str]], name: str) -> None:
     (problem,) = problems_of(f"def main():\n    if True:\n        {name}(1)\n")
-    assert problem.startswith(f"tiny_app/cli.py:3 calls {name}()")
+    assert problem.startswith("tiny_app/cli.py:3 ")
+    assert f"{name}()" in problem
 
 
 @pytest.mark.parametrize(
@@ -37,7 +36,7 @@ def test_bare_exit_is_located(problems_of: Callable[..., list[str]], name: str) 
         "class Shell:\n    def exit(self): ...\nShell().exit()",
         "exit = print\nexit(1)",
         "print('exit(1)')  # exit()",
-        "this is no Python: exit(1)",
+        "this is not Python: exit(1)",
     ],
 )
 def test_name_the_module_defines_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
@@ -64,7 +63,7 @@ def test_process_started_at_import_is_found(problems_of: Callable[..., list[str]
         "import multiprocessing\nif __name__ == '__main__':\n    multiprocessing.Pool(2)",
         "import multiprocessing\nmake = lambda: multiprocessing.Pool(2)",
         "from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)",
-        "from elsewhere import Pool  # no multiprocessing\npool = Pool(2)",
+        "from elsewhere import Pool  # not multiprocessing\npool = Pool(2)",
     ],
 )
 def test_process_started_later_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
@@ -82,7 +81,8 @@ def test_process_started_later_is_fine(problems_of: Callable[..., list[str]], so
 )
 def test_import_of_build_only_module_is_found(problems_of: Callable[..., list[str]], source: str) -> None:
     (problem,) = problems_of(source, ("rich",))
-    assert "imports rich" in problem
+    assert problem.startswith("tiny_app/cli.py:")
+    assert "rich" in problem
 
 
 @pytest.mark.parametrize(
