@@ -1,1 +1,1 @@
-"""Reading executables and native files of every platform by their bytes."""
+"""Readers for the executables and native files of every platform."""

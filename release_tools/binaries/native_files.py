@@ -1,4 +1,4 @@
-"""What the bytes of a native file say: machine, libraries, oldest system. Reads ELF, Mach-O and PE on any host."""
+"""Reads ELF, Mach-O and PE files on any host: architecture, needed libraries, oldest system."""
 
 import contextlib
 import warnings
@@ -10,7 +10,7 @@ import lief
 
 from release_tools.platforms import Architecture, BinaryFormat
 
-# Its complaints about odd files go to standard error, past the report; what cannot be read is None here.
+# lief prints warnings about odd files to stderr; here a file that it can't read is None.
 lief.logging.disable()
 
 _ELF_MACHINES: Final[dict[lief.ELF.ARCH, Architecture]] = {
@@ -30,26 +30,25 @@ _MACHO_MAGICS: Final = {
 }
 
 # UPX puts its header next to the file's own headers, and once more at the end of an ELF file
-# (UPX's src/stub/src/include/linux.h and src/packhead.cpp); anywhere else the marker is only somebody's text.
+# (UPX's src/stub/src/include/linux.h and src/packhead.cpp); anywhere else the marker is ordinary text.
 _UPX_MARKER: Final = b"UPX!"
 _UPX_REACH: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class NativeFile:
-    """A native file's format, and its machines: our name where it has one, else what the format calls it.
+    """A native file's format, architectures (our names, or else the format's), and what it needs to load.
 
-    `libraries` are those without which it does not load. `symbol_versions` such as `GLIBC_2.28` and the two segment
-    facts exist for ELF only. `macos_minimums`, such as `(11, 0, 0)`, are there for each machine of a Mach-O file, and
-    `signed_machines` are those whose code carries a signature, whatever that is worth.
-    `run_paths` are searched for libraries; they do not exist for PE.
+    It doesn't load without its `libraries`, which it searches for in its `rpaths` (not PE). Only ELF files have
+    `symbol_versions`, such as `GLIBC_2.28`, `has_executable_stack` and `misaligned_segments`. A Mach-O file has one of
+    `macos_minimums`, such as `(11, 0, 0)`, for each of its `machines`; `signed_machines` have a signature of any kind.
     """
 
     format: BinaryFormat
     machines: tuple[str, ...]
     libraries: tuple[str, ...] = ()
     symbol_versions: tuple[str, ...] = ()
-    run_paths: tuple[str, ...] = ()
+    rpaths: tuple[str, ...] = ()
     macos_minimums: tuple[tuple[int, ...], ...] = ()
     signed_machines: tuple[str, ...] = ()
     has_executable_stack: bool = False
@@ -57,15 +56,15 @@ class NativeFile:
     is_packed: bool = False
 
     def macos_minimum(self, machine: str) -> tuple[int, ...]:
-        """The oldest macOS on this machine; empty where the file does not say."""
+        """The oldest macOS for this architecture; empty if the file has none."""
         return dict(zip(self.machines, self.macos_minimums, strict=False)).get(machine, ())
 
 
 def read_native(content: bytes) -> NativeFile | None:
-    """What a file of this content is, or None where it is no ELF, Mach-O or PE file, or a damaged one."""
-    # lief raises ValueError for a name that is no text.
+    """The native file with this content, or None if it isn't a valid ELF, Mach-O or PE file."""
+    # lief raises ValueError for a name that can't be decoded.
     with warnings.catch_warnings(), contextlib.suppress(ValueError):
-        # One for every number that a newer linker knows and lief does not.
+        # lief warns about every constant that is newer than itself.
         warnings.simplefilter("ignore", RuntimeWarning)
         if content.startswith(b"\x7fELF"):
             return _read_elf(content)
@@ -76,9 +75,9 @@ def read_native(content: bytes) -> NativeFile | None:
     return None
 
 
-def is_own_run_path(entry: str) -> bool:
-    """Whether an ELF run path leads to the file's own folder, rather than to one of the machine it was built on."""
-    return entry.startswith(("$ORIGIN", "${ORIGIN}"))
+def is_relative_rpath(folder: str) -> bool:
+    """Whether an ELF rpath is relative to the file itself."""
+    return folder.startswith(("$ORIGIN", "${ORIGIN}"))
 
 
 def _read_elf(content: bytes) -> NativeFile | None:
@@ -93,15 +92,15 @@ def _read_elf(content: bytes) -> NativeFile | None:
         machines=(_machine(_ELF_MACHINES.get(elf.header.machine_type), elf.header.machine_type),),
         libraries=_texts(elf.libraries),
         symbol_versions=_texts(dict.fromkeys(wanted)),
-        run_paths=elf_run_paths(elf),
+        rpaths=elf_rpaths(elf),
         has_executable_stack=_has_executable_stack(elf),
         misaligned_segments=_misaligned_segments(elf),
         is_packed=_is_packed(content),
     )
 
 
-def elf_run_paths(elf: lief.ELF.Binary) -> tuple[str, ...]:
-    """The folders of RPATH and RUNPATH; an empty one stands for the current folder."""
+def elf_rpaths(elf: lief.ELF.Binary) -> tuple[str, ...]:
+    """The folders in RPATH and RUNPATH; an empty one is the current folder."""
     texts = (
         entry.rpath if isinstance(entry, lief.ELF.DynamicEntryRpath) else entry.runpath
         for entry in elf.dynamic_entries
@@ -111,13 +110,13 @@ def elf_run_paths(elf: lief.ELF.Binary) -> tuple[str, ...]:
 
 
 def _has_executable_stack(elf: lief.ELF.Binary) -> bool:
-    # Without this header glibc takes the machine's default, which is an executable stack (elf/dl-load.c).
+    # Without this header, glibc's default is an executable stack (elf/dl-load.c).
     stacks = [segment for segment in elf.segments if segment.type == lief.ELF.Segment.TYPE.GNU_STACK]
     return not stacks or any(segment.has(lief.ELF.Segment.FLAGS.X) for segment in stacks)
 
 
 def _misaligned_segments(elf: lief.ELF.Binary) -> tuple[int, ...]:
-    """The addresses of segments that glibc refuses to map: address and place in the file must agree (elf(5))."""
+    """The addresses of segments that glibc refuses to map: address and file offset must be congruent (elf(5))."""
     return tuple(
         segment.virtual_address
         for segment in elf.segments
@@ -149,7 +148,7 @@ def _read_macho(content: bytes) -> NativeFile | None:
         command.name
         for one in slices
         for command in one.libraries
-        # The file's own name, and libraries that may be absent.
+        # Not its own name, nor optional libraries.
         if command.command not in {lief.MachO.LoadCommand.TYPE.ID_DYLIB, lief.MachO.LoadCommand.TYPE.LOAD_WEAK_DYLIB}
     }
     machines = tuple(_machine(_MACHO_MACHINES.get(kind), kind) for kind in (one.header.cpu_type for one in slices))
@@ -158,7 +157,7 @@ def _read_macho(content: bytes) -> NativeFile | None:
         machines=machines,
         signed_machines=tuple(machine for machine, one in zip(machines, slices, strict=True) if one.has_code_signature),
         libraries=_texts(sorted(needed, key=str)),
-        run_paths=_texts(dict.fromkeys(command.path for one in slices for command in one.rpaths)),
+        rpaths=_texts(dict.fromkeys(command.path for one in slices for command in one.rpaths)),
         macos_minimums=tuple(map(_macos_minimum, slices)),
         is_packed=_is_packed(content),
     )
@@ -171,7 +170,7 @@ def _macos_minimum(macho: lief.MachO.Binary) -> tuple[int, ...]:
 
 
 def _machine(name: Architecture | None, kind: object) -> str:
-    # A bare number where lief has no name either.
+    # A plain number if lief has no name for it either.
     return name or str(getattr(kind, "name", f"machine {kind}"))
 
 
@@ -180,5 +179,5 @@ def _is_packed(content: bytes) -> bool:
 
 
 def _texts(names: Iterable[str | bytes]) -> tuple[str, ...]:
-    """Names as text: lief hands out bytes where a name is not UTF-8."""
+    """Names as text: lief returns bytes for a name that isn't UTF-8."""
     return tuple(name if isinstance(name, str) else name.decode("utf-8", "backslashreplace") for name in names)

@@ -1,6 +1,6 @@
-"""What a one-file executable holds: files that it unpacks at its start, scripts, and an archive of modules.
+"""Reads what a one-file executable contains: the files that it unpacks on start, scripts, and an archive of modules.
 
-Reads executables of every platform on any host. The checks of the verification use it; nothing is written or started.
+Works for executables of every platform on any host; nothing is written or started. The checks use it.
 """
 
 import struct
@@ -17,7 +17,7 @@ from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
 from release_tools.binaries.module_table import ModuleTable, read_module_table
 from release_tools.errors import ReleaseError
 
-# The kinds of members, as PyInstaller's PyInstaller/archive/readers.py calls them.
+# The typecodes of members in PyInstaller/archive/readers.py.
 BINARY: Final = "b"
 DATA: Final = "x"
 SYMLINK: Final = "n"
@@ -26,9 +26,9 @@ MODULES: Final = "z"
 UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
 
 _NAMESPACE_PACKAGE: Final = 3
-# So many bytes of the payload are found nowhere else in an executable.
+# This many bytes of the payload occur only once in an executable.
 _RECOGNIZABLE: Final = 4096
-# Python's code becomes two to three times as large. More than these is a bomb: a small file that fills the memory.
+# Python's code inflates to two or three times its size. A file that inflates to more than these is a zip bomb.
 _LARGEST_RATIO: Final = 10
 _SMALL: Final = 64 * 1024 * 1024
 _LARGE: Final = 1024 * 1024 * 1024
@@ -36,19 +36,18 @@ _READ_ERRORS: Final = (ArchiveReadError, OSError, struct.error, zlib.error, EOFE
 
 
 class PayloadError(ReleaseError):
-    """A file that is no executable made by PyInstaller, or a damaged one."""
+    """A file that isn't a valid one-file executable made by PyInstaller."""
 
     def __init__(self, executable: Path, reason: str, hint: str = "") -> None:
         super().__init__(
-            f"{executable.name} is no one-file executable of PyInstaller: {reason}",
-            hint
-            or "build it again, or download it again and compare its checksum; nothing may be changed in it afterwards",
+            f"{executable.name} isn't a PyInstaller one-file executable: {reason}",
+            hint or "build it again, or download it again and compare its checksum; don't edit or strip it",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadMember:
-    """One entry. `name` is a path with "/" on every platform; `size` the bytes that it takes in the executable."""
+    """An entry. `name` is a path with "/" on every platform, `size` the bytes that it takes in the executable."""
 
     name: str
     kind: str
@@ -56,9 +55,9 @@ class PayloadMember:
 
 
 class Payload:
-    """A one-file executable, opened for reading. All that it inflates is in proportion to the file, and 1 GiB at most.
+    """A one-file executable, opened for reading. Inflates to a multiple of the file's size, and 1 GiB at most.
 
-    Raises `PayloadError`, here and in every method, when it cannot be read.
+    The constructor and every method raise `PayloadError` if it can't be read.
     """
 
     def __init__(self, executable: Path) -> None:
@@ -71,12 +70,12 @@ class Payload:
             }
             file_size = executable.stat().st_size
             if sum(member.size for member in self._entries) > file_size:
-                raise ArchiveReadError("its members are larger than itself")
+                raise ArchiveReadError("its members are larger than the file")
             self._may_inflate = min(_LARGE, max(_SMALL, _LARGEST_RATIO * file_size))
 
     @property
     def members(self) -> tuple[PayloadMember, ...]:
-        """Every entry, in the executable's order."""
+        """Every entry, in order."""
         return tuple(self._entries)
 
     def read(self, member: PayloadMember) -> bytes:
@@ -87,12 +86,12 @@ class Payload:
 
     @cached_property
     def module_sizes(self) -> dict[str, int]:
-        """The bundled modules by their dotted names, with the bytes that each takes in the executable."""
+        """The bytes that each bundled module takes in the executable, by dotted name."""
         with self._reading():
             return {name: size for _start, toc in self._modules for name, (_kind, _offset, size) in toc.items()}
 
     def read_modules(self) -> Iterator[tuple[str, bytes]]:
-        """Every bundled module's name and its code, as `marshal` writes it."""
+        """The name and marshalled code of every bundled module."""
         for start, toc in self._modules:
             for name, (kind, offset, size) in toc.items():
                 if kind != _NAMESPACE_PACKAGE:
@@ -102,10 +101,10 @@ class Payload:
 
     @property
     def main_script(self) -> PayloadMember:
-        """The script that is the app; those before it are hooks."""
+        """The script that starts the app; the ones before it are runtime hooks."""
         scripts = [member for member in self.members if member.kind == SCRIPT]
         if not scripts:
-            raise PayloadError(self._executable, "it has no script")
+            raise PayloadError(self._executable, "it has no main script")
         return scripts[-1]
 
     def bootloader(self) -> bytes:
@@ -117,13 +116,13 @@ class Payload:
 
     @cached_property
     def _content(self) -> bytes:
-        """The payload itself, in which the members lie at their offsets."""
+        """The payload that the members' offsets are relative to."""
         content: bytes = self._archive.raw_pkg_data()
         return content
 
     @cached_property
     def _modules(self) -> list[tuple[int, ModuleTable]]:
-        """The offset and the table of each archive of modules."""
+        """The offset and table of contents of each archive of modules."""
         archives = [name for member, name in self._entries.items() if member.kind == MODULES]
         found = []
         with self._reading():
@@ -133,14 +132,13 @@ class Payload:
 
     def _inflate(self, content: bytes) -> bytes:
         inflater = zlib.decompressobj()
-        # For zlib, 0 is no limit.
+        # For zlib, 0 means no limit.
         inflated = inflater.decompress(content, max(1, self._may_inflate))
         if not inflater.eof:
             raise PayloadError(
                 self._executable,
-                "a member is cut off, or inflates out of all proportion to the file's size",
-                "do not start it where it comes from elsewhere; a build stores what it bundles, and compresses nothing "
-                "but the code of modules",
+                "a member is truncated, or inflates to far more than the file's size",
+                "don't run it if you downloaded it; a build only compresses the code of modules",
             )
         self._may_inflate -= len(inflated)
         return inflated

@@ -1,14 +1,13 @@
-"""The libraries that every system of a platform has, so that no executable needs to bring them."""
+"""The libraries that every system of a platform has, so that no executable needs to bundle them."""
 
 import re
 from typing import Final
 
 from release_tools.platforms import OperatingSystem
 
-# glibc's own libraries, which belong to one another and to the kernel: `_unix_excludes` in PyInstaller's
-# depend/dylib.py, which leaves exactly these to the system.
-# zlib besides: PyInstaller's bootloader needs it before it can unpack anything, so every system that starts an
-# executable has it, and `freeze.spec` leaves it to the system. A second copy only hides why a start failed.
+# The libraries of glibc, which must match one another and the kernel: what PyInstaller never bundles either
+# (`_unix_excludes` in its depend/dylib.py). And zlib: PyInstaller's bootloader needs it before it can unpack anything,
+# so every system that starts an executable has it, and a bundled copy would only hide why a start failed.
 BOOTLOADER_LIBRARY: Final = "libz.so.1"
 _LINUX: Final = (
     re.escape(BOOTLOADER_LIBRARY),
@@ -16,12 +15,12 @@ _LINUX: Final = (
     r"lib(anl|c|dl|m|mvec|pthread|resolv|rt|thread_db|util)\.so\.\d",
 )
 
-# Part of macOS, and most of them only inside its shared cache: Apple's TN2206 and man dyld(1).
+# Part of macOS, most of them only in its shared cache (Apple's TN2206 and man dyld(1)).
 _DARWIN: Final = (r"/usr/lib/.+", r"/System/Library/.+")
 
-# API sets and the C runtime are parts of Windows since version 10 (Microsoft, "Universal CRT deployment" and "Windows
-# API sets"); the others lie in System32 of Windows 10: they are among those that delvewheel never copies (its
-# _dll_list.py). The Visual C++ runtime (vcruntime140.dll, msvcp140.dll) is not among them on purpose.
+# API sets and the C runtime are part of Windows 10 and later (Microsoft, "Universal CRT deployment" and "Windows API
+# sets"); the others are in its System32, and delvewheel never copies them (its _dll_list.py). The Visual C++ runtime
+# (vcruntime140.dll, msvcp140.dll) isn't part of Windows.
 _WINDOWS: Final = (
     r"(api|ext)-ms-win-[-\w]+\.dll",
     r"(advapi32|authz|avrt|bcrypt|bcryptprimitives|cabinet|cfgmgr32|combase|comctl32|comdlg32|credui|crypt32)\.dll",
@@ -41,5 +40,5 @@ _PATTERNS: Final[dict[OperatingSystem, re.Pattern[str]]] = {
 
 
 def is_system_library(library: str, system: OperatingSystem) -> bool:
-    """Whether a library, as a native file names it, comes with every such system."""
+    """Whether a library, as a native file names it, is part of every such system."""
     return _PATTERNS[system].fullmatch(library) is not None

@@ -1,1 +1,1 @@
-"""Stage 3, freeze: from the installed project to one executable."""
+"""Stage 3, freeze: turns the installed project into one executable."""

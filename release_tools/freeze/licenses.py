@@ -1,4 +1,4 @@
-"""The text of THIRD_PARTY_LICENSES: what is in the binary besides the app, and on which terms."""
+"""Generates THIRD_PARTY_LICENSES: the licenses of everything in the binary except the app."""
 
 import platform
 import sys
@@ -12,7 +12,7 @@ _LICENSE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
 def third_party_licenses(dependencies: Sequence[InstalledDistribution], pyinstaller: InstalledDistribution) -> str:
-    """One section each for Python, PyInstaller's bootloader and the dependencies, in that order, with full texts."""
+    """A section with the full license text for Python, PyInstaller's bootloader and each dependency, in that order."""
     sections = [
         _section(f"Python {platform.python_version()}", python_license()),
         _section(f"PyInstaller {pyinstaller.version} (its bootloader starts the program)", _all_texts(pyinstaller)),
@@ -22,7 +22,7 @@ def third_party_licenses(dependencies: Sequence[InstalledDistribution], pyinstal
 
 
 def license_texts(installed: InstalledDistribution) -> tuple[tuple[str, str], ...]:
-    """The license files that a distribution carries, as pairs of name and text, in order of name."""
+    """A distribution's license files as pairs of name and text, sorted by name."""
     folder = installed.metadata_folder
     found = sorted(
         path
@@ -35,7 +35,7 @@ def license_texts(installed: InstalledDistribution) -> tuple[tuple[str, str], ..
 
 
 def python_license() -> str:
-    """The license of the running Python, as installed with its standard library."""
+    """The license text of the running Python."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     for folder in (Path(sys.base_prefix, "lib", f"python{version}"), Path(sys.base_prefix)):
         for name in ("LICENSE.txt", "LICENSE"):
@@ -47,7 +47,7 @@ def python_license() -> str:
 def _all_texts(installed: InstalledDistribution) -> str:
     texts = license_texts(installed)
     if not texts:
-        return f"License: {_stated_license(installed)} (the distribution carries no license file)\n"
+        return f"License: {_stated_license(installed)} (the distribution has no license file)\n"
     return "\n".join(text.rstrip() + "\n" for _, text in texts)
 
 

@@ -1,4 +1,4 @@
-"""What goes into the bundle, worked out before PyInstaller starts; `freeze.spec` carries the plan out."""
+"""Plans what goes into the bundle, before PyInstaller starts; `freeze.spec` carries it out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,17 @@ from release_tools.settings import ReleaseSettings
 
 FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
 
-# The executable's twin: the same bundle, but it runs the script that a variable names. It is never shipped. No project
-# calls its program so: the two lie in one folder.
+# The executable's twin has the same bundle, but runs the script that an environment variable names. It's never shipped.
+# Both are in one folder, so no project may use this name.
 PROBE_NAME: Final = "release-tools-probe"
 PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreezePlan:
-    """What `freeze.spec` reads. Pairs in `datas` are a source file and its folder inside the bundle.
+    """What `freeze.spec` reads. `datas` are pairs of a source file and its folder in the bundle.
 
-    Modules are looked for in `first_folders` before all others.
+    The analysis looks for modules in `search_path` first.
     """
 
     name: str
@@ -42,14 +42,14 @@ class FreezePlan:
     exclude_modules: tuple[str, ...]
     glibc_floor: str | None
     is_stripped: bool
-    # None where the format has no such thing.
+    # None except on Windows.
     version_resource: VersionResource | None
 
 
 def make_plan(
     settings: ReleaseSettings, installed: InstalledEnvironment, platform: Platform, folder: Path
 ) -> FreezePlan:
-    """Work out what goes into the bundle, and write the launcher script that starts the app's entry point."""
+    """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
@@ -72,7 +72,7 @@ def make_plan(
         runtime_hook=str(hook.script),
         exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
         glibc_floor=settings.glibc_floor,
-        # Stripping a signed Mach-O breaks its signature, and a PE has nothing to strip.
+        # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
@@ -81,10 +81,10 @@ def make_plan(
 
 
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
-    """The script that starts the app's entry point, as the only file of a folder in `folder`.
+    """Write the script that calls the app's entry point, alone in a new folder in `folder`.
 
-    The analysis looks for modules in the script's folder first. So the folder holds nothing else, and the script has a
-    name that no module can have: programs are often called as their package, or as a module of the standard library.
+    The analysis looks for modules in the script's folder first. So nothing else is there, and the script's name isn't a
+    valid module name: programs are often named like their package or a standard library module.
     """
     module, _, function = settings.entry_point.partition(":")
     launcher = folder / "launcher" / f"start-{settings.executable}.py"
@@ -94,7 +94,7 @@ def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
         "import sys\n"
         "\n"
         'if __name__ == "__main__":\n'
-        "    # A worker process of multiprocessing is this program started again; without this it would run the app.\n"
+        "    # multiprocessing starts this program again for each worker; without this, the worker would run the app.\n"
         "    multiprocessing.freeze_support()\n"
         f"    from {module} import {function.partition('.')[0]}\n"
         "\n"

@@ -1,6 +1,6 @@
-"""Runs PyInstaller on the plan, and refuses what its log says of a broken binary.
+"""Runs PyInstaller on the plan, and fails if its log reports a broken binary.
 
-Takes the locked environment that this runs in, leaves one executable and PyInstaller's log in the freeze folder.
+Freezes the locked environment that this runs in; leaves the executables and PyInstaller's log in the freeze folder.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from release_tools.settings import AllowedMessage, ReleaseSettings
 SPEC: Final = Path(__file__).with_name("freeze.spec")
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
 
-# PyInstaller logs each of these and ends with exit code 0; each ships a binary that fails on use.
+# PyInstaller only logs these and exits with 0, but each means that the binary fails in use.
 FATAL_MESSAGES: Final = (
     r"Hidden import .* not found",
     r"Library not found: could not resolve",
@@ -40,7 +40,7 @@ FATAL_MESSAGES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
-    """What a freeze leaves: the executable to ship, and its twin to ask questions of."""
+    """The output of a freeze: the executable to ship, and its probe twin."""
 
     executable: Path
     probe: Path
@@ -57,10 +57,10 @@ def freeze(
 ) -> Frozen:
     """Freeze the app into an executable and its probe twin.
 
-    `folder` is emptied first. `source_date` (seconds since 1970) is the only time that reaches the binary.
+    `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary.
 
-    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings do not allow, and
-    `KilledError` when a signal ended it, as the kernel's does where the memory is too little.
+    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings don't allow, and
+    `KilledError` when a signal kills it, for example because the machine runs out of memory.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -90,14 +90,14 @@ def freeze(
     if code < 0:
         raise KilledError(command, -code)
     if code != 0:
-        raise FreezeError(_last_lines(lines), log, "the log's end names the module or hook that failed")
+        raise FreezeError(_last_lines(lines), log, "see the end of the log for the module or hook that failed")
     findings = fatal_findings(lines, settings.allowed_messages, platform)
     if findings:
         raise FreezeError(
             findings,
             log,
-            "add what is missing to the project's dependencies; where it truly is not needed, list the message in "
-            "allowed-messages of [tool.release-tools] with the reason",
+            "add what's missing to the project's dependencies; if the app doesn't need it, add the message to "
+            "allowed-messages of [tool.release-tools] with a reason",
         )
     return Frozen(
         executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
@@ -106,7 +106,7 @@ def freeze(
 
 
 def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], platform: Platform) -> list[str]:
-    """The log's messages that would ship a broken binary on this platform, each once, without those allowed."""
+    """The distinct log messages that mean a broken binary on this platform, without those allowed."""
     fatal = re.compile("|".join(FATAL_MESSAGES))
     findings = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
     return [
@@ -114,18 +114,18 @@ def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], plat
         for finding in findings
         if not any(permitted.message in finding for permitted in allowed)
         and not _names_library_of_another_system(finding, platform)
-        and not _names_part_of_windows(finding, platform)
+        and not _names_windows_library(finding, platform)
     ]
 
 
 def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
-    """Whether it is about a part of Windows: code for all systems names shell32 and the like, and uses it there."""
+    """Whether it is about a Windows library: portable code names shell32 and the like, but loads it only there."""
     named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
     return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
 
 
-def _names_part_of_windows(finding: str, platform: Platform) -> bool:
-    """Whether it is about a name that Windows itself resolves: most of an API set's names are no files anywhere."""
+def _names_windows_library(finding: str, platform: Platform) -> bool:
+    """Whether it is about a library that Windows itself resolves: most names in an API set aren't files."""
     named = re.match(r"Library not found: could not resolve '([^']+)'", finding)
     return named is not None and platform.os == "windows" and is_system_library(named[1], "windows")
 

@@ -1,7 +1,7 @@
-"""The time zone data of tzdata as one file of the bundle.
+"""Bundles the time zone data of tzdata as one file.
 
-A one-file program writes every file of its bundle to the disk at each start, and tzdata has about 600, most of what a
-usual app has at all. As an archive on the path they cost one. Called by `freeze.spec`.
+A one-file program writes every bundled file to disk on each start, and tzdata's 600 are most of a typical app's. As a
+zip file on `sys.path` they're one. Called by `freeze.spec`.
 """
 
 import importlib.util
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = "tzdata"
-# runtime/time_zones.py puts it on the path.
+# runtime/time_zones.py adds it to sys.path.
 ARCHIVE_NAME: Final = "tzdata.zip"
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def is_time_zone_data(name: str) -> bool:
-    """Whether a module, by its dotted name, or a file of the bundle, by its path, belongs to tzdata."""
+    """Whether a module (by dotted name) or bundled file (by path) belongs to tzdata."""
     return name.replace("\\", "/").replace(".", "/").split("/")[0] == PACKAGE
 
 
 def write_time_zone_archive(folder: Path) -> Path:
-    """Write tzdata, as installed, into `folder`; returns the archive, with the same bytes for the same release.
+    """Write the installed tzdata to a zip file in `folder`; the same release of tzdata gives the same bytes.
 
-    Stored, because the archive around the program compresses it.
+    The files are stored, not compressed, because the release archive compresses them.
     """
     spec = importlib.util.find_spec(PACKAGE)
     package = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path()
@@ -32,6 +32,6 @@ def write_time_zone_archive(folder: Path) -> Path:
         for path in sorted(package.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 entry = zipfile.ZipInfo(path.relative_to(package.parent).as_posix(), _ZIP_EPOCH)
-                entry.create_system = 3  # Unix, on every host, so that the bytes stay equal
+                entry.create_system = 3  # Unix on every host, for equal bytes
                 opened.writestr(entry, path.read_bytes())
     return archive

@@ -1,6 +1,6 @@
-"""The version resource of a Windows executable: what its properties and the task manager show of it.
+"""The version resource of a Windows executable, shown in its properties and the Task Manager.
 
-It says what the metadata of the installed project says, as `--version` does, and nothing of the machine or the time.
+It's made from the installed project's metadata only, as `--version` is, so it doesn't depend on machine or time.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from packaging.version import Version
 
-# A number of the resource has 16 bits (VS_FIXEDFILEINFO in Microsoft's documentation of the Windows API).
+# Each number has 16 bits (VS_FIXEDFILEINFO in the Windows API).
 _LARGEST_NUMBER: Final = 0xFFFF
 _PRERELEASE_FLAG: Final = 0x2
 _WINDOWS_NT: Final = 0x40004
@@ -20,7 +20,7 @@ _AMERICAN_ENGLISH, _UTF_16 = 0x0409, 1200
 
 @dataclass(frozen=True, kw_only=True)
 class VersionResource:
-    """Texts by the names that Windows knows, and four numbers for programs that compare versions."""
+    """Windows' version strings by name, and four numbers for programs that compare versions."""
 
     numbers: tuple[int, ...]
     is_prerelease: bool
@@ -28,12 +28,12 @@ class VersionResource:
 
 
 def make_version_resource(project: Distribution, executable_name: str) -> VersionResource:
-    """What the executable of an installed project says of itself; `executable_name` is that of the file."""
+    """The version resource of an installed project's executable with this file name."""
     version = Version(project.version)
     metadata = {key: project.metadata.get(key, "") for key in ("Name", "Summary", "License-Expression")}
     texts = {
         "CompanyName": _authors(project),
-        # Empty, Windows would show nothing at all in its list of programs.
+        # If this is empty, the Task Manager shows a blank name.
         "FileDescription": metadata["Summary"] or metadata["Name"],
         "FileVersion": project.version,
         "InternalName": executable_name.removesuffix(".exe"),
@@ -50,14 +50,14 @@ def make_version_resource(project: Distribution, executable_name: str) -> Versio
 
 
 def version_numbers(version: Version) -> tuple[int, ...]:
-    """The four numbers that stand for a version of any length."""
+    """A version of any length as four numbers."""
     return tuple(min(number, _LARGEST_NUMBER) for number in (*version.release, 0, 0, 0)[:4])
 
 
-# Any: PyInstaller's own class, which exists on Windows alone, and has no types.
+# Any: PyInstaller's class is untyped, and only exists on Windows.
 def to_pyinstaller(resource: VersionResource) -> Any:
-    """The resource as `EXE` takes it; on Windows only."""
-    from PyInstaller.utils.win32 import versioninfo  # noqa: PLC0415 - there is none on other systems
+    """The resource as PyInstaller's `EXE` takes it; on Windows only."""
+    from PyInstaller.utils.win32 import versioninfo  # noqa: PLC0415 - fails on other systems
 
     numbers = resource.numbers
     fixed = versioninfo.FixedFileInfo(
@@ -78,6 +78,6 @@ def to_pyinstaller(resource: VersionResource) -> Any:
 
 
 def _authors(project: Distribution) -> str:
-    """The authors' names, without their addresses."""
+    """The authors' names without email addresses."""
     named = re.sub(r"\s*<[^>]*>", "", project.metadata.get("Author-email", "") or "")
     return project.metadata.get("Author", "") or named

@@ -72,7 +72,7 @@ def _shared_name_problems(claims: Mapping[str, list[tuple[InstalledDistribution,
         names = list(dict.fromkeys(one.name for one, _ in owned))
         problems.append(
             Problem(
-                what=f"two distributions provide {name!r}: {owners}; a frozen program has only one of them",
+                what=f"{len(names)} distributions provide {name!r}: {owners}; a frozen program has only one of them",
                 hint=f"remove or update one; {_show_why(names)} show what requires them",
             )
         )
@@ -87,7 +87,7 @@ def _overwritten_file_problems(everything: Iterable[InstalledDistribution], repo
                 owners[file.path].append((one, file.digest))
     return [
         Problem(
-            what=f"two distributions install {path} with different contents: "
+            what=f"{len(owned)} distributions install {path} with different contents: "
             f"{' and '.join(one.label for one, _ in owned)}; the last one installed overwrote the other",
             hint=f"remove or update one; {_show_why([one.name for one, _ in owned])} show what requires them",
         )

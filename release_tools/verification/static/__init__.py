@@ -1,1 +1,1 @@
-"""Checks of the bytes, which run on any machine."""
+"""Checks that read the archive's bytes and start nothing, so they run on any machine."""

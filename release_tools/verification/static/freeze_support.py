@@ -1,4 +1,4 @@
-"""The check that worker processes of `multiprocessing` can work: they are the executable, started once more."""
+"""Checks that the executable can run as a worker process of `multiprocessing`, which starts it again."""
 
 import marshal
 from collections.abc import Iterator
@@ -11,25 +11,26 @@ from release_tools.verification.check import CheckFailedError, VerificationConte
 _GUARD: Final = "freeze_support"
 
 
-def check_worker_processes(context: VerificationContext) -> str:
-    """Where `multiprocessing` is bundled, the main script calls `freeze_support`; without it, workers run the app."""
+def check_freeze_support(context: VerificationContext) -> str:
+    """If `multiprocessing` is bundled, the main script calls `freeze_support`; without it, workers run the app."""
     payload = Payload(context.executable)
     if "multiprocessing" not in payload.module_sizes:
         return "multiprocessing is not bundled"
     script = payload.main_script
     content = payload.read(script)
-    # Code from elsewhere is searched only: marshal trusts what it reads.
-    is_called = _names_guard(content) if context.evidence else _GUARD.encode() in content
+    # A downloaded executable's code is only searched: `marshal` isn't safe on untrusted data.
+    is_called = _uses_guard(content) if context.evidence else _GUARD.encode() in content
     if not is_called:
         raise CheckFailedError(
-            f"the script {script.name} does not call multiprocessing.{_GUARD}(): each worker process would start the "
-            "app again, and that one more workers, without end",
-            f"call multiprocessing.{_GUARD}() as the first thing; the launcher that the freeze writes does",
+            f"{script.name} doesn't call multiprocessing.{_GUARD}(), so each worker process would run the app and "
+            "start more workers",
+            f"call multiprocessing.{_GUARD}() first in the main script, as the launcher from freeze/plan.py does",
+            [script.name],
         )
     return f"{_GUARD} is called"
 
 
-def _names_guard(content: bytes) -> bool:
+def _uses_guard(content: bytes) -> bool:
     code = marshal.loads(content)  # noqa: S302 - made by this build
     return any(_GUARD in block.co_names for block in _blocks(code))
 

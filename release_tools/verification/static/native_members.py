@@ -1,20 +1,20 @@
-"""Checks of every native file inside the executable, by its bytes: the ones that a start alone does not prove.
+"""Checks of every native file in the executable, for faults that a start doesn't reveal.
 
-A library that is loaded late breaks on the user's machine, with the command that needs it, not at `--version`.
+A library that loads late breaks on the user's machine, in the command that needs it, not in `--version`.
 """
 
 from pathlib import PurePosixPath
 
-from release_tools.binaries.compiler_runtime import RUNTIME_LIBRARIES
-from release_tools.binaries.native_files import NativeFile, is_own_run_path
+from release_tools.binaries.native_files import NativeFile, is_relative_rpath
+from release_tools.binaries.symbol_versions import RUNTIME_LIBRARIES
 from release_tools.binaries.system_libraries import is_system_library
 from release_tools.platforms import BinaryFormat
 from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
-from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents, native_files
+from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents
 
 
-def check_member_machines(context: VerificationContext) -> str:
-    """Every native member is of the platform's format and runs on its machine; a fat one may hold more machines."""
+def check_member_architectures(context: VerificationContext) -> str:
+    """Every native member has the platform's format and includes its architecture."""
     wanted = f"{context.platform.binary_format} for {context.platform.arch}"
     members = native_contents(context).members
     wrong = (
@@ -27,107 +27,99 @@ def check_member_machines(context: VerificationContext) -> str:
     refuse(
         context,
         wrong,
-        what=f"not {wanted}",
-        hint=f"install the wheels that are made for {context.platform.name}, or list the finding with a reason in "
-        "allowed-findings",
+        what=f"native files that aren't {wanted}",
+        hint=f"install the wheels for {context.platform.name}; if the app never loads the file, add the finding to "
+        "allowed-findings with a reason",
     )
     return f"{len(members)} members, {wanted}"
 
 
 def check_needed_libraries(context: VerificationContext) -> str:
-    """Every library that a native file cannot be loaded without is in the executable, or comes with the system."""
+    """Every library that a native file needs is bundled, or part of the system."""
     contents = native_contents(context)
-    files = list(contents.natives())
     missing = {
         f"{name} needs {library}"
-        for name, native in files
+        for name, native in contents.libraries
         for library in native.libraries
         if not is_system_library(library, context.platform.os)
         and not _is_bundled(library, contents)
-        and not _is_runtime_of_the_floor(library, context)
+        and not _is_left_to_the_system(library, context)
     }
-    # Before anything is unpacked, so that no member can help.
+    # It starts before anything is unpacked, so no bundled library can help.
     missing |= {
-        f"{context.executable.name} needs {library} before it has unpacked anything"
+        f"{contents.executable_name} needs {library} before it unpacks anything"
         for library in (contents.executable.libraries if contents.executable else ())
         if not is_system_library(library, context.platform.os)
     }
     refuse(
         context,
         missing,
-        what="neither in the executable nor part of the system",
-        hint="install the library on the build machine, so that PyInstaller bundles it, or exclude the module that "
-        "needs it (exclude-modules); where every user has it, list the finding with a reason in allowed-findings",
+        what="libraries that are neither bundled nor part of the system",
+        hint="install the library on the build machine so that PyInstaller bundles it, or exclude the module that "
+        "needs it (exclude-modules); if every user has it, add the finding to allowed-findings with a reason",
     )
-    return f"all libraries of {len(files)} members"
+    return f"all found for {len(contents.libraries)} members"
 
 
 def check_executable_stacks(context: VerificationContext) -> str:
-    """No member asks for an executable stack: glibc 2.41 and hardened kernels refuse to load one that does."""
-    contents = contents_of(context, "ELF")
-    files = native_files(context, contents)
+    """No native file asks for an executable stack, which glibc 2.41 and hardened kernels refuse."""
+    files = contents_of(context, "ELF").files
     refuse(
         context,
         (name for name, native in files if native.has_executable_stack),
-        what="glibc from 2.41 on refuses to load these, which want an executable stack",
-        hint="take another release of the package or Python that the file comes from, or clear the flag in its build "
-        "(gcc -Wl,-z,noexecstack)",
+        what="files with an executable stack, which glibc 2.41 and later refuse to load",
+        hint="use another release of the package or Python that the file comes from, or rebuild it with gcc "
+        "-Wl,-z,noexecstack",
     )
     return f"none in {len(files)} files"
 
 
 def check_segment_alignment(context: VerificationContext) -> str:
-    """Every segment lies in the file as its address demands, which some versions of strip break."""
-    contents = contents_of(context, "ELF")
-    files = native_files(context, contents)
-    wrong = (f"{name} (segment at {address:#x})" for name, native in files for address in native.misaligned_segments)
+    """Every segment is aligned in the file as in memory; some versions of strip break this."""
+    files = contents_of(context, "ELF").files
     refuse(
         context,
-        wrong,
-        what='these cannot be loaded ("ELF load command address/offset not page-aligned")',
-        hint="some versions of strip break libraries that auditwheel has changed: use a newer binutils for the build",
+        (f"{name} (segment at {address:#x})" for name, native in files for address in native.misaligned_segments),
+        what='misaligned segments ("ELF load command address/offset not page-aligned")',
+        hint="some versions of strip break libraries that auditwheel patched: build with a newer binutils",
     )
-    return f"right in {len(files)} files"
+    return f"none misaligned in {len(files)} files"
 
 
-def check_run_paths(context: VerificationContext) -> str:
+def check_rpaths(context: VerificationContext) -> str:
     """No native file searches a folder of the build machine for its libraries."""
     if context.platform.os == "windows":
-        raise CheckSkippedError("PE files have no run paths")
-    contents = native_contents(context)
-    files = native_files(context, contents)
+        raise CheckSkippedError("PE files have no rpath")
+    files = native_contents(context).files
     foreign = {
         f"{name} searches {folder or 'the current folder'}"
         for name, native in files
-        for folder in native.run_paths
-        if not _is_harmless_run_path(folder, native.format)
+        for folder in native.rpaths
+        if not _is_safe_rpath(folder, native.format)
     }
     refuse(
         context,
         foreign,
-        what="libraries are searched in folders of the build machine, where anybody may put one",
-        hint="the freeze takes such paths out of ELF files (elf_paths.py); for others, remove them with "
-        "install_name_tool -delete_rpath, or take a wheel without them",
+        what="rpaths outside the bundle, where anyone may put a library",
+        hint="remove them with patchelf --remove-rpath or install_name_tool -delete_rpath, or use a wheel without them",
     )
     return f"none in {len(files)} files"
 
 
-def check_packing(context: VerificationContext) -> str:
-    """Nothing is packed with UPX, which breaks some libraries and alarms virus scanners."""
-    contents = native_contents(context)
-    files = native_files(context, contents)
+def check_upx(context: VerificationContext) -> str:
+    """No file is packed with UPX, which breaks some libraries and triggers virus scanners."""
+    files = native_contents(context).files
     refuse(
         context,
         (name for name, native in files if native.is_packed),
-        what="packed with UPX",
-        hint="bundle the file as its maker ships it",
+        what="files packed with UPX",
+        hint="bundle the unpacked file: UPX breaks some libraries and triggers virus scanners",
     )
     return f"none of {len(files)} files"
 
 
-def _is_runtime_of_the_floor(library: str, context: VerificationContext) -> bool:
-    # Where a floor is declared, the freeze leaves a runtime that is too new to the system, and the check of the floor
-    # looks at what is asked of it.
+def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:
+    # With a floor, the freeze doesn't bundle a runtime that is too new, and the check of the floor covers its versions.
     return context.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
 
 
@@ -136,11 +128,11 @@ def _is_bundled(library: str, contents: NativeContents) -> bool:
     return not library.startswith("/") and PurePosixPath(library).name.lower() in contents.file_names
 
 
-def _is_harmless_run_path(folder: str, binary_format: BinaryFormat) -> bool:
+def _is_safe_rpath(folder: str, binary_format: BinaryFormat) -> bool:
     if binary_format == "ELF":
-        return is_own_run_path(folder)
+        return is_relative_rpath(folder)
     return not folder.startswith("/") or is_system_library(f"{folder}/any", "darwin")
 
 
 def _described(native: NativeFile | None) -> str:
-    return f"{native.format} for {', '.join(native.machines)}" if native else "no native file"
+    return f"{native.format} for {', '.join(native.machines)}" if native else "not a native file"

@@ -1,4 +1,4 @@
-"""Where the executable's bytes come from: which distribution put in how many, and what changed since the last build."""
+"""The executable's size by distribution, and what changed since the last build."""
 
 import json
 import re
@@ -17,15 +17,15 @@ PYTHON: Final = "Python"
 BOOTSTRAP: Final = "PyInstaller"
 SHARED_LIBRARIES: Final = "shared libraries"
 OTHER_MODULES: Final = "other modules"
-SHOWN: Final = 6
 
 _METADATA_FOLDER: Final = re.compile(r"^([^/\n]+\.dist-info)/METADATA,", re.MULTILINE)
 _SMALLEST_CHANGE: Final = 50_000
+_SHOWN_DISTRIBUTIONS: Final = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owners:
-    """Which distribution owns what: files and metadata folders by their path below site-packages, modules by name."""
+    """The owning distribution of files and metadata folders, by path below site-packages, and of modules, by name."""
 
     files: Mapping[str, str]
     modules: Mapping[str, str]
@@ -35,7 +35,7 @@ class Owners:
         return self.modules.get(name) or (PYTHON if _is_of_python(name) else OTHER_MODULES)
 
     def of_file(self, path: str) -> str:
-        """What no distribution owns belongs to Python, or was collected from the system."""
+        """The distribution that owns a file, or else Python or the system."""
         top = path.partition("/")[0]
         owner = self.files.get(path) or self.metadata.get(top)
         if owner:
@@ -45,12 +45,12 @@ class Owners:
 
 
 def find_owners(installed: Iterable[InstalledDistribution]) -> Owners:
-    """What these distributions own, by their RECORD files."""
+    """The owners of everything that these distributions' RECORD files list."""
     files: dict[str, str] = {}
     modules: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for one in installed:
-        # From the RECORD alone: asking `Distribution.files` would look up every file on disk.
+        # `Distribution.files` would look up every file on disk.
         folder = _METADATA_FOLDER.search(one.found.read_text("RECORD") or "")
         if folder is None:
             continue
@@ -61,7 +61,7 @@ def find_owners(installed: Iterable[InstalledDistribution]) -> Owners:
 
 
 def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owners) -> dict[str, int]:
-    """The bytes that each distribution takes in the executable, the largest first; they add up to the executable."""
+    """The bytes of each distribution in the executable, largest first. They add up to the executable's size."""
     sizes: Counter[str] = Counter()
     for name, size in payload.module_sizes.items():
         sizes[owners.of_module(name)] += size
@@ -76,7 +76,7 @@ def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owner
 
 
 def measure_sizes(executable: Path, installed: InstalledEnvironment) -> dict[str, int]:
-    """The bytes that each installed distribution takes in the executable, the largest first.
+    """The bytes of each installed distribution in the executable, largest first.
 
     Raises `PayloadError`.
     """
@@ -84,16 +84,16 @@ def measure_sizes(executable: Path, installed: InstalledEnvironment) -> dict[str
 
 
 def check_sizes(context: VerificationContext) -> str:
-    """Which distributions the size comes from, and what changed since the last build; a figure, not a limit."""
+    """Reports the largest distributions and what changed since the last build; sets no limit."""
     sizes = measure_sizes(context.executable, context.build.installed)
-    largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:SHOWN]]
-    more = ["…"] if len(sizes) > SHOWN else []
-    change = described_change(sizes, recorded_sizes(context.build.previous_record))
+    largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:_SHOWN_DISTRIBUTIONS]]
+    more = ["…"] if len(sizes) > _SHOWN_DISTRIBUTIONS else []
+    change = describe_change(sizes, recorded_sizes(context.build.previous_record))
     return ", ".join([*largest, *more]) + (f" ({change})" if change else "")
 
 
 def recorded_sizes(record: Path | None) -> dict[str, int]:
-    """The sizes in a build record; none where there is no record, or one that knows none."""
+    """The sizes in a build record; empty if there is no record, or none in it."""
     try:
         content = json.loads(record.read_text(encoding="utf-8")) if record else {}
     except (OSError, ValueError):
@@ -102,8 +102,8 @@ def recorded_sizes(record: Path | None) -> dict[str, int]:
     return {str(name): size for name, size in (sizes or {}).items() if isinstance(size, int)}
 
 
-def described_change(sizes: Mapping[str, int], before: Mapping[str, int]) -> str:
-    """The change of the whole, and the distributions that changed most; empty where nothing is known of before."""
+def describe_change(sizes: Mapping[str, int], before: Mapping[str, int]) -> str:
+    """The change in total size and the distributions that changed most; empty without earlier sizes."""
     if not before:
         return ""
     changes = {name: sizes.get(name, 0) - before.get(name, 0) for name in {*sizes, *before}}

@@ -1,5 +1,3 @@
-"""All three formats are read on every machine, from files that are made here byte by byte."""
-
 import pytest
 
 from release_tools.binaries.native_files import NativeFile, read_native
@@ -37,12 +35,12 @@ def read(content: bytes) -> NativeFile:
         (make_pe(machine=PE_ARM64), ("PE", ("arm64",))),
     ],
 )
-def test_format_and_machine_are_read(content: bytes, described: tuple[str, tuple[str, ...]]) -> None:
+def test_format_and_architecture_are_read(content: bytes, described: tuple[str, tuple[str, ...]]) -> None:
     native = read(content)
     assert (native.format, native.machines) == described
 
 
-def test_a_fat_file_has_several_machines() -> None:
+def test_universal_file_has_several_architectures() -> None:
     fat = make_fat_macho((MACHO_X86_64, make_macho(machine=MACHO_X86_64)), (MACHO_ARM64, make_macho(minimum=(12, 0))))
     native = read(fat)
     assert native.machines == ("amd64", "arm64")
@@ -57,57 +55,57 @@ def test_a_fat_file_has_several_machines() -> None:
         b"MZ nonsense",
         b"\x7fELF nonsense",
         b"\xcf\xfa\xed\xfe nonsense",
-        # A Java class begins as a fat Mach-O does.
+        # A Java class starts like a universal file.
         bytes.fromhex("cafebabe0000003d") + bytes(300),
     ],
 )
-def test_what_is_no_native_file_is_none(content: bytes) -> None:
+def test_other_file_is_none(content: bytes) -> None:
     assert read_native(content) is None
 
 
-def test_the_libraries_of_each_format_are_read() -> None:
+def test_needed_libraries_are_read() -> None:
     assert read(make_elf(needed=["libm.so.6", "libc.so.6"])).libraries == ("libm.so.6", "libc.so.6")
     assert read(make_pe(libraries=["KERNEL32.dll", "other.dll"])).libraries == ("KERNEL32.dll", "other.dll")
     macho = make_macho(libraries=["/usr/lib/libSystem.B.dylib", "@rpath/libother.dylib"])
     assert read(macho).libraries == ("/usr/lib/libSystem.B.dylib", "@rpath/libother.dylib")
 
 
-def test_a_name_that_is_no_text_is_written_out() -> None:
+def test_undecodable_name_is_escaped() -> None:
     content = make_elf(needed=["libname.so"]).replace(b"libname", b"lib\xff\xfe\xfdx")
     assert read(content).libraries == ("lib\\xff\\xfe\\xfdx.so",)
 
 
-def test_neither_the_own_name_nor_a_library_that_may_be_absent_is_needed() -> None:
+def test_own_name_and_weak_library_are_not_needed() -> None:
     assert read(make_macho(libraries=[], weak_libraries=["/usr/local/lib/extra.dylib"])).libraries == ()
 
 
-def test_the_symbol_versions_of_every_library_are_read() -> None:
+def test_symbol_versions_are_read() -> None:
     native = read(make_elf(versions={"libc.so.6": ["GLIBC_2.34", "GLIBC_2.2.5"], "libm.so.6": ["GLIBC_2.29"]}))
     assert native.symbol_versions == ("GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.29")
 
 
-def test_run_paths_are_read_one_by_one() -> None:
-    assert read(make_elf(old_run_path="/old", run_path="$ORIGIN:/opt/lib")).run_paths == ("/old", "$ORIGIN", "/opt/lib")
-    assert read(make_elf(run_path="$ORIGIN:")).run_paths == ("$ORIGIN", "")
-    assert read(make_macho(run_paths=["@loader_path", "/opt/lib"])).run_paths == ("@loader_path", "/opt/lib")
-    assert read(make_elf()).run_paths == ()
+def test_rpaths_are_read_separately() -> None:
+    assert read(make_elf(rpath="/old", runpath="$ORIGIN:/opt/lib")).rpaths == ("/old", "$ORIGIN", "/opt/lib")
+    assert read(make_elf(runpath="$ORIGIN:")).rpaths == ("$ORIGIN", "")
+    assert read(make_macho(rpaths=["@loader_path", "/opt/lib"])).rpaths == ("@loader_path", "/opt/lib")
+    assert read(make_elf()).rpaths == ()
 
 
 @pytest.mark.parametrize(("flags", "is_executable"), [(READ_WRITE, False), (READ_WRITE | EXECUTE, True), (None, True)])
-def test_a_stack_is_executable_by_its_flag_or_without_a_header(flags: int | None, is_executable: bool) -> None:
+def test_stack_is_executable_by_flag_or_missing_header(flags: int | None, is_executable: bool) -> None:
     assert read(make_elf(stack_flags=flags)).has_executable_stack is is_executable
 
 
 @pytest.mark.parametrize(("shift", "addresses"), [(0, ()), (0x1000, ()), (0x10, (0x1000,))])
-def test_a_segment_whose_place_disagrees_with_its_address_is_seen(shift: int, addresses: tuple[int, ...]) -> None:
+def test_misaligned_segment_is_reported(shift: int, addresses: tuple[int, ...]) -> None:
     assert read(make_elf(shift=shift)).misaligned_segments == addresses
 
 
-def test_the_oldest_macos_is_read() -> None:
+def test_oldest_macos_is_read() -> None:
     assert read(make_macho(minimum=(13, 3))).macos_minimum("arm64") == (13, 3, 0)
 
 
-def test_a_file_is_packed_where_upx_writes_its_mark_and_not_where_it_is_text() -> None:
+def test_upx_marker_counts_only_in_its_place() -> None:
     assert not read(make_elf()).is_packed
     assert read(make_elf() + b"UPX!" + bytes(36)).is_packed
     assert not read(make_elf() + b"files with UPX! are refused" + bytes(5000)).is_packed

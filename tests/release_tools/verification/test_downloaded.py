@@ -57,7 +57,7 @@ def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(se
     assert next(iter(results)) == "checksum"
     assert results["checksum"].verdict == "passed"
     assert results["archive members"].verdict == "passed"
-    assert results["machine"].is_failed
+    assert results["architecture"].is_failed
 
 
 def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
@@ -78,7 +78,7 @@ def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> No
 def test_what_is_refused_by_its_bytes_is_not_started(settings: ReleaseSettings) -> None:
     # Not marked `programs`: a start would fail the test.
     results = verify(settings, make_archive(settings, host_platform()))
-    assert results["machine"].is_failed
+    assert results["architecture"].is_failed
     assert {check.name for check in CHECKS} < set(results)
     assert (results["version"].verdict, results["version"].figure) == (
         "skipped",
@@ -91,7 +91,7 @@ def test_an_archive_without_the_program_fails_and_every_other_check_is_still_mad
     write_archive(archive, [Member(name="LICENSE", path=settings.root / "LICENSE", mode=0o644)], 0)
     write_checksum(archive)
     results = verify(settings, archive)
-    assert results["machine"].figure.startswith("the archive holds no tiny")
+    assert results["architecture"].figure.startswith("the archive has no tiny")
     assert {check.name for check in CHECKS} < set(results)
 
 

@@ -1,15 +1,17 @@
-"""What the checks are given in these tests: an unpacked one-file executable for any platform."""
+"""Contexts for static checks: an unpacked one-file executable for any platform."""
 
 import dataclasses
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import pytest
 
 from release_tools.distributions import InstalledEnvironment
 from release_tools.platforms import BinaryFormat, find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import BuildEvidence, VerificationContext
+from release_tools.verification.check import BuildEvidence, CheckFailedError, VerificationContext
 from release_tools.versions import BuildVersion
 from tests.release_tools.verification.static.samples import make_elf, make_macho, make_pe, write_one_file
 
@@ -33,7 +35,7 @@ def make_context(
     script: str = "",
     installed: InstalledEnvironment | None = None,
 ) -> VerificationContext:
-    """The context of a version whose executable has these members; of a build if `installed` is given."""
+    """A version whose executable has these members; a build of it if `installed` is given."""
     row = find_platform(platform)
     folder = Path(tempfile.mkdtemp(prefix="unpacked", dir=settings.root))
     context = VerificationContext(
@@ -59,3 +61,10 @@ def make_context(
 
 def as_dev_build(context: VerificationContext) -> VerificationContext:
     return dataclasses.replace(context, version=DEV)
+
+
+def findings_of(check: Callable[[VerificationContext], object], context: VerificationContext) -> tuple[str, ...]:
+    """The findings that fail the check."""
+    with pytest.raises(CheckFailedError) as caught:
+        check(context)
+    return caught.value.findings

@@ -1,4 +1,4 @@
-"""Native files made from nothing, so that every test runs on every machine, and one-file executables around them."""
+"""Generated native files, so that every test runs on every machine, and one-file executables."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -27,25 +27,24 @@ def make_elf(
     machine: int = X86_64,
     needed: Sequence[str] = ("libc.so.6",),
     versions: Mapping[str, Sequence[str]] | None = None,
-    run_path: str | None = None,
-    old_run_path: str | None = None,
+    runpath: str | None = None,
+    rpath: str | None = None,
     symbols: Sequence[str] = (),
     stack_flags: int | None = READ_WRITE,
     shift: int = 0,
 ) -> bytes:
     """A 64-bit shared object without code: a header, four program headers and what the dynamic loader reads.
 
-    `versions` are the symbol versions that it wants of each library, `shift` is the number of bytes by which its
-    second segment lies wrong in the file, `symbols` are names that its symbol table has. Names share their tails in the
-    string table, as linkers let them.
+    `versions` are the symbol versions that it needs, by library; `symbols` are the names in its symbol table; `shift`
+    misplaces its second segment by that many bytes. The string table shares common tails, as linkers do.
     """
     texts = _Texts()
-    dynamic: list[tuple[int, int]] = [(_RPATH, texts.offset(old_run_path))] if old_run_path else []
-    dynamic += [(_RUNPATH, texts.offset(run_path))] if run_path else []
+    dynamic: list[tuple[int, int]] = [(_RPATH, texts.offset(rpath))] if rpath else []
+    dynamic += [(_RUNPATH, texts.offset(runpath))] if runpath else []
     dynamic += [(_NEEDED, texts.offset(name)) for name in needed]
     dynamic += [(_SONAME, texts.offset("libsample.so.1"))]
     table = bytes(24) + b"".join(struct.pack("<IBBHQQ", texts.offset(name), 0x12, 0, 0, 0, 0) for name in symbols)
-    # The loader takes the number of symbols from the length of the chains.
+    # The loader takes the number of symbols from the hash table's number of chains.
     count = 1 + len(symbols)
     hashes = struct.pack(f"<{3 + count}I", 1, count, *([0] * (1 + count)))
     needs = _version_needs(versions or {}, texts)
@@ -74,7 +73,7 @@ def make_elf(
 
 
 class _Texts:
-    """A string table in which a name that ends another shares its bytes."""
+    """A string table that stores a name that is the end of another only once."""
 
     def __init__(self) -> None:
         self.content = b"\0"
@@ -104,15 +103,15 @@ def make_macho(
     machine: int = MACHO_ARM64,
     libraries: Sequence[str] = ("/usr/lib/libSystem.B.dylib",),
     weak_libraries: Sequence[str] = (),
-    run_paths: Sequence[str] = (),
+    rpaths: Sequence[str] = (),
     minimum: tuple[int, int] = (11, 0),
     is_signed: bool = True,
 ) -> bytes:
-    """A 64-bit dynamic library without code: a header and its load commands, and the place of a signature."""
+    """A 64-bit dynamic library without code: a header, load commands and room for a signature."""
     commands = [_macho_command(0xD, "@rpath/sample.dylib", bytes(12))]
     commands += [_macho_command(0xC, name, bytes(12)) for name in libraries]
     commands += [_macho_command(0x80000018, name, bytes(12)) for name in weak_libraries]
-    commands += [_macho_command(0x8000001C, path, b"") for path in run_paths]
+    commands += [_macho_command(0x8000001C, path, b"") for path in rpaths]
     version = minimum[0] << 16 | minimum[1] << 8
     commands += [struct.pack("<6I", 0x32, 24, 1, version, version, 0)]
     if is_signed:
@@ -122,7 +121,7 @@ def make_macho(
 
 
 def make_fat_macho(*slices: tuple[int, bytes]) -> bytes:
-    """Several Mach-O files in one, each with its machine."""
+    """A universal file with a slice for each machine."""
     places = [PAGE * 4 * (index + 1) for index in range(len(slices))]
     head = struct.pack(">2I", 0xCAFEBABE, len(slices))
     for place, (machine, content) in zip(places, slices, strict=True):
@@ -134,7 +133,7 @@ def make_fat_macho(*slices: tuple[int, bytes]) -> bytes:
 
 
 def _macho_command(kind: int, name: str, versions: bytes) -> bytes:
-    # Commands of libraries have a time stamp and two versions between the offset of the name and the name.
+    # Library commands have a timestamp and two versions between the name's offset and the name.
     text = name.encode() + b"\0"
     size = (12 + len(versions) + len(text) + 7) // 8 * 8
     return (struct.pack("<3I", kind, size, 12 + len(versions)) + versions + text).ljust(size, b"\0")
@@ -146,9 +145,9 @@ def make_pe(
     libraries: Sequence[str] = ("KERNEL32.dll",),
     version: tuple[tuple[int, ...], Mapping[str, str]] | None = None,
 ) -> bytes:
-    """A 64-bit DLL with one section, which holds the table of what it imports: one function of each library.
+    """A 64-bit DLL with one section: an import table with one function of each library, and a version resource.
 
-    `version` is its version resource: four numbers, and texts by name.
+    `version` is the resource's four numbers and strings by name.
     """
     base, place = 0x1000, 0x400
     tables = base + 20 * (len(libraries) + 1)
@@ -169,29 +168,8 @@ def make_pe(
     size = (len(section) + 0x1FF) // 0x200 * 0x200
     optional = struct.pack(
         "<HBBIIIIIQIIHHHHHHIIIIHH",
-        0x20B,
-        14,
-        0,
-        0,
-        size,
-        0,
-        0,
-        base,
-        0x180000000,
-        0x1000,
-        0x200,
-        6,
-        0,
-        0,
-        0,
-        6,
-        0,
-        0,
-        0x1000 + 0x1000 * (size // 0x1000 + 1),
-        place,
-        0,
-        2,
-        0,
+        *(0x20B, 14, 0, 0, size, 0, 0, base, 0x180000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0),
+        *(0x1000 + 0x1000 * (size // 0x1000 + 1), place, 0, 2, 0),
     )
     optional += struct.pack("<4QII", 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
     optional += bytes(8) + struct.pack("<2I", base, 20 * (len(libraries) + 1))
@@ -203,7 +181,7 @@ def make_pe(
 
 
 def _version_directory(resource: bytes, place: int) -> bytes:
-    """The resource as number 1 of its kind (16) in American English, which takes a folder for each of the three."""
+    """A directory level each for type (16), id (1) and language (American English), then the resource."""
     folders = b""
     for depth, name in enumerate((16, 1, 0x409), start=1):
         below = depth * 24 if depth == 3 else depth * 24 | 1 << 31
@@ -222,7 +200,7 @@ def _version_resource(numbers: Sequence[int], texts: Mapping[str, str]) -> bytes
 
 
 def _version_block(key: str, value_length: int, kind: int, content: bytes) -> bytes:
-    """Length, length of the value, whether it is text, name, content; everything at multiples of four."""
+    """Length, value length, whether the value is text, key and content, aligned to four bytes."""
     head = f"{key}\0".encode("utf-16-le")
     head += bytes(-(6 + len(head)) % 4)
     length = 6 + len(head) + len(content)
@@ -238,7 +216,7 @@ def write_one_file(
     modules: Mapping[str, str] | None = None,
     script: str = "",
 ) -> None:
-    """A one-file executable as PyInstaller writes it: any bytes, then the payload; `modules` and `script` as source."""
+    """Write a one-file executable as PyInstaller does; `modules` and `script` are source code."""
     work = executable.with_suffix(".work")
     work.mkdir(parents=True)
     codes = {name: compile(source, f"{name}.py", "exec") for name, source in (modules or {}).items()}

@@ -10,59 +10,59 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.static import archive
 from tests.release_tools.verification.packaged import make_context
+from tests.release_tools.verification.static.contexts import findings_of
 
 pytestmark = [
     pytest.mark.programs,
-    pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows can't run a script as an executable"),
 ]
 
 
-def test_an_archive_of_three_files_with_their_modes_passes(settings: ReleaseSettings) -> None:
+def test_three_files_with_their_modes_pass(settings: ReleaseSettings) -> None:
     assert archive.check_members(make_context(settings)) == "3 files"
 
 
 @pytest.mark.shows_failing("archive members")
-def test_a_program_that_lost_its_execute_bit_is_found(settings: ReleaseSettings) -> None:
+def test_executable_without_execute_bit_is_refused(settings: ReleaseSettings) -> None:
     context = make_context(settings, modes=(0o644, 0o644, 0o644))
-    with pytest.raises(CheckFailedError, match="tiny has mode 0644, not 0755"):
-        archive.check_members(context)
+    assert findings_of(archive.check_members, context) == ("tiny has mode 0644, not 0755",)
 
 
-def test_a_missing_and_a_strange_member_are_named(settings: ReleaseSettings) -> None:
+def test_missing_and_unexpected_files_are_refused(settings: ReleaseSettings) -> None:
     context = make_context(settings)
     stray = settings.root / "notes.txt"
     stray.write_text("", encoding="utf-8")
     write_archive(context.archive, [Member(name="notes.txt", path=stray, mode=0o644)], 0)
-    with pytest.raises(CheckFailedError, match=r"tiny is missing; .*; notes.txt does not belong there"):
-        archive.check_members(context)
+    wrong = findings_of(archive.check_members, context)
+    assert [finding.split()[0] for finding in wrong] == ["tiny", *archive.LICENSE_FILES, "notes.txt"]
 
 
 @pytest.mark.shows_failing("archive size")
-def test_an_archive_over_the_limit_is_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_over_its_limit_is_refused(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     context = make_context(dataclasses.replace(settings, size_limit_mib=1))
     assert archive.check_size(context).endswith("of 1 MiB")
     monkeypatch.setattr(archive, "MIB", 10)
-    with pytest.raises(CheckFailedError, match="over the limit of 1 MiB"):
+    with pytest.raises(CheckFailedError):
         archive.check_size(context)
 
 
-def test_without_a_limit_the_size_is_told_and_not_judged(settings: ReleaseSettings) -> None:
-    with pytest.raises(CheckSkippedError, match="no size-limit-mib is set"):
+def test_size_without_a_limit_is_not_checked(settings: ReleaseSettings) -> None:
+    with pytest.raises(CheckSkippedError):
         archive.check_size(make_context(settings))
 
 
-def test_an_executable_for_this_machine_passes_and_for_another_fails(settings: ReleaseSettings) -> None:
+def test_executable_for_another_platform_is_refused(settings: ReleaseSettings) -> None:
     here = dataclasses.replace(make_context(settings), platform=host_platform())
     shutil.copy(sys.executable, here.executable)
-    assert archive.check_machine(here).endswith(f"for {here.platform.arch}")
+    assert archive.check_architecture(here).endswith(f"for {here.platform.arch}")
     for name in {"linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64"} - {here.platform.name}:
         other = dataclasses.replace(here, platform=find_platform(name))
         shutil.copy(sys.executable, other.executable)
-        with pytest.raises(CheckFailedError, match=f"not {other.platform.binary_format} for {other.platform.arch}"):
-            archive.check_machine(other)
+        with pytest.raises(CheckFailedError):
+            archive.check_architecture(other)
 
 
-@pytest.mark.shows_failing("machine")
-def test_a_file_that_is_no_executable_is_found(settings: ReleaseSettings) -> None:
-    with pytest.raises(CheckFailedError, match="tiny is no executable file format, not ELF for amd64"):
-        archive.check_machine(make_context(settings))
+@pytest.mark.shows_failing("architecture")
+def test_script_instead_of_executable_is_refused(settings: ReleaseSettings) -> None:
+    with pytest.raises(CheckFailedError):
+        archive.check_architecture(make_context(settings))

@@ -1,28 +1,26 @@
-"""The executable's bytes are told by distribution, and what changed since the last build."""
-
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from release_tools.binaries.payload import Payload, PayloadError
+from release_tools.binaries.payload import Payload
 from release_tools.distributions import read_environment
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.static.sizes import (
     Owners,
     check_sizes,
-    described_change,
+    describe_change,
     find_owners,
     measure_sizes,
     recorded_sizes,
     sizes_by_distribution,
 )
-from tests.release_tools.installed import lock_of
+from tests.release_tools.installed import PROJECT, lock_of
 from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import make_elf
 
-INSTALLED = read_environment("tiny-app", lock_of({}))
+INSTALLED = read_environment(PROJECT, lock_of({}))
 
 OWNERS = Owners(
     files={"one/_fast.so": "one", "ns/two.txt": "two"},
@@ -59,23 +57,23 @@ def test_every_byte_has_an_owner(settings: ReleaseSettings) -> None:
         ("VCRUNTIME140.dll", "shared libraries"),
     ],
 )
-def test_a_file_belongs_to_its_distribution_to_python_or_to_the_system(path: str, owner: str) -> None:
+def test_file_belongs_to_distribution_python_or_system(path: str, owner: str) -> None:
     assert OWNERS.of_file(path) == owner
 
 
-def test_the_environment_tells_who_owns_what() -> None:
+def test_owners_are_read_from_the_environment() -> None:
     owners = find_owners(INSTALLED.distributions)
     assert owners.modules["_pytest.fixtures"] == "pytest"
     assert owners.files["pytest/py.typed"] == "pytest"
     assert "pytest" in {name for folder, name in owners.metadata.items() if folder.startswith("pytest-")}
 
 
-def test_the_largest_are_stated(settings: ReleaseSettings) -> None:
+def test_largest_distributions_are_reported(settings: ReleaseSettings) -> None:
     context = make_context(settings, binaries={"libz.so.1": make_elf() + bytes(1_200_000)}, installed=INSTALLED)
     assert check_sizes(context) == "shared libraries 1.2 MB, PyInstaller 0.0 MB"
 
 
-def test_the_change_since_the_last_record_is_stated(settings: ReleaseSettings, tmp_path: Path) -> None:
+def test_change_since_the_last_build_is_reported(settings: ReleaseSettings, tmp_path: Path) -> None:
     context = make_context(settings, binaries={"libz.so.1": bytes(1_200_000)}, installed=INSTALLED)
     before = measure_sizes(context.executable, INSTALLED)
     record = tmp_path / "record.json"
@@ -86,25 +84,17 @@ def test_the_change_since_the_last_record_is_stated(settings: ReleaseSettings, t
     assert figure.endswith("(-1.7 MB since the last build: gone -2.0 MB, shared libraries +0.3 MB)")
 
 
-def test_a_change_too_small_to_matter_names_nobody() -> None:
-    assert described_change({"one": 1_000_000}, {"one": 999_000}) == "+0.0 MB since the last build"
+def test_small_change_names_no_distribution() -> None:
+    assert describe_change({"one": 1_000_000}, {"one": 999_000}) == "+0.0 MB since the last build"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"sizes": null}', '{"sizes": {}}'])
-def test_a_record_that_knows_no_sizes_is_none(tmp_path: Path, content: str) -> None:
+def test_record_without_sizes_is_ignored(tmp_path: Path, content: str) -> None:
     record = tmp_path / "record.json"
     record.write_text(content, encoding="utf-8")
     assert recorded_sizes(record) == {}
-    assert described_change({"one": 1}, recorded_sizes(record)) == ""
+    assert describe_change({"one": 1}, recorded_sizes(record)) == ""
 
 
-def test_without_a_record_no_change_is_stated() -> None:
+def test_missing_record_has_no_sizes() -> None:
     assert recorded_sizes(None) == {}
-
-
-@pytest.mark.shows_failing("size by distribution")
-def test_a_file_without_a_payload_is_found(settings: ReleaseSettings) -> None:
-    context = make_context(settings, installed=INSTALLED)
-    context.executable.write_bytes(b"nothing")
-    with pytest.raises(PayloadError):
-        check_sizes(context)

@@ -137,7 +137,7 @@ def settings_in_another_folder(settings: ReleaseSettings) -> ReleaseSettings:
     return dataclasses.replace(settings, root=root)
 
 
-@pytest.mark.shows_failing("authorities")
+@pytest.mark.shows_failing("CA certificates")
 def test_a_program_that_trusts_nobody_is_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, NOTHING, FOUND)
     with pytest.raises(CheckFailedError, match=r"no certificate authorities in /a/cert\.pem or /a/certs"):

@@ -1,8 +1,8 @@
-"""Takes the build machine's folders out of ELF files: the run paths that a Python built from source compiles in.
+"""Removes the build machine's folders from the rpaths of ELF files.
 
-Such a path hides a missing library on the build machine, and on any other it is a folder where somebody may put one.
-The bytes are changed in place, as `chrpath` does it: nothing moves, so that the file can still be stripped and loaded,
-and the same input always gives the same output. `freeze.spec` calls this for everything native.
+A Python built from source has them. Such an rpath hides a missing library on the build machine, and is a folder where
+anyone may put one on any other. The bytes are changed in place, as `chrpath` does: nothing moves, the file can still be
+stripped and loaded, and the same input gives the same output. `freeze.spec` calls this for all native files.
 """
 
 import shutil
@@ -13,26 +13,26 @@ from typing import Final
 
 import lief
 
-from release_tools.binaries.native_files import elf_run_paths, is_own_run_path
+from release_tools.binaries.native_files import elf_rpaths, is_relative_rpath
 
-# An entry of the table of contents of PyInstaller: name in the bundle, source file, kind.
+# An entry of PyInstaller's TOC: name in the bundle, source file, typecode.
 Entry = tuple[str, str, str]
 
 _NATIVE_KINDS: Final = {"BINARY", "EXTENSION"}
-_RUN_PATH_TAGS: Final = (15, 29)  # DT_RPATH and DT_RUNPATH of elf.h
+_RPATH_TAGS: Final = (15, 29)  # DT_RPATH and DT_RUNPATH of elf.h
 _DYNAMIC_ENTRY: Final = struct.Struct("<QQ")
 _ELF_64_BIT_LITTLE_ENDIAN: Final = b"\x7fELF\x02\x01"
 
 
 def cleaned_binaries(binaries: Iterable[Entry], folder: Path) -> list[Entry]:
-    """The same table, with a cleaned copy below `folder` for each file that names a foreign folder."""
+    """The same table, with a cleaned copy in `folder` of each file that has a foreign rpath."""
     return [_cleaned_entry(entry, folder) if entry[2] in _NATIVE_KINDS else entry for entry in binaries]
 
 
-def clean_run_paths(content: bytes) -> bytes:
-    """An ELF file's content with no run path but those relative to the file itself; all else stays where it was.
+def clean_rpaths(content: bytes) -> bytes:
+    """An ELF file's content with only the rpaths relative to the file itself; nothing else moves.
 
-    What is no 64-bit ELF file, or a damaged one, or shares the whole run path with other names, comes back as it is.
+    Returns the content unchanged if it isn't a valid 64-bit ELF file, or shares the whole rpath with another name.
     """
     try:
         return _clean(content)
@@ -42,7 +42,7 @@ def clean_run_paths(content: bytes) -> bytes:
 
 def _clean(content: bytes) -> bytes:
     elf = lief.ELF.parse(content) if content.startswith(_ELF_64_BIT_LITTLE_ENDIAN) else None
-    if elf is None or all(map(is_own_run_path, elf_run_paths(elf))):
+    if elf is None or all(map(is_relative_rpath, elf_rpaths(elf))):
         return content
     strings = elf.get(lief.ELF.DynamicEntry.TAG.STRTAB)
     dynamic = elf.get(lief.ELF.Segment.TYPE.DYNAMIC)
@@ -54,9 +54,9 @@ def _clean(content: bytes) -> bytes:
     entries = [
         (tag, value)
         for tag, value in _DYNAMIC_ENTRY.iter_unpack(content[begin:end])
-        if tag not in _RUN_PATH_TAGS or _clean_text(changed, strings_offset + value, _names(elf))
+        if tag not in _RPATH_TAGS or _clean_text(changed, strings_offset + value, _names(elf))
     ]
-    # Without gaps; what becomes free at the end is zero, which is DT_NULL.
+    # Without gaps; zeros at the end are DT_NULL entries.
     changed[begin:end] = b"".join(_DYNAMIC_ENTRY.pack(*entry) for entry in entries).ljust(end - begin, b"\0")
     return bytes(changed)
 
@@ -64,7 +64,7 @@ def _clean(content: bytes) -> bytes:
 def _cleaned_entry(entry: Entry, folder: Path) -> Entry:
     name, source, kind = entry
     content = Path(source).read_bytes()
-    cleaned = clean_run_paths(content)
+    cleaned = clean_rpaths(content)
     if cleaned == content:
         return entry
     path = folder / name
@@ -75,12 +75,12 @@ def _cleaned_entry(entry: Entry, folder: Path) -> Entry:
 
 
 def _clean_text(changed: bytearray, start: int, names: frozenset[bytes]) -> bool:
-    """Clean the run path at `start`, and say whether anything is left of it.
+    """Clean the rpath at `start` in place, and return whether anything is left of it.
 
-    Linkers let a name that ends another share its bytes; such a tail stays.
+    Linkers store a name that is the end of another only once; such a tail stays.
     """
     text = bytes(changed[start : changed.index(b"\0", start)])
-    own = b":".join(folder for folder in text.split(b":") if is_own_run_path(folder.decode("utf-8", "replace")))
+    own = b":".join(folder for folder in text.split(b":") if is_relative_rpath(folder.decode("utf-8", "replace")))
     tail = max((len(name) for name in names if text.endswith(name)), default=0)
     free = len(text) - tail
     needed = len(own) + 1 if own and tail else len(own)
@@ -91,7 +91,7 @@ def _clean_text(changed: bytearray, start: int, names: frozenset[bytes]) -> bool
 
 
 def _names(elf: lief.ELF.Binary) -> frozenset[bytes]:
-    """Every other name that stands in the string table beside the run paths."""
+    """Every name in the string table except the rpaths."""
     names = {symbol.name for symbol in elf.dynamic_symbols} | {*elf.libraries}
     for need in elf.symbols_version_requirement:
         names |= {need.name, *(symbol.name for symbol in need.get_auxiliary_symbols())}

@@ -1,0 +1,144 @@
+import dataclasses
+import sys
+from collections.abc import Collection
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+from release_tools.distributions import read_environment
+from release_tools.platforms import find_platform
+from release_tools.settings import ReleaseSettings
+from release_tools.verification.check import BuildEvidence, CheckSkippedError, VerificationContext
+from release_tools.verification.static import bundled_files
+from release_tools.verification.suite.coverage import BundleContents
+from tests.release_tools.installed import PROJECT, environment_of, install, lock_of
+from tests.release_tools.verification.context_variants import allowing
+from tests.release_tools.verification.static.contexts import DEV, findings_of, make_context
+
+FAST = f"space/fast{EXTENSION_SUFFIXES[0]}"
+INSTALLED = {
+    "tiny-app": ("tiny_app/__init__.py", "tiny_app/late.py", "tiny_app/hello.txt"),
+    "plugins": ("space/red.py", FAST),
+    "plain": ("plain/__init__.py",),
+}
+MODULES = {"tiny_app", "tiny_app.late", "space.red", "plain"}
+FILES = {
+    *INSTALLED["tiny-app"],
+    FAST,
+    *(f"{name}-1.0.dist-info/METADATA" for name in ("tiny_app", "plugins", "plain")),
+}
+# What remains of 259 characters in the longest temporary folder.
+LONGEST_NAME = 189
+
+
+@pytest.fixture
+def context(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerificationContext:
+    """A build with the project, a distribution of plugins and a plain one."""
+    bundle(monkeypatch)
+    installed = environment_of(*(install(tmp_path, name, files) for name, files in INSTALLED.items()))
+    return VerificationContext(
+        settings=settings,
+        platform=find_platform("linux-amd64"),
+        version=DEV,
+        archive=tmp_path,
+        folder=tmp_path,
+        scratch=tmp_path,
+        suite_python=None,
+        evidence=BuildEvidence(installed=installed, python=Path(sys.executable)),
+    )
+
+
+def bundle(monkeypatch: pytest.MonkeyPatch, *, without: Collection[str] = ()) -> None:
+    """Bundle everything that should be, except these."""
+    contents = BundleContents(modules=frozenset(MODULES - {*without}), files=frozenset(FILES - {*without}))
+    monkeypatch.setattr(bundled_files, "read_contents", lambda _: contents)
+
+
+def test_complete_bundle_passes(context: VerificationContext) -> None:
+    assert bundled_files.check_project_files(context) == "2 modules, 3 files, metadata of 3 distributions"
+    assert bundled_files.check_namespace_packages(context) == "2 modules in space"
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "module tiny_app.late",
+        "file tiny_app/late.py",
+        "file tiny_app/hello.txt",
+        "file plain-1.0.dist-info/METADATA",
+        "file tiny_app-1.0.dist-info/METADATA",
+    ],
+)
+@pytest.mark.shows_failing("project files")
+def test_missing_project_file_is_refused(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    bundle(monkeypatch, without=[missing.split()[1]])
+    assert findings_of(bundled_files.check_project_files, context) == (missing,)
+
+
+def test_missing_file_of_whole_distribution_is_refused(context: VerificationContext) -> None:
+    whole = dataclasses.replace(context.settings, whole_distributions=("plain",))
+    found = findings_of(bundled_files.check_project_files, dataclasses.replace(context, settings=whole))
+    assert found == ("file plain/__init__.py",)
+
+
+@pytest.mark.parametrize(("missing", "module"), [("space.red", "space.red"), (FAST, "space.fast")])
+@pytest.mark.shows_failing("namespace packages")
+def test_missing_plugin_is_refused(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, missing: str, module: str
+) -> None:
+    bundle(monkeypatch, without=[missing])
+    assert findings_of(bundled_files.check_namespace_packages, context) == (module,)
+
+
+def test_excluded_and_allowed_files_may_be_missing(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle(monkeypatch, without=["space.red", "tiny_app.late", "tiny_app/late.py", "tiny_app/hello.txt"])
+    excluding = dataclasses.replace(context.settings, exclude_modules=("space.red", "tiny_app.late"))
+    context = allowing(dataclasses.replace(context, settings=excluding), "file tiny_app/hello.txt")
+    assert bundled_files.check_project_files(context).startswith("1 modules, 2 files")
+    assert bundled_files.check_namespace_packages(context) == "1 modules in space"
+
+
+def test_app_without_namespace_packages_is_skipped(context: VerificationContext) -> None:
+    without = dataclasses.replace(context.build.installed, for_app={"plain": "1.0"})
+    with pytest.raises(CheckSkippedError):
+        bundled_files.check_namespace_packages(
+            dataclasses.replace(context, evidence=dataclasses.replace(context.build, installed=without))
+        )
+
+
+def bundle_with_pytest(settings: ReleaseSettings, **groups: set[str]) -> VerificationContext:
+    """A bundle with a module of pytest, which the tests run with, and a lock with these groups."""
+    installed = read_environment(PROJECT, lock_of(dict.fromkeys(groups, "1"), **groups))
+    return make_context(settings, modules={"_pytest.fixtures": "", "json.decoder": ""}, installed=installed)
+
+
+def test_distribution_locked_for_the_app_passes(settings: ReleaseSettings) -> None:
+    context = bundle_with_pytest(settings, pytest={"main"}, pyinstaller={"build"})
+    assert bundled_files.check_build_only_distributions(context) == "none of 1"
+
+
+@pytest.mark.shows_failing("build-only distributions")
+def test_distribution_locked_for_the_build_is_refused(settings: ReleaseSettings) -> None:
+    context = bundle_with_pytest(settings, pytest={"build"}, pyinstaller={"build"})
+    assert findings_of(bundled_files.check_build_only_distributions, context) == ("pytest",)
+    assert bundled_files.check_build_only_distributions(allowing(context, "pytest")) == "none of 2"
+
+
+def test_paths_within_the_limit_pass(settings: ReleaseSettings) -> None:
+    data = {"tiny_app/a.txt": b"", "x" * LONGEST_NAME: b""}
+    context = make_context(settings, platform="windows-amd64", data=data)
+    assert bundled_files.check_path_lengths(context) == "189 of 189 characters"
+
+
+@pytest.mark.shows_failing("path lengths")
+def test_path_too_long_for_windows_is_refused(settings: ReleaseSettings) -> None:
+    name = "x" * (LONGEST_NAME + 1)
+    context = make_context(settings, platform="windows-amd64", data={"tiny_app/a.txt": b"", name: b""})
+    finding = f"{name} (190 characters)"
+    assert findings_of(bundled_files.check_path_lengths, context) == (finding,)
+    assert bundled_files.check_path_lengths(allowing(context, finding))
