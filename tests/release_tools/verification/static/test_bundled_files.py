@@ -1,5 +1,4 @@
 import dataclasses
-import sys
 from collections.abc import Collection
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -7,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from release_tools.distributions import read_environment
-from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import BuildEvidence, CheckSkippedError, VerificationContext
+from release_tools.verification.check import CheckSkippedError, VerificationContext
 from release_tools.verification.static import bundled_files
 from release_tools.verification.suite.coverage import BundleContents
 from tests.release_tools.installed import PROJECT, environment_of, install, lock_of
 from tests.release_tools.verification.context_variants import allowing
-from tests.release_tools.verification.static.contexts import DEV, findings_of, make_context
+from tests.release_tools.verification.static.contexts import findings_of, make_context
 
 FAST = f"space/fast{EXTENSION_SUFFIXES[0]}"
 INSTALLED = {
@@ -37,16 +35,7 @@ def context(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Monke
     """A build with the project, a distribution of plugins and a plain one."""
     bundle(monkeypatch)
     installed = environment_of(*(install(tmp_path, name, files) for name, files in INSTALLED.items()))
-    return VerificationContext(
-        settings=settings,
-        platform=find_platform("linux-amd64"),
-        version=DEV,
-        archive=tmp_path,
-        folder=tmp_path,
-        scratch=tmp_path,
-        suite_python=None,
-        evidence=BuildEvidence(installed=installed, python=Path(sys.executable)),
-    )
+    return make_context(settings, installed=installed)
 
 
 def bundle(monkeypatch: pytest.MonkeyPatch, *, without: Collection[str] = ()) -> None:

@@ -1,11 +1,8 @@
 import dataclasses
 from collections.abc import Mapping
-from importlib.metadata import PathDistribution
-from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.version_resource import make_version_resource
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, VerificationContext
 from release_tools.verification.static.embedded_version import (
@@ -66,53 +63,11 @@ def test_downloaded_dev_build_may_be_of_any_commit(settings: ReleaseSettings) ->
     assert check_bundled_version(context) == "1.3.0+dev.g1a2b3c4"
 
 
-def installed(folder: Path, metadata: str) -> PathDistribution:
-    info = folder / "tiny_app-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: tiny-app\n{metadata}", encoding="utf-8")
-    return PathDistribution(info)
-
-
 def with_resource(
     settings: ReleaseSettings, changes: Mapping[str, str], numbers: tuple[int, ...] = NUMBERS
 ) -> VerificationContext:
     bootloader = make_pe(version=(numbers, {**TEXTS, **changes}))
     return make_context(settings, platform="windows-amd64", bootloader=bootloader)
-
-
-def test_resource_is_made_from_the_metadata(tmp_path: Path) -> None:
-    metadata = "Version: 1.2.3+dev.gabcdef0\nSummary: Größe\nAuthor: A & B\nLicense-Expression: MIT\n"
-    resource = make_version_resource(installed(tmp_path, metadata), "tiny.exe")
-    assert dict(resource.texts) == {
-        "CompanyName": "A & B",
-        "FileDescription": "Größe",
-        "FileVersion": "1.2.3+dev.gabcdef0",
-        "InternalName": "tiny",
-        "LegalCopyright": "MIT",
-        "OriginalFilename": "tiny.exe",
-        "ProductName": "tiny-app",
-        "ProductVersion": "1.2.3+dev.gabcdef0",
-    }
-    assert (resource.numbers, resource.is_prerelease) == ((1, 2, 3, 0), True)
-
-
-def test_resource_omits_missing_metadata_and_addresses(tmp_path: Path) -> None:
-    metadata = "Version: 1.2.3\nAuthor-email: A <a@example.org>, B <b@example.org>\n"
-    resource = make_version_resource(installed(tmp_path, metadata), "tiny.exe")
-    texts = dict(resource.texts)
-    assert (texts["CompanyName"], texts["FileDescription"], "LegalCopyright" in texts) == ("A, B", "tiny-app", False)
-    assert not resource.is_prerelease
-
-
-@pytest.mark.parametrize(
-    ("version", "numbers", "is_prerelease"),
-    [("2", (2, 0, 0, 0), False), ("2026.99999", (2026, 65535, 0, 0), False), ("1.2.3.4.5rc1", (1, 2, 3, 4), True)],
-)
-def test_version_becomes_four_16_bit_numbers(
-    tmp_path: Path, version: str, numbers: tuple[int, ...], is_prerelease: bool
-) -> None:
-    resource = make_version_resource(installed(tmp_path, f"Version: {version}\n"), "tiny.exe")
-    assert (resource.numbers, resource.is_prerelease) == (numbers, is_prerelease)
 
 
 def test_matching_resource_passes(settings: ReleaseSettings) -> None:

@@ -1,4 +1,4 @@
-"""What holds for several static checks: whether they apply to a platform, and unreadable executables."""
+"""Tests of several static checks at once: platforms they skip, and unreadable executables."""
 
 from collections.abc import Callable
 
