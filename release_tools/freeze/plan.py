@@ -22,10 +22,7 @@ PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
 
 @dataclass(frozen=True, kw_only=True)
 class FreezePlan:
-    """What `freeze.spec` reads. `datas` are pairs of a source file and its folder in the bundle.
-
-    The analysis looks for modules in `search_path` first.
-    """
+    """What `freeze.spec` reads. `datas` are pairs of a source file and its folder in the bundle."""
 
     name: str
     faster_scan: str
@@ -36,7 +33,7 @@ class FreezePlan:
     own_packages: tuple[str, ...]
     datas: tuple[tuple[str, str], ...]
     left_out_metadata: tuple[str, ...]
-    # Where the analysis looks for modules before it looks anywhere else.
+    # The analysis looks for modules here first.
     search_path: tuple[str, ...]
     runtime_hook: str
     exclude_modules: tuple[str, ...]
@@ -49,11 +46,11 @@ class FreezePlan:
 def make_plan(
     settings: ReleaseSettings, installed: InstalledEnvironment, platform: Platform, folder: Path
 ) -> FreezePlan:
-    """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
+    """Plan the bundle, and write the launcher and runtime hook into `folder`."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
-    # Windows' Python has no such data.
+    # Python on Windows has no sysconfig data module.
     sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
     return FreezePlan(
         name=settings.executable,

@@ -1,7 +1,7 @@
-"""Python's `sysconfig` data without the folder that Python is installed in.
+"""Removes the folder that Python is installed in from its `sysconfig` data.
 
-Every installation names its own there. Left in, it would differ between two machines that build one commit, and hold
-the home folder of whoever has Python in it. Called by `plan.py`.
+With it, two machines couldn't build equal binaries of one commit, and a Python in the user's home would put that folder
+into the binary. Called by `plan.py`.
 """
 
 import importlib
@@ -12,19 +12,19 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-# What python-build-standalone has there before it is installed. No Python is in it, so that a program which looks for a
-# file of Python's finds none, instead of one of another Python.
+# The prefix in python-build-standalone's own archives. The folder doesn't exist, so a program that looks for one of
+# Python's files finds none, rather than one of another Python.
 PLACEHOLDER: Final = "/install"
 
-# The rest of the system is in these too, such as the time zones that TZPATH names.
+# Shared with the rest of the system: TZPATH, for example, names folders in them.
 _SYSTEM_FOLDERS: Final = frozenset({"/", "/usr", "/usr/local"})
 
 Variables = Mapping[str, str | int]
 
 
 def write_neutral_data(folder: Path) -> Path:
-    """Write the running Python's data as a module of the same name into `folder`; returns the folder."""
-    name: str = sysconfig._get_sysconfigdata_name()  # type: ignore[attr-defined]  # noqa: SLF001 - PyInstaller's way
+    """Write the running Python's cleaned data to `folder`, in a module of the same name; returns the folder."""
+    name: str = sysconfig._get_sysconfigdata_name()  # type: ignore[attr-defined]  # noqa: SLF001 - as PyInstaller does
     variables: Variables = importlib.import_module(name).build_time_vars
     neutral = without_folders(variables, python_folders(variables))
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,18 +34,18 @@ def write_neutral_data(folder: Path) -> Path:
 
 
 def python_folders(variables: Variables) -> frozenset[str]:
-    """The folders that Python is installed in, by every name: those of links, what they point to, what its data say."""
+    """Python's installation folders: as given, with links resolved, and as its data has them."""
     named = {sys.base_prefix, sys.base_exec_prefix}
     stated = {str(variables[key]) for key in ("prefix", "exec_prefix") if key in variables}
     return frozenset(named | {str(Path(name).resolve()) for name in named} | stated) - _SYSTEM_FOLDERS
 
 
 def without_folders(variables: Variables, folders: Collection[str]) -> dict[str, str | int]:
-    """The variables in a fixed order, with the placeholder for each of these folders."""
+    """The variables sorted by name, with each of these folders replaced by the placeholder."""
     if not folders:
         return dict(sorted(variables.items()))
     longest_first = sorted(folders, key=len, reverse=True)
-    # A folder of which the name only begins so is another one.
+    # Not a folder whose name only starts with this one.
     pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))})(?![\\w.+-])")
     return {
         name: pattern.sub(PLACEHOLDER, value) if isinstance(value, str) else value

@@ -62,7 +62,7 @@ def check_leaks(context: VerificationContext) -> str:
     for a version of the app, and only if the folder is in the user's home.
     """
     home, prefix = home_of(_user()), Path(sys.base_prefix)
-    # uv's is a link, and files name what it points to.
+    # uv's prefix is a link, and files name its target.
     python = Mark(
         what=f"the folder of the build's Python, {prefix}", texts=(*_spellings(prefix), *_spellings(prefix.resolve()))
     )

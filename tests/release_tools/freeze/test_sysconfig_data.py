@@ -8,7 +8,7 @@ import pytest
 
 from release_tools.freeze.sysconfig_data import PLACEHOLDER, python_folders, without_folders, write_neutral_data
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows' Python has no such data")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Python on Windows has no sysconfig data module")
 
 
 def data_at(path: Path) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def written_data(folder: Path) -> Path:
 
 
 def pretend_python(monkeypatch: pytest.MonkeyPatch, home: Path, libraries: str = "lib") -> None:
-    """Python is installed in this home as uv installs it: reached by a link, and named by what that points to."""
+    """Pretend that uv installed Python in this home: `sys.base_prefix` is a link, and the data names its target."""
     installed = home / "python" / "cpython-3.13.5"
     installed.mkdir(parents=True)
     link = home / "python" / "cpython-3.13"
@@ -49,7 +49,7 @@ def pretend_python(monkeypatch: pytest.MonkeyPatch, home: Path, libraries: str =
         monkeypatch.setattr(sys, name, str(link))
 
 
-def test_pythons_of_two_users_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_users_get_equal_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     for user in ("anna", "bob"):
         pretend_python(monkeypatch, tmp_path / user)
@@ -58,7 +58,7 @@ def test_pythons_of_two_users_give_equal_bytes(tmp_path: Path, monkeypatch: pyte
     assert str(tmp_path).encode() not in written[0]
 
 
-def test_what_a_frozen_program_asks_for_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_variables_are_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_python(monkeypatch, tmp_path)
     variables = data_at(written_data(tmp_path / "neutral"))
     assert variables["TZPATH"] == "/usr/share/zoneinfo:/usr/lib/zoneinfo"
@@ -67,17 +67,17 @@ def test_what_a_frozen_program_asks_for_stays(tmp_path: Path, monkeypatch: pytes
     assert variables["LIBDIR"] == f"{PLACEHOLDER}/lib"
 
 
-def test_data_of_the_running_python_keep_their_names(tmp_path: Path) -> None:
+def test_data_of_the_running_python_is_cleaned(tmp_path: Path) -> None:
     path = written_data(tmp_path / "neutral")
     assert path.stem == sysconfig._get_sysconfigdata_name()  # type: ignore[attr-defined]
     assert data_at(path).keys() <= sysconfig.get_config_vars().keys()
 
 
-def test_folders_of_the_system_stay() -> None:
+def test_system_folders_are_kept() -> None:
     assert not {"/usr", "/usr/local"} & python_folders({"prefix": "/usr", "exec_prefix": "/usr/local"})
 
 
-def test_folder_whose_name_only_begins_alike_stays() -> None:
+def test_folder_with_the_same_prefix_is_kept() -> None:
     variables = {"a": "/opt/python-dev/lib /opt/python/lib", "b": "/opt/python"}
     neutral = {"a": f"/opt/python-dev/lib {PLACEHOLDER}/lib", "b": PLACEHOLDER}
     assert without_folders(variables, {"/opt/python"}) == neutral
