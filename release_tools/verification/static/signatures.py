@@ -29,7 +29,7 @@ def check_signatures(context: VerificationContext) -> str:
         hint="see build/<platform>/freeze/pyinstaller.log for why PyInstaller didn't sign it; stripping or editing a "
         "file removes its signature",
     )
-    return f"{len(files)} signed files"
+    return f"{len(files)} files signed"
 
 
 def check_codesign(context: VerificationContext) -> str:

@@ -27,7 +27,7 @@ def fake_codesign(monkeypatch: pytest.MonkeyPatch, code: int, stderr: str) -> li
 
 def test_signed_members_and_executable_pass(settings: ReleaseSettings) -> None:
     binaries = {"a.so": make_macho(), "b.dylib": make_macho()}
-    assert check_signatures(make_context(settings, platform="darwin-arm64", binaries=binaries)) == "3 signed files"
+    assert check_signatures(make_context(settings, platform="darwin-arm64", binaries=binaries)) == "3 files signed"
 
 
 @pytest.mark.shows_failing("code signatures")
