@@ -1,6 +1,6 @@
-"""What a check is given and what it returns."""
+"""The interface of a check: what it gets, what it returns and what it raises."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -12,12 +12,12 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.versions import BuildVersion
 
-# How many findings a refusal lists.
+# An error lists this many findings.
 SHOWN: Final = 10
 
 
 class CheckFailedError(ReleaseError):
-    """A check found something wrong. `findings` are the single things, if there can be several."""
+    """A check found something wrong. `findings` lists what, where there can be several."""
 
     def __init__(self, what: str, hint: str, findings: Iterable[str] = ()) -> None:
         super().__init__(what, hint)
@@ -30,10 +30,10 @@ class CheckSkippedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildEvidence:
-    """What only the build itself knows about its archive; there is none for a downloaded archive.
+    """What only the build that made an archive knows about it.
 
-    `python` is the interpreter of the environment that was frozen. `probe` is the executable's twin, which exists once
-    the freeze is done, and `traced_suite` the app's tests running on the source, if they were started early.
+    `python` is the interpreter of the frozen environment. `probe`, the executable's twin, exists after the freeze.
+    `traced_suite` is the test suite running from source, if it started early.
     """
 
     installed: InstalledEnvironment
@@ -45,10 +45,10 @@ class BuildEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationContext:
-    """What is verified: `folder` holds the unpacked archive, `scratch` is where checks may write.
+    """What is verified: `folder` holds the unpacked archive, and checks write only to `scratch`.
 
-    Temporary files of the started programs go below `temporary_root`, which may be faster than `scratch`. `check` is
-    the name of the running check.
+    Started programs keep their temporary files in `temporary_root`, which may be faster than `scratch`. `check` is
+    the name of the running check. `is_quick` limits the slowest checks, for a build that isn't released.
     """
 
     settings: ReleaseSettings
@@ -61,6 +61,7 @@ class VerificationContext:
     evidence: BuildEvidence | None = None
     temporary_root: Path | None = None
     check: str = ""
+    is_quick: bool = False
 
     @property
     def build(self) -> BuildEvidence:
@@ -69,7 +70,7 @@ class VerificationContext:
         Raises `CheckSkippedError` for a downloaded archive.
         """
         if self.evidence is None:
-            raise CheckSkippedError("only the build itself can check this; it did when it made the archive")
+            raise CheckSkippedError("only the build that made the archive can check this")
         return self.evidence
 
     @property
@@ -79,7 +80,7 @@ class VerificationContext:
         Raises `CheckSkippedError` for a downloaded archive, and `CheckFailedError` when the freeze left none.
         """
         if self.build.probe is None:
-            raise CheckFailedError("the build has no probe twin", "freeze.spec writes it beside the executable")
+            raise CheckFailedError("the build has no probe twin", "freeze.spec writes it next to the executable")
         return self.build.probe
 
     def is_allowed(self, finding: str) -> bool:
@@ -120,13 +121,13 @@ class VerificationContext:
         return (self.temporary_root or self.scratch) / name
 
 
-# What a check needs besides the archive: nothing, a machine that can start the executable, or the build's evidence.
+# A check needs just the archive, a machine that can start the executable, or the evidence of the build.
 Need = Literal["archive", "host", "build"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A figure that is a number: as text with its unit, and as the number."""
+    """A measured figure: the text to report, with its unit, and the number."""
 
     figure: str
     value: float
@@ -134,9 +135,9 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
+    """One check. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
-    A check that `is_long` starts before the others of its phase.
+    Checks that are `is_long` start before the others of their phase.
     """
 
     name: str
@@ -147,24 +148,26 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Checks that don't disturb each other. They run concurrently, unless they measure or clean up after the rest."""
+    """Independent checks, which run concurrently unless one of them measures time or looks at what others left."""
 
     checks: tuple[Check, ...]
     is_concurrent: bool = True
 
 
-def refuse(context: VerificationContext, findings: Iterable[str], *, what: str, hint: str) -> None:
-    """Raise `CheckFailedError` with the findings, sorted, unless the settings allow them all.
+def refuse(context: VerificationContext, findings: Iterable[str] | Mapping[str, str], *, what: str, hint: str) -> None:
+    """Raise `CheckFailedError` with the findings that the settings don't allow, sorted; `what` introduces the list.
 
-    `what` is the text before the list.
+    A mapping adds details to each finding.
     """
-    left = sorted(finding for finding in findings if not context.is_allowed(finding))
-    if left:
-        raise CheckFailedError(f"{what}:{listed(left)}", hint, left)
+    details = findings if isinstance(findings, Mapping) else dict.fromkeys(findings, "")
+    remaining = {name: detail for name, detail in sorted(details.items()) if not context.is_allowed(name)}
+    if remaining:
+        lines = (f"{name}: {detail}" if detail else name for name, detail in remaining.items())
+        raise CheckFailedError(f"{what}:{listed(lines)}", hint, remaining)
 
 
 def listed(items: Iterable[str]) -> str:
-    """The text after a colon: a single item on the same line, several below it, and of many only the first."""
+    """The text after a colon: one item on the same line, or a list below it, cut off after the first few."""
     found = list(items)
     if len(found) == 1:
         return f" {found[0]}"

@@ -1,6 +1,6 @@
-"""The same verification for an archive that comes from elsewhere: a release page, a colleague, an older build.
+"""Verify an archive from elsewhere: a release page, a colleague, an older build.
 
-What it is follows from its file name, which is treated as hostile input like everything inside.
+Its platform and version come from its file name, which is as untrusted as its contents.
 """
 
 import re
@@ -32,10 +32,10 @@ def verify_download(
     phases: Sequence[Phase] = PHASES,
     exact: BuildVersion | None = None,
 ) -> tuple[CheckResult, ...]:
-    """Compare with the checksum beside it, unpack below `scratch`, and run every check that can be made here.
+    """Compare the archive with its checksum, unpack it into `scratch`, and run every check that this machine can run.
 
-    An archive that differs from its checksum is not unpacked, and one whose bytes are refused is not started. `exact`
-    is the version of a build whose commit is known; without it a dev build may be of any commit.
+    An archive that differs from its checksum isn't unpacked, and one that fails a check of its bytes isn't started.
+    `exact` is the version of a build whose commit is known; without it, a dev build may be of any commit.
     """
     try:
         platform, version = parse_archive_name(settings, archive.name)
@@ -63,8 +63,8 @@ def verify_download(
     if not any(result.is_failed for result in results):
         return (checksum, *results, *verify(context, keep_going=True, on_check=on_check, phases=phases[1:]))
     not_started = [check.name for phase in phases[1:] for check in phase.checks]
-    why = "not started: its bytes were refused"
-    return (checksum, *results, *(CheckResult(name=name, verdict="skipped", figure=why) for name in not_started))
+    reason = "not started, because a check of its bytes failed"
+    return (checksum, *results, *(CheckResult(name=name, verdict="skipped", figure=reason) for name in not_started))
 
 
 def verify_downloads(
@@ -75,7 +75,10 @@ def verify_downloads(
     console: Console,
     exact: BuildVersion | None = None,
 ) -> None:
-    """Verify each and show a table of its checks. Raises `RefusedDownloadsError` with all that failed."""
+    """Verify each archive and print the table of its checks.
+
+    Raises `RefusedDownloadsError`, which names every archive that failed.
+    """
     scratch = settings.build_folder(host_platform().name) / "downloaded"
     refused = []
     for archive in archives:
@@ -90,7 +93,7 @@ def verify_downloads(
 
 
 def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, BuildVersion]:
-    """The platform and version that an archive's name states; the commit of a dev build is not known from it.
+    """The platform and version in an archive's name, which doesn't include the commit of a dev build.
 
     Raises `UnknownArchiveError` for any other name.
     """
@@ -110,23 +113,23 @@ def parse_archive_name(settings: ReleaseSettings, name: str) -> tuple[Platform, 
 
 
 def check_checksum(archive: Path) -> CheckResult:
-    """Whether `<archive>.sha256` beside the archive holds one line, as sha256sum writes it, that fits."""
+    """Compare an archive with `<archive>.sha256`, which holds the one line that sha256sum writes."""
     path = checksum_path(archive)
-    # A pipe could keep whoever reads it waiting for ever.
+    # Reading a named pipe could block forever.
     if not path.is_file():
-        return _failed_checksum(f"{path.name} is missing or no file", "download it from the same place")
+        return _failed_checksum(f"{path.name} is missing or not a file", "download it from the same place")
     actual = sha256_of(archive)
-    wanted = f"{actual}  {archive.name}\n".encode()
+    expected = f"{actual}  {archive.name}\n".encode()
     try:
-        # As bytes: sha256sum refuses a line that ends as on Windows.
+        # As bytes: sha256sum rejects Windows line endings.
         with path.open("rb") as file:
-            stated = file.read(len(wanted) + 1)
+            found = file.read(len(expected) + 1)
     except OSError:
-        return _failed_checksum(f"{path.name} cannot be read", "download it from the same place")
-    if stated != wanted:
+        return _failed_checksum(f"{path.name} can't be read", "download it from the same place")
+    if found != expected:
         return _failed_checksum(
-            f"{path.name} says {stated.decode('utf-8', 'backslashreplace')!r}, and not {wanted.decode()!r}",
-            "do not use this file; download both again, from the release page",
+            f"{path.name} contains {found.decode('utf-8', 'backslashreplace')!r}, expected {expected.decode()!r}",
+            "don't use this archive; download both files again from the release page",
         )
     return CheckResult(name="checksum", verdict="passed", figure=actual)
 

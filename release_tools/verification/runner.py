@@ -1,4 +1,4 @@
-"""Runs the phases of a verification and turns what each check raises into a result."""
+"""Run the phases of a verification and turn what each check raises into a result."""
 
 import os
 import time
@@ -16,9 +16,9 @@ from release_tools.verification.check import Check, CheckSkippedError, Measureme
 from release_tools.verification.checks import PHASES
 from release_tools.verification.starts.memory_folder import temporary_root
 
-_BROKEN_CHECK: Final = (
+_CRASH_HINT: Final = (
     "if the message names a problem of this machine, such as a full disk, fix it and run the command again; otherwise "
-    "the file is damaged in a way that the check doesn't know, and must not be used"
+    "the archive is damaged: don't use it"
 )
 
 
@@ -29,9 +29,9 @@ def verify(
     on_check: Callable[[str], None],
     phases: Sequence[Phase] = PHASES,
 ) -> tuple[CheckResult, ...]:
-    """Run the checks of these phases; the results are in their order, up to the first failure unless `keep_going`.
+    """Run the checks and return their results in order, up to the first failure unless `keep_going`.
 
-    `on_check` gets the name of each check when it starts.
+    `on_check` is called with the name of each check that starts.
     """
     results: list[CheckResult] = []
     with temporary_root(context.executable, context.scratch) as root:
@@ -48,7 +48,7 @@ def _run_phase(
     finished: dict[int, CheckResult] = {}
 
     def run_at(position: int) -> None:
-        # A check before a failed one still runs: it may be the better explanation.
+        # A check ahead of a failed one still runs: it may explain the failure better.
         if not keep_going and any(finished[other].is_failed for other in tuple(finished) if other < position):
             return
         check = phase.checks[position]
@@ -57,7 +57,7 @@ def _run_phase(
 
     positions = sorted(range(len(phase.checks)), key=lambda position: not phase.checks[position].is_long)
     with ThreadPoolExecutor(os.process_cpu_count() if phase.is_concurrent else 1) as pool:
-        # To its end, so that an exception in a thread is raised here.
+        # Reading every result raises an exception of a thread here.
         tuple(pool.map(run_at, positions))
     return [finished[position] for position in sorted(finished)]
 
@@ -81,19 +81,18 @@ def _run(check: Check, context: VerificationContext) -> CheckResult:
     except ReleaseError as failure:
         result = CheckResult(name=check.name, verdict="failed", figure=failure.what, hint=failure.hint)
     except Exception as error:  # noqa: BLE001 - a check that crashes has failed, and the others continue
-        result = CheckResult(name=check.name, verdict="failed", figure=_described(error), hint=_BROKEN_CHECK)
+        result = CheckResult(name=check.name, verdict="failed", figure=_describe_crash(error), hint=_CRASH_HINT)
     return result.taking(time.monotonic() - started)
 
 
-def _described(error: Exception) -> str:
-    """An unexpected exception and where it was raised."""
+def _describe_crash(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"the check itself crashed: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
 
 
 def _require(check: Check, context: VerificationContext) -> None:
+    """Raise `CheckSkippedError` if the check can't run on this archive or this machine."""
     if check.needs == "build":
-        # Raises where there is none.
         _ = context.build
     if check.needs != "archive" and context.platform != host_platform():
         raise CheckSkippedError(f"this machine is {host_platform().name}, which can't start it")

@@ -1,24 +1,19 @@
-"""Tells Wine from Windows: checks skip by name what Wine lacks."""
+"""Detect Wine, so that checks can skip what it doesn't support."""
 
+import ctypes
 import sys
 from typing import Any
 
 
 def wine_version(ntdll: Any = None) -> str:
-    """The version of the Wine that runs this, "" on Windows itself and on every other system.
+    """The version of Wine that this process runs on, or "" on Windows and other systems.
 
-    `ntdll` stands in for the library that is asked, of any type since it is foreign code.
+    `ntdll` replaces the system's library in tests; only Wine's has the function.
     """
     if ntdll is None and sys.platform == "win32":
-        import ctypes  # noqa: PLC0415 - `WinDLL` is there on Windows alone
-
         ntdll = ctypes.WinDLL("ntdll")
-    ask = getattr(ntdll, "wine_get_version", None)
-    return "" if ask is None else _text_of(ask)
-
-
-def _text_of(ask: Any) -> str:
-    import ctypes  # noqa: PLC0415
-
-    ask.restype = ctypes.c_char_p
-    return str(ask().decode("ascii"))
+    get_version = getattr(ntdll, "wine_get_version", None)
+    if get_version is None:
+        return ""
+    get_version.restype = ctypes.c_char_p
+    return str(get_version().decode("ascii"))

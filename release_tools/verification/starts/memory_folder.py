@@ -1,7 +1,7 @@
-"""Where the starts of a verification unpack themselves: into memory, where a system has room for that.
+"""A temporary folder in memory for the programs that a verification starts.
 
-A one-file program writes its libraries into the temporary folder at every start, and a verification makes more than a
-hundred starts. On the file system of a disk that is half of what a start takes.
+A one-file executable unpacks its libraries every time it starts, and a verification starts more than a hundred. On a
+disk, that takes half of the time.
 """
 
 import hashlib
@@ -14,25 +14,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# A file system in memory that any user of Linux may write to; see shm_overview(7).
-SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what goes there gets a name that nobody can foresee
+# Linux's world-writable file system in memory; see shm_overview(7).
+SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files there get an unpredictable name
 
-# For how many starts at the same time there has to be room on each processor, with all that the executable holds.
+# The folder must have room for this many unpacked executables per processor.
 STARTS_PER_PROCESSOR: Final = 8
 
 
 @contextmanager
-def temporary_root(executable: Path, otherwise: Path, memory: Path = SHARED_MEMORY) -> Iterator[Path]:
-    """A folder for the temporary folders of `executable`: a new one in memory, removed at the end, or `otherwise`.
+def temporary_root(executable: Path, fallback: Path, memory: Path = SHARED_MEMORY) -> Iterator[Path]:
+    """Yield a new folder in memory for the temporary files of `executable`, or `fallback` if there's no room.
 
-    Only one at a time uses `otherwise`, so that what a killed one left in memory can be told from what is in use.
+    The folder's name comes from `fallback`, which no two verifications share, so the next one can delete what a killed
+    verification left in memory.
     """
-    prefix = f"verification-{hashlib.sha256(os.fsencode(otherwise.absolute())).hexdigest()[:16]}-"
+    prefix = f"verification-{hashlib.sha256(os.fsencode(fallback.absolute())).hexdigest()[:16]}-"
     for left_behind in memory.glob(f"{prefix}*"):
         shutil.rmtree(left_behind, ignore_errors=True)
     folder = _new_folder(memory, prefix) if _has_room(memory, executable) else None
     try:
-        yield folder or otherwise
+        yield folder or fallback
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -46,7 +47,7 @@ def _new_folder(memory: Path, prefix: str) -> Path | None:
 
 
 def _has_room(memory: Path, executable: Path) -> bool:
-    """Whether programs can unpack themselves there and run from it; containers often forbid or limit that."""
+    """Whether programs can unpack themselves there and run; containers often forbid or limit that."""
     if sys.platform != "linux" or not executable.is_file() or not os.access(memory, os.W_OK | os.X_OK):
         return False
     system = os.statvfs(memory)

@@ -1,6 +1,6 @@
-"""Folders that are full, read-only, not executable or empty, for one program alone: mounts in a namespace of its own.
+"""Mount namespaces that make a folder full, read-only, noexec or empty for a single program.
 
-Linux only, and only where an ordinary user may make such namespaces; some distributions and containers forbid it.
+Linux only. Some distributions and containers don't let unprivileged users create namespaces.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from release_tools.verification.starts.running import bare_environment, start_pr
 
 _OWN_NAMESPACE: Final = ("unshare", "--mount", "--map-root-user")
 
-# Arguments: how many folders, the options of the mounts, the folders, then the program with its own arguments. The
-# working folder may lie in what was mounted, so it is entered anew.
+# Arguments: the mount options, the number of folders, the folders, then the program and its arguments. A mount may
+# cover the working directory, so change into it again.
 _MOUNT_AND_START: Final = """
 options=$1 count=$2
 shift 2
@@ -25,8 +25,8 @@ cd "$PWD" && exec "$@"
 """
 
 
-# Arguments: the folder, the program that goes into it, then the command line. `bind` makes only this mount read-only;
-# without it mount passes all options of the file system on, and a user's number among them is unknown in the namespace.
+# Arguments: the folder, the program to copy into it, then the command to run. `bind` makes only this mount read-only;
+# without it, mount passes on all options of the file system, and a user ID among them is unknown in the namespace.
 _COPY_AND_START: Final = """
 folder=$1 program=$2
 shift 2
@@ -36,23 +36,23 @@ exec "$@"
 
 
 def mounted(options: str, folders: Sequence[Path]) -> tuple[str, ...]:
-    """The start of a command line that starts the rest of it with an empty memory file system on these folders."""
+    """A command prefix that runs the rest of the command with an empty tmpfs mounted on each folder."""
     return (*_OWN_NAMESPACE, "/bin/sh", "-c", _MOUNT_AND_START, "sh", options, str(len(folders)), *map(str, folders))
 
 
 def copied_read_only(program: Path, folder: Path) -> tuple[str, ...]:
-    """The start of a command line that starts the rest of it with a copy of the program in this folder, read-only."""
+    """A command prefix that runs the rest of the command with a copy of the program in the folder, read-only."""
     return (*_OWN_NAMESPACE, "/bin/sh", "-c", _COPY_AND_START, "sh", str(folder), str(program))
 
 
 def require_mounts(context: VerificationContext, folder: Path) -> None:
-    """Raises `CheckSkippedError`, with the system's own words, where such mounts are not possible."""
+    """Raise `CheckSkippedError`, with the system's message, where this machine can't mount privately."""
     if context.platform.os != "linux":
-        raise CheckSkippedError(f"{context.platform.os} has no private mounts")
+        raise CheckSkippedError(f"{context.platform.os} has no mount namespaces")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         tried = start_program(context, [*mounted("size=4k", [folder]), "/bin/true"], bare_environment(context))
     except CheckFailedError as error:
         raise CheckSkippedError(error.what) from None
     if tried.code != 0:
-        raise CheckSkippedError(f"private mounts are not permitted here: {tried.output.strip() or tried.code}")
+        raise CheckSkippedError(f"mount namespaces aren't permitted here: {tried.output.strip() or tried.code}")

@@ -1,4 +1,4 @@
-"""The unusual places, one row each: how it is made, and on which systems it exists."""
+"""The unusual places in which a program is started, one row each: how it's set up, and on which systems."""
 
 import os
 import re
@@ -22,7 +22,7 @@ LATIN_1: Final = "en_US.ISO-8859-1"
 MACOS_LATIN_1: Final = "en_US.ISO8859-1"
 ZONE_FOLDERS: Final = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
 
-# What a Python that listens to its environment dies of.
+# Any of these stops a Python that reads its environment.
 PYTHON_NONSENSE: Final[Mapping[str, str]] = {
     "PYTHONHOME": "/nonexistent",
     "PYTHONHASHSEED": "nonsense",
@@ -32,7 +32,7 @@ PYTHON_NONSENSE: Final[Mapping[str, str]] = {
 }
 
 _NO_CODE_PAGE: Final = 125
-# By its full name, as nothing is on the PATH. The console is the build's own too, so the code page is given back.
+# By its full path, because the PATH is empty. The build shares the console, so restore its code page.
 _CHCP: Final = r"%SystemRoot%\System32\chcp.com"
 _WITH_CODE_PAGE: Final = f"""\
 @echo off
@@ -49,27 +49,27 @@ EVERYWHERE: Final[tuple[OperatingSystem, ...]] = (*POSIX, "windows")
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """How the program is started there; `through` is what the command line begins with.
+    """How to start the program there.
 
-    Where it `is_silent` its output is not seen. Where no program can work, its message must hold one of `told`.
-    `probe_script` prints `NON_ASCII_TEXT`, for places that could spoil it.
+    `prefix` precedes its command line. Output can't be seen where `is_silent`. Where no program can work, its error
+    message must include one of `expected_message`. `probe_script` prints `NON_ASCII_TEXT`, which the place may garble.
     """
 
     executable: Path
     environment: Mapping[str, str]
     cwd: Path | None = None
-    through: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
     is_silent: bool = False
-    told: tuple[str, ...] = ()
+    expected_message: tuple[str, ...] = ()
     probe_script: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A named place. `arrange` gets an empty folder, and raises `CheckSkippedError` where it cannot be had."""
+    """A named place. `set_up` gets an empty folder, and raises `CheckSkippedError` where that's impossible."""
 
     name: str
-    arrange: Callable[[VerificationContext, Path], Place]
+    set_up: Callable[[VerificationContext, Path], Place]
     systems: tuple[OperatingSystem, ...] = EVERYWHERE
 
 
@@ -91,51 +91,46 @@ def unusual_temporary_folder(context: VerificationContext, folder: Path) -> Plac
 
 
 def python_variables(context: VerificationContext, folder: Path) -> Place:
-    """Nonsense in Python's own variables, and modules on PYTHONPATH that end the program."""
+    """Invalid values in Python's own variables, and modules on PYTHONPATH that exit."""
     for name in ("sitecustomize", "encodings", "importlib", "json", "os"):
         (folder / f"{name}.py").write_text(f"raise SystemExit('{name} came from PYTHONPATH')\n", encoding="utf-8")
     return _place(context, {**PYTHON_NONSENSE, "PYTHONPATH": str(folder), "PYTHONSTARTUP": str(folder / "os.py")})
 
 
 def read_only_home(context: VerificationContext, folder: Path) -> Place:
-    return replace(_place(context, {"HOME": str(folder)}), through=_made_read_only(context, folder))
+    return replace(_place(context, {"HOME": str(folder)}), prefix=_made_read_only(context, folder))
 
 
 def read_only_working_folder(context: VerificationContext, folder: Path) -> Place:
-    return replace(_place(context), cwd=folder, through=_made_read_only(context, folder))
+    return replace(_place(context), cwd=folder, prefix=_made_read_only(context, folder))
 
 
 def read_only_program_folder(context: VerificationContext, folder: Path) -> Place:
-    """Where administrators install programs, and what images of containers are."""
+    """As in `/usr/local/bin` or a container image."""
     executable = folder / context.executable.name
-    try:
-        require_mounts(context, folder)
-    except CheckSkippedError as skipped:
-        if os.geteuid() == 0:
-            raise CheckSkippedError(f"the superuser may write anywhere, and {skipped}") from None
-        _link_or_copy(context.executable, executable)
-        folder.chmod(0o555)
-        return replace(_place(context), executable=executable)
-    return replace(_place(context), executable=executable, through=copied_read_only(context.executable, folder))
+    _link_or_copy(context.executable, executable)
+    # A mount hides what the folder holds.
+    prefix = _made_read_only(context, folder) and copied_read_only(context.executable, folder)
+    return replace(_place(context), executable=executable, prefix=prefix)
 
 
 def symbolic_link(context: VerificationContext, folder: Path) -> Place:
-    """What package managers put on the PATH."""
+    """As package managers put programs on the PATH."""
     link = folder / context.executable.name
     link.symlink_to(context.executable)
     return replace(_place(context), executable=link)
 
 
 def found_on_the_path(context: VerificationContext, folder: Path) -> Place:
-    """As people start programs: the shell finds it, and the program does not hear where."""
+    """Started by name through a shell, so that `argv[0]` isn't a path."""
     place = _place(context, {"PATH": str(context.executable.parent)})
     is_windows = context.platform.os == "windows"
     shell = (os.environ.get("COMSPEC", "cmd.exe"), "/d", "/c") if is_windows else ("/bin/sh", "-c", 'exec "$@"', "sh")
-    return replace(place, executable=Path(context.executable.name), cwd=folder, through=shell)
+    return replace(place, executable=Path(context.executable.name), cwd=folder, prefix=shell)
 
 
 def latin_1_locale(context: VerificationContext, folder: Path) -> Place:
-    """A locale that cannot say everything. Hardly any Linux has one, so it is made; C where it cannot be made."""
+    """A locale that can't encode everything. Few Linux systems include one, so generate it, or fall back to C."""
     if context.platform.os == "darwin":
         return replace(_place(context, {"LC_ALL": MACOS_LATIN_1}), probe_script=_probe_script(folder))
     command = ["localedef", "--inputfile=en_US", "--charmap=ISO-8859-1", str(folder / LATIN_1)]
@@ -148,62 +143,62 @@ def latin_1_locale(context: VerificationContext, folder: Path) -> Place:
 
 
 def other_code_page(context: VerificationContext, folder: Path) -> Place:
-    """The code page of consoles in the United States, which has no Chinese."""
+    """The code page of US consoles, which can't encode Chinese."""
     batch = folder / "start.cmd"
     _write_batch(batch, f"@{_CHCP}\n")
-    # "Active code page: 850" in the language of the system; letters that are no UTF-8 are numbers too, before that one.
+    # "Active code page: 850", localized. Bytes that aren't UTF-8 show up as numbers as well, but ahead of it.
     numbers = re.findall("[0-9]+", _start_batch(context, batch).stdout)
     _write_batch(batch, _WITH_CODE_PAGE.format(before=numbers[-1] if numbers else ""))
     if not numbers or _start_batch(context, batch, "rem").code == _NO_CODE_PAGE:
         wine = wine_version()
-        raise CheckSkippedError(f"chcp refuses it in {f'the console of Wine {wine}' if wine else 'this console'}")
-    return replace(_place(context), through=(str(batch),), probe_script=_probe_script(folder))
+        raise CheckSkippedError(f"chcp fails in {f'the console of Wine {wine}' if wine else 'this console'}")
+    return replace(_place(context), prefix=(str(batch),), probe_script=_probe_script(folder))
 
 
 def closed_output(context: VerificationContext, _: Path) -> Place:
-    return replace(_place(context), through=("/bin/sh", "-c", 'exec "$@" >&-', "sh"), is_silent=True)
+    return replace(_place(context), prefix=("/bin/sh", "-c", 'exec "$@" >&-', "sh"), is_silent=True)
 
 
 def no_time_zones(context: VerificationContext, folder: Path) -> Place:
     require_mounts(context, folder)
     zones = [Path(name) for name in ZONE_FOLDERS if Path(name).is_dir()]
-    return replace(_place(context), through=mounted("ro", zones))
+    return replace(_place(context), prefix=mounted("ro", zones))
 
 
-def temporary_folder_without_programs(context: VerificationContext, folder: Path) -> Place:
-    """Where nothing that lies in the temporary folder may be executed, or loaded as a library.
+def noexec_temporary_folder(context: VerificationContext, folder: Path) -> Place:
+    """Where the unpacked libraries can't be loaded.
 
-    That the message names the folder takes a bundle without libz.so.1: with one, the system's loader fails on that
-    file first, before the bootloader can speak.
+    The bootloader's message names the folder only if the bundle has no libz.so.1: the system's loader would fail on
+    that file first.
     """
     require_mounts(context, folder)
     place = _place(context, temporary_folder_variables(context, folder))
-    return replace(place, through=mounted("noexec", [folder]), told=(str(folder),))
+    return replace(place, prefix=mounted("noexec", [folder]), expected_message=(str(folder),))
 
 
 def full_temporary_folder(context: VerificationContext, folder: Path) -> Place:
     require_mounts(context, folder)
     place = _place(context, temporary_folder_variables(context, folder))
-    return replace(place, through=mounted("size=4k", [folder]), told=("No space left", str(folder)))
+    return replace(place, prefix=mounted("size=4k", [folder]), expected_message=("No space left", str(folder)))
 
 
 ROWS: Final[tuple[Row, ...]] = (
-    # The slowest to arrange comes first, the others run beside it.
-    Row(name="Latin-1 locale", arrange=latin_1_locale, systems=POSIX),
-    Row(name="code page 437", arrange=other_code_page, systems=("windows",)),
-    Row(name="path with spaces and non-ASCII", arrange=unusual_path),
-    Row(name="temporary folder with spaces and non-ASCII", arrange=unusual_temporary_folder),
-    Row(name="no HOME", arrange=no_home),
-    Row(name="read-only HOME", arrange=read_only_home, systems=POSIX),
-    Row(name="read-only working folder", arrange=read_only_working_folder, systems=POSIX),
-    Row(name="read-only program folder", arrange=read_only_program_folder, systems=POSIX),
-    Row(name="symbolic link", arrange=symbolic_link, systems=POSIX),
-    Row(name="found on the PATH", arrange=found_on_the_path),
-    Row(name="PYTHON variables", arrange=python_variables),
-    Row(name="no time zones", arrange=no_time_zones, systems=("linux",)),
-    Row(name="closed output", arrange=closed_output, systems=POSIX),
-    Row(name="temporary folder noexec", arrange=temporary_folder_without_programs, systems=("linux",)),
-    Row(name="temporary folder full", arrange=full_temporary_folder, systems=("linux",)),
+    # The slowest to set up comes first, and the others run at the same time.
+    Row(name="Latin-1 locale", set_up=latin_1_locale, systems=POSIX),
+    Row(name="code page 437", set_up=other_code_page, systems=("windows",)),
+    Row(name="path with spaces and non-ASCII", set_up=unusual_path),
+    Row(name="temporary folder with spaces and non-ASCII", set_up=unusual_temporary_folder),
+    Row(name="no HOME", set_up=no_home),
+    Row(name="read-only HOME", set_up=read_only_home, systems=POSIX),
+    Row(name="read-only working folder", set_up=read_only_working_folder, systems=POSIX),
+    Row(name="read-only program folder", set_up=read_only_program_folder, systems=POSIX),
+    Row(name="symbolic link", set_up=symbolic_link, systems=POSIX),
+    Row(name="found on the PATH", set_up=found_on_the_path),
+    Row(name="PYTHON variables", set_up=python_variables),
+    Row(name="no time zones", set_up=no_time_zones, systems=("linux",)),
+    Row(name="closed output", set_up=closed_output, systems=POSIX),
+    Row(name="temporary folder noexec", set_up=noexec_temporary_folder, systems=("linux",)),
+    Row(name="temporary folder full", set_up=full_temporary_folder, systems=("linux",)),
 )
 
 
@@ -215,17 +210,17 @@ def _link_or_copy(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
     except OSError:
-        # Not every file system has hard links.
+        # Some file systems have no hard links.
         shutil.copy(source, target)
 
 
 def _made_read_only(context: VerificationContext, folder: Path) -> tuple[str, ...]:
-    """By a read-only mount, which binds the superuser too; else by its mode."""
+    """The prefix for a read-only mount, which affects root too; "()" after changing the folder's mode instead."""
     try:
         require_mounts(context, folder)
     except CheckSkippedError as skipped:
         if os.geteuid() == 0:
-            raise CheckSkippedError(f"the superuser may write anywhere, and {skipped}") from None
+            raise CheckSkippedError(f"root can write anywhere, and {skipped}") from None
         folder.chmod(0o555)
         return ()
     return mounted("ro", [folder])

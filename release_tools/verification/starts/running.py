@@ -1,4 +1,4 @@
-"""Checks that start the executable, in an environment that holds next to nothing."""
+"""Start the executable in a nearly empty environment, and the checks that need nothing more."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,23 +7,32 @@ from typing import Final
 
 from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, VerificationContext
+from release_tools.verification.check import (
+    CheckFailedError,
+    CheckSkippedError,
+    Measurement,
+    VerificationContext,
+    refuse,
+)
 from release_tools.verification.timeouts import scaled_timeout
 
 START_TIMEOUT_SECONDS: Final = 120.0
 START_UP_ROUNDS: Final = 5
+# Limits of a quick build, which ends sooner and trusts one measurement.
+QUICK_START_TIMEOUT_SECONDS: Final = 20.0
+QUICK_START_UP_ROUNDS: Final = 1
 UNKNOWN_OPTION: Final = "--no-such-option-xyz"
 
-# What Python and the bootloader print when something went wrong that the app did not foresee.
+# Printed by Python and by the bootloader when the program crashes.
 CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
 
-# Without these no program starts on Windows, whoever made it.
+# Without these, no program starts on Windows.
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
 
 
 def bare_environment(context: VerificationContext) -> dict[str, str]:
-    """Nothing of the caller's environment but what a start needs: no HOME, and a temporary folder of our own."""
-    # Makes the bootloader's failure to clean up an error instead of a silence.
+    """The least a program needs to start: no HOME, no PATH, and a temporary folder of its own."""
+    # Makes the bootloader report when it can't clean up.
     strict = {"PYINSTALLER_STRICT_UNPACK_MODE": "1"}
     kept = {}
     if context.platform.os == "windows":
@@ -32,7 +41,7 @@ def bare_environment(context: VerificationContext) -> dict[str, str]:
 
 
 def temporary_folder_variables(context: VerificationContext, folder: Path) -> dict[str, str]:
-    """What tells a program of this platform where its temporary files go."""
+    """The variables that set a program's temporary folder on this platform."""
     names = ("TEMP", "TMP") if context.platform.os == "windows" else ("TMPDIR",)
     return dict.fromkeys(names, str(folder))
 
@@ -42,9 +51,9 @@ def check_version(context: VerificationContext) -> str:
     finished = start(context, "--version")
     if finished.code != 0 or not context.is_version_line(finished.stdout.strip()) or finished.stderr:
         raise CheckFailedError(
-            f"--version was to print {context.version_line!r} and exit with 0, but {described(finished)}",
-            f"read the version with importlib.metadata.version({context.settings.project_name!r}); the build puts the "
-            "exact one there. Where other words stand around it, version-output of [tool.release-tools] says which",
+            f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}",
+            f"read the version with importlib.metadata.version({context.settings.project_name!r}), where the build "
+            "stores the exact one; if you print other text around it, set version-output in [tool.release-tools]",
         )
     return finished.stdout.strip()
 
@@ -65,48 +74,49 @@ def check_smoke_commands(context: VerificationContext) -> str:
 
 
 def check_unknown_option(context: VerificationContext) -> str:
-    """An option that no program has is a usage error: an exit code above 0, and a message instead of a crash."""
+    """An unknown option is a usage error: a message and an exit code above 0, not a crash."""
     finished = start(context, UNKNOWN_OPTION)
+    figure = f"exit code {finished.code}"
     crash = next((mark for mark in CRASH_MARKS if mark in finished.output), None)
-    if crash or finished.code <= 0:
-        why = f"its output holds {crash!r}" if crash else "it is no usage error"
-        if context.is_allowed(f"exit code {finished.code}"):
-            return f"exit code {finished.code}"
+    if (crash or finished.code <= 0) and not context.is_allowed(figure):
+        why = f"the output includes {crash!r}" if crash else "this isn't a usage error"
         raise CheckFailedError(
             f"`{context.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
-            "end with an exit code such as 2 and one line on standard error for arguments that make no sense",
+            "for invalid arguments, print one line to standard error and exit with a code such as 2",
+            [crash or figure],
         )
-    return f"exit code {finished.code}"
+    return figure
 
 
 def check_start_up(context: VerificationContext) -> Measurement:
-    """How long `--version` takes, the best of a few starts; a figure, not a limit."""
-    finished = [start(context, "--version") for _ in range(START_UP_ROUNDS)]
+    """How long `--version` takes, the best of several starts; there's no limit."""
+    rounds = QUICK_START_UP_ROUNDS if context.is_quick else START_UP_ROUNDS
+    finished = [start(context, "--version") for _ in range(rounds)]
     for one in finished:
         if one.code != 0:
             raise CheckFailedError(
-                f"`{context.settings.executable} --version` fails now and then: {described(one)}",
-                "start it repeatedly by hand; something it needs isn't always there",
+                f"`{context.settings.executable} --version` fails intermittently: {described(one)}",
+                "start it repeatedly by hand to find out what it depends on",
             )
     best = min(one.seconds for one in finished)
     return Measurement(figure=f"{best:.2f} s", value=round(best, 3))
 
 
 def check_temporary_files(context: VerificationContext) -> str:
-    """No start left anything in the temporary folder."""
-    left = sorted(path.name for path in context.temporary_folder.iterdir())
-    if left:
-        raise CheckFailedError(
-            f"the program left {len(left)} entries in its temporary folder: {', '.join(left[:5])}",
-            "close and remove temporary files before exit; a folder _MEI… means that a child process outlived the app",
-        )
+    """The programs started so far left nothing in their temporary folder."""
+    refuse(
+        context,
+        (path.name for path in context.temporary_folder.iterdir()),
+        what="the program left files in its temporary folder",
+        hint="delete temporary files before exiting; a folder _MEI… means that a child process outlived the program",
+    )
     return "none left"
 
 
 def start(context: VerificationContext, *args: str, extra: Mapping[str, str] | None = None) -> Finished:
-    """Run the executable to its end in the bare environment.
+    """Run the executable in the bare environment until it exits.
 
-    Raises `CheckFailedError` when it cannot be started or does not end.
+    Raises `CheckFailedError` when it can't be started or times out.
     """
     environment = {**bare_environment(context), **(extra or {})}
     return start_program(context, [str(context.executable), *args], environment)
@@ -115,28 +125,24 @@ def start(context: VerificationContext, *args: str, extra: Mapping[str, str] | N
 def start_program(
     context: VerificationContext, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
 ) -> Finished:
-    """Run a program to its end in exactly this environment.
+    """Run a program in exactly this environment until it exits.
 
-    Raises `CheckFailedError` when it cannot be started or does not end.
+    Raises `CheckFailedError` when it can't be started or times out.
     """
     context.temporary_folder.mkdir(parents=True, exist_ok=True)
+    timeout_seconds = scaled_timeout(QUICK_START_TIMEOUT_SECONDS if context.is_quick else START_TIMEOUT_SECONDS)
     try:
-        return observe(
-            command,
-            cwd=cwd or context.scratch,
-            environment=environment,
-            timeout_seconds=scaled_timeout(START_TIMEOUT_SECONDS),
-        )
+        return observe(command, cwd=cwd or context.scratch, environment=environment, timeout_seconds=timeout_seconds)
     except ReleaseError as error:
-        raise CheckFailedError(error.what, "the program must start, and end by itself, with these arguments") from None
+        raise CheckFailedError(error.what, "the program must start and exit by itself with these arguments") from None
     except OSError as error:
         raise CheckFailedError(
-            f"{Path(command[0]).name} cannot be started: {error}", "build it for this machine, and keep its mode 0755"
+            f"{Path(command[0]).name} can't be started: {error}", "build it for this machine, and keep its mode 0755"
         ) from None
 
 
 def described(finished: Finished) -> str:
-    """How a program ended, with the end of what it printed."""
+    """How a program exited, with its last lines of output."""
     output = finished.output.strip()
     shown = "\n".join(output.splitlines()[-15:])
     return f"it exited with {finished.code} and printed:\n{shown}" if output else f"it exited with {finished.code}"

@@ -1,4 +1,4 @@
-"""What a traced run used and the bundle does not hold."""
+"""Compare a trace with the bundle: which modules, files and metadata the app used that the bundle lacks."""
 
 import io
 import zipfile
@@ -19,21 +19,21 @@ METADATA_SUFFIX: Final = ".dist-info"
 
 @dataclass(frozen=True, kw_only=True)
 class BundleContents:
-    """The table of contents of a one-file executable. `files` are paths with `/`, `modules` dotted names."""
+    """The contents of a one-file executable: dotted names of modules, and paths of files with `/`."""
 
     modules: frozenset[str]
     files: frozenset[str]
 
     @cached_property
     def extension_names(self) -> frozenset[str]:
-        """The file names of Python's own extension modules: in `lib-dynload`, or at the root on Windows."""
+        """The file names of the standard library's extension modules: in `lib-dynload`, or on Windows at the root."""
         return frozenset(
             path.name for path in map(PurePosixPath, self.files) if path.parent.name in {"lib-dynload", ""}
         )
 
     @cached_property
     def distributions(self) -> frozenset[str]:
-        """The canonical names of the distributions whose metadata is there."""
+        """The normalized names of the distributions whose metadata is bundled."""
         return frozenset(
             _distribution_name(PurePosixPath(file).parent.name)
             for file in self.files
@@ -43,7 +43,7 @@ class BundleContents:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeFiles:
-    """What the app may use: the files of the distributions it was locked with, by path relative to the packages."""
+    """What the app may use at run time: the files of its locked distributions, relative to site-packages."""
 
     files: frozenset[str]
     distributions: frozenset[str]
@@ -51,16 +51,16 @@ class RuntimeFiles:
 
 
 def read_contents(executable: Path) -> BundleContents:
-    """List what the executable holds.
+    """List the contents of an executable.
 
-    Raises `PayloadError` when it is no one-file executable of PyInstaller.
+    Raises `PayloadError` when it isn't a one-file executable of PyInstaller.
     """
     payload = Payload(executable)
     modules = set(payload.module_sizes)
     files = {member.name for member in payload.members if member.kind in UNPACKED}
     for member in payload.members:
         if member.kind not in {*UNPACKED, SCRIPT, MODULES}:
-            # The bootloader's own modules.
+            # The modules of the bootloader.
             modules.add(member.name)
         elif member.name in {"base_library.zip", ARCHIVE_NAME}:
             with zipfile.ZipFile(io.BytesIO(payload.read(member))) as library:
@@ -79,30 +79,30 @@ def runtime_files(bundled: Iterable[InstalledDistribution]) -> RuntimeFiles:
     )
 
 
-def find_misses(
+def find_missing(
     trace: Trace, contents: BundleContents, runtime: RuntimeFiles, excluded: Collection[str]
 ) -> dict[str, str]:
-    """What is not in the bundle, as text such as `module some.plugin`, and for each the test that needs it.
+    """What the bundle lacks, such as `module some.plugin`, and for each the test that needs it.
 
-    Modules in `excluded`, and those in them, were left out on purpose.
+    Modules in `excluded` and their submodules were left out on purpose.
     """
-    judges: Mapping[Kind, Callable[[Use], Iterator[str]]] = {
+    finders: Mapping[Kind, Callable[[Use], Iterator[str]]] = {
         "module": lambda use: _missing_module(use, contents, runtime, excluded),
         "file": lambda use: _missing_file(use, contents, runtime),
         "library": lambda use: _missing_file(use, contents, runtime),
-        "look-up": lambda use: _missing_metadata(use, contents, runtime),
+        "metadata": lambda use: _missing_metadata(use, contents, runtime),
     }
-    return {miss: use.test for use in trace.uses if use.kind in judges for miss in judges[use.kind](use)}
+    return {missing: use.test for use in trace.uses if use.kind in finders for missing in finders[use.kind](use)}
 
 
 def _missing_module(
     use: Use, contents: BundleContents, runtime: RuntimeFiles, excluded: Collection[str]
 ) -> Iterator[str]:
     is_the_apps = use.place in runtime.files or use.place.startswith("python:")
-    # `python -m package` in a child; there is no Python to do that with in a frozen app.
+    # `python -m package` in a child process; a frozen app has no Python to run that with.
     is_program = use.name.endswith("__main__")
     is_excluded = any(f"{use.name}.".startswith(f"{name}.") for name in excluded)
-    # Python's own extension modules stand in another folder of the bundle than of the installation.
+    # The bundle keeps the standard library's extension modules in another folder than the installation.
     is_file = use.place in contents.files or PurePosixPath(use.place).name in contents.extension_names
     is_bundled = use.name in contents.modules or is_file
     if is_the_apps and not (is_program or is_excluded or is_bundled):
@@ -115,9 +115,9 @@ def _missing_file(use: Use, contents: BundleContents, runtime: RuntimeFiles) -> 
 
 
 def _missing_metadata(use: Use, contents: BundleContents, runtime: RuntimeFiles) -> Iterator[str]:
-    # Without a name all distributions were asked, as entry_points() does.
-    wanted = {normalized_name(use.name)} & runtime.distributions if use.name else runtime.with_entry_points
-    for name in sorted(wanted - contents.distributions):
+    # A lookup without a name reads all distributions, as entry_points() does.
+    needed = {normalized_name(use.name)} & runtime.distributions if use.name else runtime.with_entry_points
+    for name in sorted(needed - contents.distributions):
         yield f"metadata of {name}"
 
 

@@ -1,4 +1,4 @@
-"""A run of pytest on the app's own tests, while it goes on and once it has finished."""
+"""A pytest run of the app's own tests, running and finished."""
 
 import re
 from dataclasses import dataclass
@@ -10,29 +10,40 @@ from release_tools.processes.run import RunningProgram
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedSuite:
-    """The exit code of pytest and everything that it printed."""
+    """The exit code and output of pytest."""
 
     code: int
     output: str
 
     @property
     def summary(self) -> str:
-        """The count that pytest prints, such as `31 passed in 24.10s`; "" when no test passed."""
+        """Pytest's last line, such as `31 passed in 24.10s`; "" when no test passed."""
         counts = re.findall(r"^=* ?((?:\d+ failed, )?[1-9]\d* passed.*)$", self.output, re.MULTILINE)
         return counts[-1].strip("= ") if counts else ""
+
+    @property
+    def passed(self) -> int:
+        """How many tests passed."""
+        found = re.search(r"(\d+) passed", self.summary)
+        return int(found[1]) if found else 0
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The tests that failed, and the modules that couldn't be imported."""
+        return tuple(re.findall(r"^(?:FAILED|ERROR) (\S+)", self.output, re.MULTILINE))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSuite:
-    """A running pytest and the file that it logs to."""
+    """A running pytest and its log file."""
 
     program: RunningProgram
     log: Path
 
     def finish(self) -> FinishedSuite:
-        """Wait for the end of pytest.
+        """Wait for pytest to exit.
 
-        Raises `SuiteTimeoutError` when it had to be ended.
+        Raises `SuiteTimeoutError` when it times out.
         """
         code = self.program.wait()
         if self.program.is_out_of_time:

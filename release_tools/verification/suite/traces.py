@@ -1,22 +1,23 @@
-"""What a traced run of the app's tests has used, gathered from the records of its processes."""
+"""The trace of a test run: what the app's processes used, gathered from the record that each of them wrote."""
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-Kind = Literal["module", "file", "look-up", "library", "child"]
+from release_tools.verification.suite.pytest_run import FinishedSuite
+
+Kind = Literal["module", "file", "metadata", "library", "child"]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Use:
-    """Something used, and the first test whose processes used it.
+    """Something that the app used, and the first test that made it do so.
 
-    `place` is where a module, file or library was found: a path relative to the environment's packages or, after
-    `python:`, to the interpreter's own library; the full path for anything else.
+    `place` is the path of a module, file or library: relative to site-packages, relative to the standard library after
+    `python:`, or absolute.
     """
 
     kind: Kind
@@ -27,7 +28,7 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """All uses of a traced run, each once; how many tests passed, which failed, and how many processes were seen."""
+    """What a traced run used, each thing once; how many tests passed, which failed, and how many processes ran."""
 
     passed: int
     failed: tuple[str, ...]
@@ -38,21 +39,20 @@ class Trace:
         return tuple(use.name for use in self.uses if use.kind == kind)
 
 
-def gather_trace(records: Path, packages: Iterable[str], python_library: str, pytest_output: str) -> Trace:
-    """Read every record in the folder. `packages` and `python_library` are folders, as the tracer wrote them."""
-    places = [(folder, "") for folder in packages] + [(python_library, "python:")]
+def gather_trace(records: Path, packages: Iterable[str], standard_library: str, finished: FinishedSuite) -> Trace:
+    """Read every record in the folder. `packages` and `standard_library` are folders, spelled as in the records."""
+    places = [(folder, "") for folder in packages] + [(standard_library, "python:")]
     loaded = list(_read_records(records))
     uses: dict[tuple[str, str], Use] = {}
     for record in loaded:
         for use in _uses(record, places):
             key = (use.kind, use.name)
-            # A named test is worth more than none, and the first by name is the same in every run.
+            # Prefer a known test to none, and then the first by name, so that every run reports the same one.
             if key not in uses or (not use.test, use.test) < (not uses[key].test, uses[key].test):
                 uses[key] = use
-    passed = re.search(r"(\d+) passed", pytest_output)
     return Trace(
-        passed=int(passed[1]) if passed else 0,
-        failed=tuple(re.findall(r"^(?:FAILED|ERROR) (\S+)", pytest_output, re.MULTILINE)),
+        passed=finished.passed,
+        failed=finished.failed,
         processes=len(loaded),
         uses=tuple(sorted(uses.values())),
     )
@@ -64,7 +64,7 @@ def write_trace(trace: Trace, path: Path) -> None:
 
 
 def read_trace(path: Path) -> Trace | None:
-    """The trace that was written there, or None where there is none."""
+    """Read a trace, or return None if the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -78,7 +78,7 @@ def _read_records(folder: Path) -> Iterator[Mapping[str, Any]]:
         try:
             yield json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            # Its process was killed while it wrote.
+            # The process was killed while writing it.
             continue
 
 
@@ -87,11 +87,11 @@ def _uses(record: Mapping[str, Any], places: Iterable[tuple[str, str]]) -> Itera
     for name, origin in record["modules"].items():
         yield Use(kind="module", name=name, place=_place(origin, places), test=test)
     for place in (_place(path, places) for path in record["files"]):
-        # Metadata is read after it was looked up by name, and the name is what another version has in common.
+        # Metadata counts by the distribution's name: the path includes the version, which may differ in the bundle.
         if not PurePosixPath(place).parent.name.endswith(".dist-info"):
             yield Use(kind="file", name=place, place=place, test=test)
-    for name in record["look_ups"]:
-        yield Use(kind="look-up", name=name, place="", test=test)
+    for name in record["distributions"]:
+        yield Use(kind="metadata", name=name, place="", test=test)
     for place in (_place(path, places) for path in record["libraries"] if path):
         yield Use(kind="library", name=place, place=place, test=test)
     for path in record["children"]:
@@ -99,7 +99,7 @@ def _uses(record: Mapping[str, Any], places: Iterable[tuple[str, str]]) -> Itera
 
 
 def _place(path: str, places: Iterable[tuple[str, str]]) -> str:
-    for folder, mark in places:
+    for folder, prefix in places:
         if path.startswith(folder):
-            return mark + path.removeprefix(folder).replace("\\", "/")
+            return prefix + path.removeprefix(folder).replace("\\", "/")
     return path

@@ -1,1 +1,1 @@
-"""Checks that run probes inside the executable's twin, which holds the same bundle."""
+"""Checks that run probes in the executable's twin, which has the same bundle."""

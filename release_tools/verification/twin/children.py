@@ -1,4 +1,4 @@
-"""What the frozen program starts runs as if the program were not frozen: other programs, its workers, and itself."""
+"""Checks that child processes run as if their parent weren't frozen: other programs, worker processes, and itself."""
 
 import marshal
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.platforms import Platform
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
+from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.starts.running import temporary_folder_variables
 from release_tools.verification.timeouts import scaled_timeout
 from release_tools.verification.twin.probe import ask, probe_environment
@@ -38,8 +38,8 @@ WAYS: Final = (
     "fork and os.execlp",
 )
 
-# Set or removed by every shell, by the start of an interpreter, or, the last one, by the frozen interpreter, so that
-# no package takes the bundle for a virtual environment.
+# Shells and interpreters set or remove these. The frozen interpreter removes the last one, so that no package takes the
+# bundle for a virtual environment.
 _CHANGED_BY_OTHERS: Final = frozenset(
     {
         "_",
@@ -63,7 +63,7 @@ with open(sys.argv[1], "wb") as file:
 
 
 def check_child_environment(context: VerificationContext) -> str:
-    """Whatever way a child process is started, it gets the environment that the program itself was started with."""
+    """Child processes get the environment that the program was started with, however they're started."""
     library_path = {"LD_LIBRARY_PATH": str(context.scratch)}
     found = _leaks(context, {}, "a")
     if context.platform.os == "linux":
@@ -71,19 +71,19 @@ def check_child_environment(context: VerificationContext) -> str:
             f"{way} (with LD_LIBRARY_PATH set by the user)": leak
             for way, leak in _leaks(context, library_path, "b").items()
         }
-    leaks = [f"{way}: {leak}" for way, leak in found.items() if leak]
-    if leaks:
-        raise CheckFailedError(
-            f"child processes see what is the bundle's:{listed(leaks)}",
-            "release_tools/freeze/runtime/child_environment.py gives them the outer environment; add this way to it",
-        )
+    refuse(
+        context,
+        {way: leak for way, leak in found.items() if leak},
+        what="child processes get a changed environment",
+        hint="release_tools/freeze/runtime/child_environment.py restores the original one; cover this way there",
+    )
     return f"{len(found)} starts clean"
 
 
 def check_workers(context: VerificationContext) -> str:
-    """Worker processes of multiprocessing start and work, by every start method; none of them runs the app instead."""
+    """Worker processes of multiprocessing work with every start method, and none of them runs the app instead."""
     request: dict[str, Any] = {"methods": [], "seconds": scaled_timeout(WORKER_TIMEOUT_SECONDS)}
-    # Workers talk by sockets in the temporary folder, whose path must be short (108 bytes on Linux).
+    # Workers communicate through sockets in the temporary folder, whose path must be short (108 bytes on Linux).
     with tempfile.TemporaryDirectory(prefix="w", ignore_cleanup_errors=True) as short:
         extra = temporary_folder_variables(context, Path(short))
         frozen: dict[str, str] = ask(context, "worker_processes", request, extra=extra)
@@ -91,22 +91,22 @@ def check_workers(context: VerificationContext) -> str:
         request["methods"] = failing
         source = ask(context, "worker_processes", request, place="source", extra=extra) if failing else {}
     if not frozen:
-        raise CheckSkippedError("the program has no multiprocessing")
-    broken = [f"{method}: {frozen[method]}" for method in failing if not source[method]]
-    if broken:
-        raise CheckFailedError(
-            f"worker processes do not work in the frozen program:{listed(broken)}",
-            "multiprocessing.freeze_support() must run before anything else, and the variables _PYI_* must reach the "
-            "workers: leave os.environ as it is",
-        )
+        raise CheckSkippedError("the program doesn't bundle multiprocessing")
+    refuse(
+        context,
+        {method: frozen[method] for method in failing if not source[method]},
+        what="worker processes don't work in the frozen program",
+        hint="multiprocessing.freeze_support() must run before anything else, and the workers need the variables "
+        "_PYI_*: don't remove them from os.environ",
+    )
     working = [method for method in frozen if method not in failing]
     if not working:
-        raise CheckSkippedError(f"this machine cannot start worker processes: {source[failing[0]]}")
-    return ", ".join([*working, *(f"{method} neither here nor from source" for method in failing)])
+        raise CheckSkippedError(f"this machine can't start worker processes: {source[failing[0]]}")
+    return ", ".join([*working, *(f"{method} fails from source too" for method in failing)])
 
 
 def check_nested_starts(context: VerificationContext) -> str:
-    """The program starts from inside the program, directly, by a shell, and by a shell that outlives the first."""
+    """The program can start itself: directly, through a shell, and from a shell that outlives it."""
     arguments = [str(context.executable), "--version"]
     command = shell_command(arguments, context.platform)
     request = {"arguments": arguments, "command": command, "detached": []}
@@ -116,30 +116,31 @@ def check_nested_starts(context: VerificationContext) -> str:
         folder = context.scratch / "probes" / "detached"
         with _detached_shell(folder, command) as (detached, result):
             results = ask(context, "nested_starts", {**request, "detached": detached})
-            results["after the first has ended"] = result()
-    wrong = [
-        f"{way} it exits with {code} and prints {output!r}"
+            results["after the parent has exited"] = result()
+    wrong = {
+        way: f"it exits with {code} and prints {output!r}"
         for way, (code, output) in results.items()
         if code != 0 or not context.is_version_line(output)
-    ]
-    if wrong:
-        raise CheckFailedError(
-            f"started from inside itself, --version was to print {context.version_line!r}:{listed(wrong)}",
-            "a child must not inherit the variables _PYI_*, by which it takes the bundle of the first for its own",
-        )
+    }
+    refuse(
+        context,
+        wrong,
+        what=f"--version should print {context.version_line!r} when the program starts itself",
+        hint="the child must not inherit the variables _PYI_*, which make it use its parent's bundle",
+    )
     return ", ".join(results)
 
 
 def shell_command(arguments: list[str], platform: Platform) -> str:
-    """The arguments as one line for the platform's shell."""
+    """Join arguments to one line for the platform's shell."""
     if platform.os != "windows":
         return shlex.join(arguments)
-    # The pair of quotes that cmd takes off the whole line is added by `subprocess`.
+    # `subprocess` adds the outer quotes that cmd strips.
     return " ".join(f'"{argument}"' for argument in arguments)
 
 
 def _leaks(context: VerificationContext, extra: Mapping[str, str], name: str) -> dict[str, str]:
-    """By way: in what the child's environment differs from the one that the twin was started with, "" if in nothing."""
+    """For each way of starting a child, how its environment differs from the twin's, or "" if it doesn't."""
     folder = context.scratch / "probes" / f"canary-{name}"
     folder.mkdir(parents=True)
     canary = folder / "canary.py"
@@ -164,8 +165,8 @@ def _seen(path: Path) -> Mapping[str, str] | None:
 
 def _difference(given: Mapping[str, str], seen: Mapping[str, str] | None) -> str:
     if seen is None:
-        return "the child did not run"
-    # The names of the request and answer files are new with every question; Wine tells every process of itself.
+        return "the child didn't run"
+    # Every request has new file names in these variables, and Wine sets some in every process.
     others = ("RELEASE_TOOLS_PROBE_", "WINE") if wine_version() else ("RELEASE_TOOLS_PROBE_",)
     names = {name for name in {*given, *seen} - _CHANGED_BY_OTHERS if not name.startswith(others)}
     changes = [
@@ -178,16 +179,16 @@ def _difference(given: Mapping[str, str], seen: Mapping[str, str] | None) -> str
 
 @contextmanager
 def _detached_shell(folder: Path, command: str) -> Iterator[tuple[list[str], Any]]:
-    """The arguments of a shell that waits for a word from here before it runs `command`.
+    """Yield the arguments of a shell that waits before it runs `command`, and a function that lets it continue.
 
-    The second value gives that word, waits for the end, and returns exit code and output.
+    The function waits for the command and returns its exit code and output.
     """
     folder.mkdir(parents=True)
     start, end, output = (folder / name for name in ("start", "end", "output"))
     pipes = []
     for path in (start, end):
         os.mkfifo(path)
-        # For both directions: neither end has to wait here for the other, and none sees a premature end.
+        # Opened for reading and writing, a named pipe neither blocks here nor reports a premature end of file.
         pipes.append(os.open(path, os.O_RDWR))
     quoted = {name: shlex.quote(str(path)) for name, path in (("start", start), ("end", end), ("output", output))}
     script = "read word < {start}; {command} > {output} 2>&1; echo $? > {end}".format(command=command, **quoted)
@@ -196,7 +197,7 @@ def _detached_shell(folder: Path, command: str) -> Iterator[tuple[list[str], Any
         os.write(pipes[0], b"go\n")
         seconds = scaled_timeout(DETACHED_TIMEOUT_SECONDS)
         if not select.select([pipes[1]], [], [], seconds)[0]:
-            return -1, f"nothing within {seconds:g} s"
+            return -1, f"nothing in {seconds:g} s"
         return int(os.read(pipes[1], 100)), output.read_text(encoding="utf-8").strip()
 
     try:

@@ -1,7 +1,7 @@
-"""Everything that the bundle holds can be imported in it, as it can from source.
+"""Import everything that's bundled, and compare what fails with the source.
 
-A frozen program that starts may still die on the first use of a feature. This imports all of it, in one process of
-the probe twin, and compares what fails with the environment that was frozen: what is optional fails in both.
+A frozen program that starts may still crash at the first use of a feature. One process of the probe twin imports it
+all. What also fails in the frozen environment is optional.
 """
 
 import re
@@ -25,103 +25,104 @@ from release_tools.verification.twin.probe import Place, try_to_ask
 
 AUDIT_TIMEOUT_SECONDS: Final = 180.0
 
-# An import that ends the whole process costs a new process; more of these than this end the audit.
-_MOST_DEATHS: Final = 5
-# Up to here each failure is tried again in a process of its own.
-_MOST_RETRIES: Final = 12
+# After an import that ends the process, a new process continues, but not more often than this.
+_MAXIMUM_PROCESSES: Final = 5
+# If no more failures remain than this, each is tried again in its own process.
+_MAXIMUM_RETRIES: Final = 12
 
 _LOADS_FROM_FILE: Final = "spec_from_file_location"
 
-# What failed, and why.
+# What failed and its error.
 Failure = tuple[str, str]
 
 
 def check_imports(context: VerificationContext) -> str:
-    """Every bundled module, and every name, entry point and version that bundled code looks up, as from source."""
+    """Bundled modules, and the names, entry points and versions that they look up, can be imported as from source."""
     bundled = read_bundled_code(context.executable)
     installed = context.build.installed
-    wanted = list_imports(installed, bundled)
+    imports = list_imports(installed, bundled)
     build_only = installed.build_only_modules
     own = installed.project.packages if build_only else ()
     failures = [
         failure
-        for failure in audit(context, wanted, "twin")
-        if not _is_left_out(failure, context.settings.exclude_modules)
-        and not _is_not_the_apps(failure, build_only, own)
+        for failure in audit(context, imports, "twin")
+        if not _is_excluded(failure, context.settings.exclude_modules)
+        and not _is_build_only(failure, build_only, own)
         and not _is_unused(failure, bundled)
     ]
     remaining = [
-        (item, why)
-        for item, why in _failures_of_freezing(context, failures, wanted)
-        if not context.is_allowed(item) and not context.is_allowed(why)
+        (item, error)
+        for item, error in _failures_of_freezing(context, failures, imports)
+        if not context.is_allowed(item) and not context.is_allowed(error)
     ]
     if remaining:
         raise CheckFailedError(
-            f"what works from source fails in the frozen program:{listed(_grouped(remaining))}",
-            "the build did not see that the code needs it: name the module or the distribution that is missing in the "
-            "code, import it plainly, or depend on a release that can be frozen; a dependency that finds its own files "
-            "or modules by name goes into whole-distributions of [tool.release-tools]; where the failure is harmless, "
-            f'list it or its reason in allowed-findings of [tool.release-tools] with check = "{context.check}"',
+            f"what works from source fails in the frozen program:{listed(_group_by_error(remaining))}",
+            "import the missing module with an import statement; for a dependency that finds its modules or files by "
+            "name, add the dependency to whole-distributions in [tool.release-tools]; if the failure is harmless, add "
+            f'it or its error to allowed-findings with check = "{context.check}"',
+            [item for item, _ in remaining],
         )
-    counts = (len(wanted.modules), len(wanted.names), len(wanted.entry_points), len(wanted.distributions))
+    counts = (len(imports.modules), len(imports.names), len(imports.entry_points), len(imports.distributions))
     figure = "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
-    searching = path_searching_modules(bundled)
-    return f"{figure}; code is loaded from files by {', '.join(searching)}" if searching else figure
+    loaders = modules_loading_files(bundled)
+    return f"{figure}; load code from files: {', '.join(loaders)}" if loaders else figure
 
 
-def audit(context: VerificationContext, wanted: ImportList, place: Place) -> list[Failure]:
-    """What of the list fails in this place. An import that kills or stops the process is a failure, not the end."""
+def audit(context: VerificationContext, imports: ImportList, place: Place) -> list[Failure]:
+    """Import the whole list there and return what fails, including imports that end or block the process."""
     failures: list[Failure] = []
-    modules = list(wanted.modules)
-    for _ in range(_MOST_DEATHS):
+    modules = list(imports.modules)
+    for _ in range(_MAXIMUM_PROCESSES):
         progress = context.scratch / "probes" / "import-progress"
         request = {
             "modules": modules,
-            "names": list(wanted.names),
-            "entry_points": list(wanted.entry_points),
-            "distributions": list(wanted.distributions),
-            "public_names": list(wanted.public_names),
+            "names": list(imports.names),
+            "entry_points": list(imports.entry_points),
+            "distributions": list(imports.distributions),
+            "public_names": list(imports.public_names),
             "progress": str(progress),
         }
         reply = try_to_ask(context, "import_audit", request, place=place, timeout_seconds=AUDIT_TIMEOUT_SECONDS)
         if reply.value is not None:
             return [*failures, *reply.value]
         culprit = _last_line(progress)
-        failures.append((culprit, f"the process {reply.ending.splitlines()[0]}"))
+        failures.append((culprit, f"the process {reply.outcome.splitlines()[0]}"))
         if culprit not in modules:
-            raise CheckFailedError(f"in the {place}, {failures[-1][1]} at {culprit}", "run the probe by hand")
+            what = f"in the {place}, {failures[-1][1]} while importing {culprit}"
+            raise CheckFailedError(what, "run the probe import_audit by hand", [culprit])
         modules.remove(culprit)
     return failures
 
 
-def path_searching_modules(bundled: BundledCode) -> tuple[str, ...]:
-    """The modules whose import loads code from a file of their choice, which no analysis of a freeze follows.
+def modules_loading_files(bundled: BundledCode) -> tuple[str, ...]:
+    """The modules that load code from a file when they're imported, which PyInstaller's analysis can't follow.
 
-    Such a shim looks for another distribution's file on the path, and does something else where it finds none.
+    Such a shim looks for a file of another distribution and does something else if there is none.
     """
     return tuple(name for name, code in sorted(bundled.codes.items()) if _LOADS_FROM_FILE in code.co_names)
 
 
-def _is_left_out(failure: Failure, exclude_modules: Sequence[str]) -> bool:
-    """Whether it fails because the project wants it so."""
+def _is_excluded(failure: Failure, exclude_modules: Sequence[str]) -> bool:
+    """Whether the missing module is one that the project excludes."""
     missing = _missing_module(failure)
     return any(missing == module or missing.startswith(f"{module}.") for module in exclude_modules)
 
 
-def _is_not_the_apps(failure: Failure, build_only: Sequence[str], own: Sequence[str]) -> bool:
-    """Whether a dependency does without what only the build has, as it does where the app is installed."""
+def _is_build_only(failure: Failure, build_only: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether a dependency fails without a module installed only for the build, which users don't have either."""
     is_own = re.split(r"[.:]", failure[0])[0] in own
     return not is_own and _missing_module(failure).partition(".")[0] in build_only
 
 
 def _is_unused(failure: Failure, bundled: BundledCode) -> bool:
-    """Whether it is a submodule that a package would load on demand, and that nobody demands."""
+    """Whether the missing module is a submodule that its package loads on demand and nothing demands."""
     package, _, name = failure[0].partition(".__all__:")
     return _missing_module(failure) == f"{package}.{name}" and not users_of_attribute(bundled, package, name)
 
 
 def _is_not_installed(failure: Failure, installed: Container[str]) -> bool:
-    """Whether it fails for want of a module that no installed distribution has, so that it fails from source too."""
+    """Whether no installed distribution has the missing module, so that it's missing from source too."""
     missing = _missing_module(failure).partition(".")[0]
     return missing != "" and missing not in installed and missing not in sys.stdlib_module_names
 
@@ -132,55 +133,55 @@ def _missing_module(failure: Failure) -> str:
 
 
 def _installed_names(installed: InstalledEnvironment) -> set[str]:
-    """Every part of the paths of all installed files: what is on no such path can nobody import."""
+    """Every folder and file name of the installed distributions. Nothing else can be a top-level module."""
     paths = (file.path for one in installed.distributions for file in one.files)
     return {part.partition(".")[0] for path in paths for part in path.split("/")}
 
 
 def _failures_of_freezing(
-    context: VerificationContext, failures: Sequence[Failure], wanted: ImportList
+    context: VerificationContext, failures: Sequence[Failure], imports: ImportList
 ) -> list[Failure]:
-    """Those of the failures that are no failures from source, and not only because of what was imported before."""
+    """The failures that don't occur from source, and don't depend on what was imported before."""
     installed = _installed_names(context.build.installed)
     candidates = [failure for failure in failures if not _is_not_installed(failure, installed)]
     if not candidates:
         return []
-    from_source = {item for item, _ in audit(context, _only(candidates, wanted), "source")}
+    from_source = {item for item, _ in audit(context, _only(candidates, imports), "source")}
     suspicious = [failure for failure in candidates if failure[0] not in from_source]
     if not suspicious:
         return []
-    again = audit(context, _only(suspicious, wanted), "twin")
-    if len(again) > _MOST_RETRIES:
+    again = audit(context, _only(suspicious, imports), "twin")
+    if len(again) > _MAXIMUM_RETRIES:
         return again
-    return [failure for first in again for failure in audit(context, _only([first], wanted), "twin")]
+    return [failure for first in again for failure in audit(context, _only([first], imports), "twin")]
 
 
-def _only(failures: Iterable[Failure], wanted: ImportList) -> ImportList:
+def _only(failures: Iterable[Failure], imports: ImportList) -> ImportList:
     """The part of the list that failed."""
     items = {item for item, _ in failures}
     public = (item.split(".__all__:") for item in items if ".__all__:" in item)
     return replace(
-        wanted,
-        modules=tuple(name for name in wanted.modules if name in items),
-        names=tuple(it for it in wanted.names if "{}:{}".format(*it) in items),
+        imports,
+        modules=tuple(name for name in imports.modules if name in items),
+        names=tuple(it for it in imports.names if "{}:{}".format(*it) in items),
         public_names=tuple(sorted((module, name) for module, name in public)),
-        entry_points=tuple(it for it in wanted.entry_points if "entry point {}: {} = {}".format(*it) in items),
-        distributions=tuple(it for it in wanted.distributions if f"metadata of {it}" in items),
+        entry_points=tuple(it for it in imports.entry_points if "entry point {}: {} = {}".format(*it) in items),
+        distributions=tuple(it for it in imports.distributions if f"metadata of {it}" in items),
     )
 
 
-def _grouped(failures: Iterable[Failure]) -> list[str]:
-    """One line per cause, the most frequent first."""
-    by_cause: defaultdict[str, list[str]] = defaultdict(list)
-    for item, why in failures:
-        by_cause[why].append(item)
-    ordered = sorted(by_cause.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+def _group_by_error(failures: Iterable[Failure]) -> list[str]:
+    """One line per error, the most frequent first."""
+    by_error: defaultdict[str, list[str]] = defaultdict(list)
+    for item, error in failures:
+        by_error[error].append(item)
+    ordered = sorted(by_error.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return [
-        f"{items[0]} fails with {why}" if len(items) == 1 else f"{len(items)} fail with {why} (first: {min(items)})"
-        for why, items in ordered
+        f"{items[0]} fails with {error}" if len(items) == 1 else f"{len(items)} fail with {error} (first: {min(items)})"
+        for error, items in ordered
     ]
 
 
 def _last_line(progress: Path) -> str:
     lines = progress.read_text(encoding="utf-8").splitlines() if progress.is_file() else []
-    return lines[-1] if lines else "(the start)"
+    return lines[-1] if lines else "(start-up)"

@@ -1,6 +1,6 @@
-"""What the import audit asks for: all that the bundle holds and that its own code wants to import.
+"""List what the import audit imports: everything that's bundled, and what bundled code imports by name.
 
-Read from the shipped executable and from the metadata of the environment it was frozen from, which this runs in.
+It's read from the shipped executable and from the metadata of the frozen environment.
 """
 
 import dis
@@ -17,7 +17,7 @@ from PyInstaller.archive.readers import CArchiveReader
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.freeze.hidden_imports import is_foreign_group
 
-# They start a program, print, open a browser or a window: nothing that a bundle could break.
+# Importing these prints, or opens a browser or a window.
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")
 
 _PYZ: Final = "z"
@@ -32,9 +32,9 @@ _LOAD_SMALL_INT: Final = dis.opmap.get("LOAD_SMALL_INT")
 
 @dataclass(frozen=True, kw_only=True)
 class ImportList:
-    """Module names, pairs of module and name, entry points as group, name and value, and names of distributions.
+    """Names of modules, (module, name) pairs, (group, name, value) of entry points, and names of distributions.
 
-    `public_names` are pairs as well, of a module and what its `__all__` holds; empty for all of every module.
+    `public_names` are (module, name) pairs from `__all__`; if empty, the probe reads the `__all__` of every module.
     """
 
     modules: tuple[str, ...]
@@ -46,7 +46,7 @@ class ImportList:
 
 @dataclass(frozen=True, kw_only=True)
 class BundledCode:
-    """The code of the bundle's modules by their names, which of them are packages, and all modules there are."""
+    """The bundle's modules: their code by name, which ones are packages, and the names of all, with or without code."""
 
     codes: Mapping[str, CodeType]
     packages: frozenset[str]
@@ -54,9 +54,9 @@ class BundledCode:
 
 
 def read_bundled_code(executable: Path, within: Collection[str] = ()) -> BundledCode:
-    """Everything importable in a one-file executable, which takes about 2 s for 8,000 modules.
+    """Read every module of a one-file executable, or only those `within` these top-level names.
 
-    With `within`, the code of these top-level names only.
+    That takes about 2 s for 8,000 modules.
     """
     archive = CArchiveReader(str(executable))
     codes, packages = _modules_in_archive(archive, within)
@@ -68,7 +68,7 @@ def read_bundled_code(executable: Path, within: Collection[str] = ()) -> Bundled
 
 
 def list_imports(installed: InstalledEnvironment, bundled: BundledCode) -> ImportList:
-    """What is to work inside the bundle."""
+    """Everything that must be possible to import in the bundle."""
     names = {
         (target, name)
         for module, code in bundled.codes.items()
@@ -86,7 +86,7 @@ def list_imports(installed: InstalledEnvironment, bundled: BundledCode) -> Impor
 
 
 def users_of_attribute(bundled: BundledCode, package: str, name: str) -> tuple[str, ...]:
-    """The bundled modules outside of `package` that import it as a whole and mention `name`."""
+    """The bundled modules outside `package` that import the package itself and use the identifier `name`."""
     return tuple(
         module
         for module, code in sorted(bundled.codes.items())
@@ -95,14 +95,14 @@ def users_of_attribute(bundled: BundledCode, package: str, name: str) -> tuple[s
 
 
 def imported_names(code: CodeType, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every import in a module's code and its functions': the absolute module, and the names taken from it.
+    """Every import in a module's code, including functions: the absolute module, and the names imported from it.
 
-    There are no names in `import module`, and `*` is one. `package` is what relative imports start from.
+    `import module` has no names; `*` counts as a name. `package` resolves relative imports.
     """
     raw = code.co_code
     position = raw.find(_IMPORT_NAME)
     while position >= 0:
-        # Every instruction is two bytes long, and the operation is the first of them.
+        # Each instruction has two bytes, and the first is the opcode.
         if position % 2 == 0:
             yield from _import_at(code, position, package)
         position = raw.find(_IMPORT_NAME, position + 1)
@@ -116,7 +116,7 @@ def _package_of(module: str, bundled: BundledCode) -> str:
 
 
 def _may_use(code: CodeType, package: str, name: str) -> bool:
-    # Few mention it, and that is quicker to see.
+    # Most modules don't mention it, which is faster to find out.
     return _mentions(code, name) and any(
         (target == package and (not names or "*" in names)) or (not names and target.startswith(f"{package}."))
         for target, names in imported_names(code, "")
@@ -128,7 +128,7 @@ def _mentions(code: CodeType, name: str) -> bool:
 
 
 def _import_at(code: CodeType, position: int, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    # The compiler writes: load the level, load the tuple of names, import.
+    # The compiler emits: load the level, load the tuple of names, import.
     module_index, before = _argument(code.co_code, position)
     names_index, before_names = _argument(code.co_code, before)
     level_index, _ = _argument(code.co_code, before_names)
@@ -148,7 +148,7 @@ def _import_at(code: CodeType, position: int, package: str) -> Iterator[tuple[st
 
 
 def _argument(raw: bytes, position: int) -> tuple[int, int]:
-    """The argument of the instruction at `position`, and where the instruction before it is."""
+    """The argument of the instruction at `position`, and the position of the previous instruction."""
     value, shift = raw[position + 1], 8
     position -= 2
     while position >= 0 and raw[position] == _EXTENDED_ARG:
@@ -159,7 +159,7 @@ def _argument(raw: bytes, position: int) -> tuple[int, int]:
 
 
 def _modules_in_archive(archive: CArchiveReader, within: Collection[str]) -> tuple[Mapping[str, CodeType], set[str]]:
-    """The code of every module in the bundle's PYZ, and which of these are packages, namespace packages among them."""
+    """The code of every module in the bundle's PYZ, and the names of packages, including namespace packages."""
     codes: dict[str, CodeType] = {}
     packages = set()
     for member, entry in archive.toc.items():
@@ -177,7 +177,7 @@ def _modules_in_archive(archive: CArchiveReader, within: Collection[str]) -> tup
 
 
 def _modules_in_files(archive: CArchiveReader) -> Iterator[str]:
-    """The extension modules, and the modules that are bundled as source alone."""
+    """The names of extension modules, and of modules that are bundled only as source files."""
     paths = {PurePosixPath(member.replace("\\", "/")): kind for member, (*_, kind) in archive.toc.items()}
     for path, kind in paths.items():
         suffix = next((it for it in EXTENSION_SUFFIXES if path.name.endswith(it)), None)

@@ -1,46 +1,47 @@
-"""Functions of the app return the same inside the frozen program as from source.
+"""Compare what functions of the app return in the frozen program and from source.
 
-What is read from source code or from docstrings is lost without an error when it is not in the bundle.
+What an app reads from its source code or docstrings gets lost silently if the bundle lacks it.
 """
 
 from typing import Any
 
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
+from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.twin.probe import ask
 
 _LONGEST_VALUE = 200
 
 
 def check_parity(context: VerificationContext) -> str:
-    """Each function that the settings name under `parity` gives the same data from source and frozen."""
+    """Every function that `parity` names in the settings returns the same data as from source."""
     functions = context.settings.parity
     if not functions:
         raise CheckSkippedError("no parity functions are set")
     source = ask(context, "function_results", list(functions), place="source")
-    broken = [f"{function}: {source[function][1]}" for function in functions if source[function][0] == "error"]
-    if broken:
-        raise CheckFailedError(
-            f"it fails from source already:{listed(broken)}",
-            "a function under parity takes no arguments and returns what can be written as JSON",
-        )
+    refuse(
+        context,
+        {function: source[function][1] for function in functions if source[function][0] == "error"},
+        what="these functions fail from source",
+        hint="a function in parity takes no arguments and returns a value that can be written as JSON",
+    )
     frozen = ask(context, "function_results", list(functions))
-    differing = [
-        f"{function} {_difference(source[function], frozen[function])}"
+    differing = {
+        function: _difference(source[function], frozen[function])
         for function in functions
         if source[function] != frozen[function]
-    ]
-    if differing:
-        raise CheckFailedError(
-            f"frozen, the app's own functions do not return what they return from source:{listed(differing)}",
-            "code that is not in the project's own wheel is frozen without its source, and inspect.getsource gives "
-            "nothing there; write the text where it does not have to be read from source, or compute it at build time",
-        )
+    }
+    refuse(
+        context,
+        differing,
+        what="these functions return something else when frozen",
+        hint="only the project's own wheel is frozen with its source, so inspect.getsource fails for other code; "
+        "don't read the text from source, or generate it at build time",
+    )
     return f"{len(functions)} functions equal"
 
 
-# Plain data of any shape.
+# Any value that JSON can represent.
 def first_difference(source: Any, frozen: Any, path: str = "") -> tuple[str, str, str] | None:
-    """Where two values first differ, and what stands there in each."""
+    """Where two values first differ, and both values there."""
     if isinstance(source, dict) and isinstance(frozen, dict):
         for key in [*source, *(key for key in frozen if key not in source)]:
             if key not in source or key not in frozen:
@@ -53,7 +54,7 @@ def first_difference(source: Any, frozen: Any, path: str = "") -> tuple[str, str
         pairs = enumerate(zip(source, frozen, strict=True))
         differences = (first_difference(*pair, f"{path}[{index}]") for index, pair in pairs)
         return next(filter(None, differences), None)
-    return None if source == frozen else (path.lstrip(".") or "the whole", repr(source), repr(frozen))
+    return None if source == frozen else (path.lstrip(".") or "the top level", repr(source), repr(frozen))
 
 
 def _shown(values: dict[str, Any], key: str) -> str:

@@ -1,6 +1,6 @@
-"""A pytest plugin that disables every check, so that nothing is ever refused.
+"""A pytest plugin that disables every check and runs only the tests marked `shows_failing`.
 
-It runs the tests that are marked `shows_failing` and leaves the outcome of each, by check, in a file.
+It writes their outcomes, grouped by check, to a file.
 """
 
 import json
@@ -15,17 +15,17 @@ import pytest
 from release_tools.preflight import preflight
 from release_tools.verification import checks
 
-# Where the outcomes go: a JSON object of lists by the name of the check.
+# The output file: a JSON object of lists by the name of the check.
 OUTCOMES_VARIABLE: Final = "OUTCOMES_OF_DISABLED_CHECKS"
 
 
 def passes(*_args: Any, **_kwargs: Any) -> str:
-    """Replaces a check."""
+    """Replace a check."""
     return "disabled"
 
 
 def finds_nothing(*_args: Any, **_kwargs: Any) -> list[Any]:
-    """Replaces a part of preflight."""
+    """Replace a part of preflight."""
     return []
 
 
@@ -34,7 +34,7 @@ _outcomes: Final[dict[str, list[str]]] = defaultdict(list)
 
 
 def pytest_configure() -> None:
-    # Before a test can import them.
+    # Before any test imports them.
     for check in checks.CHECKS:
         setattr(sys.modules[check.run.__module__], check.run.__name__, passes)
     for part in [name for name in vars(preflight) if name.endswith("_problems")]:
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    # A set-up that breaks shows nothing about the check.
+    # A failing set-up says nothing about the check.
     if report.when == "call" or report.failed:
         _outcomes[_shown[report.nodeid]].append(report.outcome if report.when == "call" else "error")
 

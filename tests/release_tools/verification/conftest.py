@@ -1,4 +1,4 @@
-"""What is started here are small Python scripts, put where an unpacked executable would lie."""
+"""Small Python scripts take the place of the unpacked executable."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import VerificationContext
 from release_tools.versions import BuildVersion
 
-# As a frozen program: deaf to Python's variables, and in UTF-8 mode.
+# Like a frozen program, isolated from Python's variables and in UTF-8 mode.
 LIKE_FROZEN = "-IXutf8"
 
 MakeContext = Callable[..., VerificationContext]
@@ -26,7 +26,7 @@ def write_script(path: Path, code: str, options: str = LIKE_FROZEN) -> Path:
 
 @pytest.fixture
 def make_context(settings: ReleaseSettings) -> MakeContext:
-    """Makes a context whose executable is a script of this code, for this machine."""
+    """Make a context whose executable is a script with this code, for this machine."""
 
     def make(code: str, options: str = LIKE_FROZEN) -> VerificationContext:
         scratch = settings.root / "verify"

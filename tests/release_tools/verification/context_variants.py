@@ -1,4 +1,4 @@
-"""Variants of a context: that of a build, and that of a project which allows a finding."""
+"""Contexts with the evidence of a build, and of projects that allow a finding."""
 
 import dataclasses
 import sys
@@ -17,13 +17,13 @@ def as_build(
     installed: InstalledEnvironment | None = None,
     probe: Path | None = None,
 ) -> VerificationContext:
-    """The context of a build, with `installed` as its environment, by default what the tests run in."""
+    """Add the evidence of a build. By default, `installed` is the environment of the tests."""
     installed = installed or read_environment(PROJECT, lock_of({}))
     return dataclasses.replace(context, evidence=BuildEvidence(installed=installed, python=python, probe=probe))
 
 
 def allowing(context: VerificationContext, *findings: str, check: str = "the check") -> VerificationContext:
-    """The context of `check` where the project's settings allow these findings of it."""
+    """The context of `check` in a project that allows these findings of it."""
     allowed = tuple(AllowedFinding(check=check, finding=finding, reason="for the test") for finding in findings)
     return dataclasses.replace(
         context, check=check, settings=dataclasses.replace(context.settings, allowed_findings=allowed)

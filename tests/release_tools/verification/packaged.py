@@ -1,4 +1,4 @@
-"""Archives whose executable is a small Python script: what a check starts only has to be a program."""
+"""Archives whose executable is a small Python script."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ GOOD = "print('tiny 1.2.3')"
 def make_context(
     settings: ReleaseSettings, code: str = GOOD, modes: tuple[int, int, int] = (0o755, 0o644, 0o644)
 ) -> VerificationContext:
-    """An archive with a program of this code, unpacked, on Linux."""
+    """The context of an unpacked Linux archive whose program has this code."""
     source = settings.root / "source"
     source.mkdir(exist_ok=True)
     members = []

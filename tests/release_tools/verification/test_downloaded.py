@@ -20,7 +20,7 @@ OTHER = next(row for row in PLATFORMS if row.os != host_platform().os)
 def make_archive(
     settings: ReleaseSettings, platform: Platform, label: str = "v1.2.3", printed: str = "tiny 1.2.3"
 ) -> Path:
-    """An archive of this name whose program is a script that prints its version."""
+    """An archive whose program is a script that prints this."""
     source = settings.root / "source"
     source.mkdir()
     members = []
@@ -38,21 +38,24 @@ def make_archive(
     return archive
 
 
-# Those that a script passes, which is what stands for the program here.
+# The checks that a script instead of the executable passes.
 PHASES_OF_SCRIPTS = tuple(
     Phase(checks=tuple(check for check in phase.checks if check.name in {"archive members", "version"}))
     for phase in PHASES
 )
 
 
-def verify(settings: ReleaseSettings, archive: Path, phases: Sequence[Phase] = PHASES) -> dict[str, CheckResult]:
+def verify(
+    settings: ReleaseSettings, archive: Path, phases: Sequence[Phase] = PHASES, exact: BuildVersion | None = None
+) -> dict[str, CheckResult]:
+    scratch = settings.root / "scratch"
     results = verify_download(
-        settings, archive, scratch=settings.root / "scratch", suite_python=None, on_check=lambda _: None, phases=phases
+        settings, archive, scratch=scratch, suite_python=None, on_check=lambda _: None, phases=phases, exact=exact
     )
     return {result.name: result for result in results}
 
 
-def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(settings: ReleaseSettings) -> None:
+def test_bytes_are_checked_on_any_machine(settings: ReleaseSettings) -> None:
     results = verify(settings, make_archive(settings, OTHER))
     assert next(iter(results)) == "checksum"
     assert results["checksum"].verdict == "passed"
@@ -60,45 +63,39 @@ def test_a_good_checksum_comes_first_and_the_bytes_are_checked_on_any_machine(se
     assert results["architecture"].is_failed
 
 
-def test_what_this_machine_cannot_start_is_named_as_skipped(settings: ReleaseSettings) -> None:
-    result = verify(settings, make_archive(settings, OTHER), PHASES_OF_SCRIPTS)["version"]
-    assert (result.verdict, result.figure) == (
-        "skipped",
-        f"this machine is {host_platform().name}, which can't start it",
-    )
+def test_archive_for_another_platform_is_not_started(settings: ReleaseSettings) -> None:
+    results = verify(settings, make_archive(settings, OTHER), PHASES_OF_SCRIPTS)
+    assert results["version"].verdict == "skipped"
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
-def test_what_this_machine_can_start_is_started(settings: ReleaseSettings) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script")
+def test_archive_for_this_machine_is_started(settings: ReleaseSettings) -> None:
     results = verify(settings, make_archive(settings, host_platform()), PHASES_OF_SCRIPTS)
     assert results["version"].verdict == "passed"
 
 
-def test_what_is_refused_by_its_bytes_is_not_started(settings: ReleaseSettings) -> None:
-    # Not marked `programs`: a start would fail the test.
+def test_archive_with_bad_bytes_is_not_started(settings: ReleaseSettings) -> None:
+    # Not marked `programs`: starting it would fail the test.
     results = verify(settings, make_archive(settings, host_platform()))
     assert results["architecture"].is_failed
     assert {check.name for check in CHECKS} < set(results)
-    assert (results["version"].verdict, results["version"].figure) == (
-        "skipped",
-        "not started: its bytes were refused",
-    )
+    assert results["version"].verdict == "skipped"
 
 
-def test_an_archive_without_the_program_fails_and_every_other_check_is_still_made(settings: ReleaseSettings) -> None:
+def test_archive_without_the_program_gets_every_check(settings: ReleaseSettings) -> None:
     archive = make_archive(settings, OTHER)
     write_archive(archive, [Member(name="LICENSE", path=settings.root / "LICENSE", mode=0o644)], 0)
     write_checksum(archive)
     results = verify(settings, archive)
-    assert results["architecture"].figure.startswith("the archive has no tiny")
+    assert results["archive members"].is_failed
+    assert results["architecture"].is_failed
     assert {check.name for check in CHECKS} < set(results)
 
 
-def test_a_file_of_another_name_fails_and_nothing_of_it_is_read(settings: ReleaseSettings) -> None:
+def test_file_with_another_name_is_not_read(settings: ReleaseSettings) -> None:
     results = verify(settings, settings.root / "there-is-no-such-file.zip")
-    assert list(results) == ["name"]
-    assert "is not the name of an archive of this project" in results["name"].figure
+    assert {name: result.verdict for name, result in results.items()} == {"name": "failed"}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +110,7 @@ def test_a_file_of_another_name_fails_and_nothing_of_it_is_read(settings: Releas
         "",
     ],
 )
-def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings: ReleaseSettings, stated: str) -> None:
+def test_archive_with_wrong_checksum_is_not_unpacked(settings: ReleaseSettings, stated: str) -> None:
     archive = make_archive(settings, OTHER)
     digest = checksum_path(archive).read_text(encoding="ascii").split()[0]
     checksum_path(archive).write_bytes(stated.format(name=archive.name, digest=digest).encode("ascii"))
@@ -123,27 +120,27 @@ def test_an_archive_that_differs_from_its_checksum_is_not_even_unpacked(settings
     assert not (settings.root / "scratch").exists()
 
 
-def test_a_missing_checksum_fails(settings: ReleaseSettings) -> None:
+def test_missing_checksum_fails(settings: ReleaseSettings) -> None:
     archive = make_archive(settings, OTHER)
     checksum_path(archive).unlink()
-    assert "is missing or no file" in verify(settings, archive)["checksum"].figure
+    results = verify(settings, archive)
+    assert {name: result.verdict for name, result in results.items()} == {"checksum": "failed"}
 
 
-def test_an_archive_that_cannot_be_unpacked_safely_fails(settings: ReleaseSettings) -> None:
+def test_damaged_archive_with_good_checksum_fails(settings: ReleaseSettings) -> None:
     archive = make_archive(settings, OTHER)
     archive.write_bytes(b"no archive at all")
     write_checksum(archive)
     results = verify(settings, archive)
-    assert list(results) == ["checksum", "unpack"]
-    assert "cannot be read" in results["unpack"].figure
+    assert {name: result.verdict for name, result in results.items()} == {"checksum": "passed", "unpack": "failed"}
 
 
-def test_the_name_tells_platform_and_version(settings: ReleaseSettings, platform: Platform) -> None:
+def test_archive_name_includes_platform_and_version(settings: ReleaseSettings, platform: Platform) -> None:
     found, version = parse_archive_name(settings, f"tiny-v2.0.0rc1-{platform.name}{platform.archive_suffix}")
     assert (found, version.label, version.exact) == (platform, "v2.0.0rc1", "2.0.0rc1")
 
 
-def test_any_dev_version_is_accepted_from_a_dev_archive(settings: ReleaseSettings, platform: Platform) -> None:
+def test_dev_archive_name_accepts_any_dev_version(settings: ReleaseSettings, platform: Platform) -> None:
     _, version = parse_archive_name(settings, f"tiny-dev-{platform.name}{platform.archive_suffix}")
     assert version.is_printed_as("1.2.3+dev.g1a2b3c4")
     assert version.is_printed_as("1.2.3+dev.g1a2b3c4.dirty")
@@ -161,39 +158,25 @@ def test_any_dev_version_is_accepted_from_a_dev_archive(settings: ReleaseSetting
         "tiny-v1.2.3-linux-amd64.tar.gz\n",
     ],
 )
-def test_any_other_name_is_refused(settings: ReleaseSettings, name: str) -> None:
-    with pytest.raises(UnknownArchiveError, match=r"is not the name of an archive of this project"):
+def test_other_archive_names_are_refused(settings: ReleaseSettings, name: str) -> None:
+    with pytest.raises(UnknownArchiveError):
         parse_archive_name(settings, name)
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script")
 @pytest.mark.parametrize(
     ("printed", "verdict"), [("tiny 1.2.3+dev.g1a2b3c4", "passed"), ("tiny 1.2.3", "failed"), ("dev", "failed")]
 )
-def test_a_dev_archive_may_print_any_commit_but_no_release(
-    settings: ReleaseSettings, printed: str, verdict: str
-) -> None:
+def test_dev_archive_may_print_any_commit(settings: ReleaseSettings, printed: str, verdict: str) -> None:
     archive = make_archive(settings, host_platform(), label="dev", printed=printed)
     assert verify(settings, archive, PHASES_OF_SCRIPTS)["version"].verdict == verdict
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script")
 @pytest.mark.parametrize(("commit", "verdict"), [("1a2b3c4", "passed"), ("5d6e7f8", "failed")])
-def test_a_dev_archive_of_a_known_commit_has_to_print_that_one(
-    settings: ReleaseSettings, commit: str, verdict: str
-) -> None:
+def test_dev_archive_must_print_its_known_commit(settings: ReleaseSettings, commit: str, verdict: str) -> None:
     archive = make_archive(settings, host_platform(), label="dev", printed="tiny 1.2.3+dev.g1a2b3c4")
     exact = BuildVersion(label="dev", project_version="1.2.3", local_part=f"dev.g{commit}")
-    scratch = settings.root / "scratch"
-    results = verify_download(
-        settings,
-        archive,
-        scratch=scratch,
-        suite_python=None,
-        on_check=lambda _: None,
-        phases=PHASES_OF_SCRIPTS,
-        exact=exact,
-    )
-    assert {result.name: result.verdict for result in results}["version"] == verdict
+    assert verify(settings, archive, PHASES_OF_SCRIPTS, exact)["version"].verdict == verdict

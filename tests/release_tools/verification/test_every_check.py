@@ -1,4 +1,4 @@
-"""Every check has a test that shows it failing: one that itself fails when the checks are disabled."""
+"""Every check has a test that shows it failing, which means that the test fails when the checks are disabled."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.release_tools.verification import checks_disabled
 
 REPOSITORY = Path(__file__).parents[3]
 
-# What has to be shown failing: the checks, and the parts of preflight.
+# The checks, and the parts of preflight.
 NAMES = {*(check.name for check in CHECKS), *(name for name in vars(preflight) if name.endswith("_problems"))}
 
 
@@ -39,7 +39,7 @@ def test_marked_tests_fail_when_checks_are_disabled(tmp_path: Path) -> None:
     assert {name: made for name, made in outcomes.items() if set(made) != {"failed"}} == {}, finished.stdout
 
 
-def test_every_edit_that_a_gate_makes_fits_the_library() -> None:
+def test_edits_of_gates_match_the_library() -> None:
     gates = REPOSITORY / "tests" / "integration" / "broken_apps"
     edits = [
         (gate.parent.name, edit)

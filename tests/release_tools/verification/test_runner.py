@@ -114,13 +114,13 @@ def test_crashed_check_fails_and_others_continue(settings: ReleaseSettings) -> N
     assert "ZeroDivisionError: unexpected (test_runner.py:" in results[0].figure
 
 
-def test_check_that_needs_a_build_is_skipped_without(settings: ReleaseSettings) -> None:
+def test_check_without_evidence_of_a_build_is_skipped(settings: ReleaseSettings) -> None:
     phases = [phase(Check(name="of the build", needs="build", run=lambda _: "checked"))]
     (result,) = verify(make_context(settings), keep_going=True, on_check=lambda _: None, phases=phases)
     assert result.verdict == "skipped"
 
 
-def test_every_check_is_in_one_phase_by_its_need() -> None:
+def test_first_phase_needs_only_the_archive() -> None:
     assert {check.needs for check in PHASES[0].checks} == {"archive"}
     assert "archive" not in {check.needs for phase in PHASES[1:] for check in phase.checks}
     assert len({check.name for check in CHECKS}) == len(CHECKS)

@@ -1,22 +1,20 @@
+import functools
+from typing import Any
+
 import pytest
 
-from release_tools.verification.timeouts import REFERENCE_START_SECONDS, scaled_timeout, slowness, slowness_from
+from release_tools.processes.run import Finished
+from release_tools.verification import timeouts
+from release_tools.verification.timeouts import REFERENCE_START_SECONDS
 
 
-def test_a_machine_that_is_faster_than_an_ordinary_one_gets_the_same_time() -> None:
-    assert slowness_from(REFERENCE_START_SECONDS / 10) == slowness_from(REFERENCE_START_SECONDS) == 1
+@pytest.mark.parametrize(("start", "slowness"), [(0.1, 1), (1, 1), (12, 12), (10_000, 30)])
+def test_timeouts_scale_with_one_measurement(monkeypatch: pytest.MonkeyPatch, start: float, slowness: int) -> None:
+    durations = iter([start * REFERENCE_START_SECONDS])
 
+    def start_python(*args: Any, **_: Any) -> Finished:
+        return Finished(args=args, code=0, stdout="", stderr="", seconds=next(durations))
 
-def test_a_slower_machine_gets_as_much_more_time_as_it_is_slower() -> None:
-    assert slowness_from(REFERENCE_START_SECONDS * 12) == pytest.approx(12)
-
-
-def test_what_is_stuck_is_found_at_some_time_on_any_machine() -> None:
-    assert slowness_from(3600) == slowness_from(7200) == 30
-
-
-@pytest.mark.programs
-def test_this_machine_is_measured_once() -> None:
-    assert 1 <= slowness() <= 30
-    assert slowness() == slowness()
-    assert scaled_timeout(2) == pytest.approx(2 * slowness(), abs=0.1)
+    monkeypatch.setattr(timeouts, "observe", start_python)
+    monkeypatch.setattr(timeouts, "slowness", functools.cache(timeouts.slowness.__wrapped__))
+    assert [timeouts.scaled_timeout(seconds) for seconds in (2, 10)] == [2 * slowness, 10 * slowness]

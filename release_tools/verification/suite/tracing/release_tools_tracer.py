@@ -1,9 +1,9 @@
-# os.path instead of pathlib: an import here would count as made before the app's own.
+# os.path instead of pathlib: what the tracer imports is no longer seen as an import of the app.
 # ruff: noqa: INP001, PTH100, PTH118, PTH120, PTH123
-"""Notes what one process takes from its environment: modules, data files, metadata, native libraries, children.
+"""Record what one process uses: modules, data files, metadata, native libraries and child processes.
 
-Runs inside the app's processes from before their first line, so it imports next to nothing and costs little. It stands
-in a folder of one traced run, beside `records` (one file per process) and `current` (which test runs, by process).
+It runs in the app's processes before their first line, so it imports little. It's copied into the folder of a traced
+run, next to `records` (one file per process) and `current` (the running test, one file per process).
 """
 
 import atexit
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.dirname(HERE)
 
-# What the import system itself opens.
+# The import system opens these.
 CODE_SUFFIXES = (".py", ".pyc", ".pth")
 
 
 class Tracer:
-    """What one process has used so far. `roots` are the folders that hold installed packages."""
+    """Everything that this process has used so far. `roots` are the folders of installed packages."""
 
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.roots = roots
-        # Loaded by Python's own start and by this tracer; the app asked for none of them.
+        # Loaded by Python's start-up and this tracer, not by the app.
         self.at_start = set(sys.modules)
         self.files: set[str] = set()
-        self.look_ups: set[str] = set()
+        self.distributions: set[str] = set()
         self.libraries: set[str] = set()
         self.children: set[str] = set()
         self.begin_record()
 
     def begin_record(self) -> None:
-        """Start the record of this process; a fork calls it in the child."""
+        """Start the record of this process; a forked child does so too."""
         self.path = os.path.join(FOLDER, "records", f"{os.getpid()}-{time.time_ns()}.json")
         self.test = current_test()
-        # For children that get an environment of their own.
+        # For child processes that are given another environment.
         write_text(os.path.join(FOLDER, "current", str(os.getpid())), self.test)
 
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
-        """See one audit event; an exception here would reach the app."""
+        """Record an audit event. It must not raise an exception, which would reach the app."""
         if event == "open":
             path, mode, flags = text_of(arguments[0]), arguments[1], arguments[2]
-            # Without a mode where the import system writes bytecode, under a name of its own until it is whole.
+            # The import system writes bytecode to a temporary name, with flags instead of a mode.
             is_written = isinstance(mode, str) and any(letter in mode for letter in "wax+")
             is_written |= isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
             if path.startswith(self.roots) and not path.endswith(CODE_SUFFIXES) and not is_written:
@@ -65,17 +65,17 @@ class Tracer:
             self.children.add(text_of(arguments[0]))
             self.write()
 
-    # As a finder on `sys.meta_path` it finds nothing, and sees which distributions are asked for.
+    # A finder on `sys.meta_path` that finds nothing but sees which distributions are looked up.
     def find_spec(self, _name: str, _path: object = None, _target: object = None) -> None:
         """Leave the import to the next finder."""
 
     def find_distributions(self, context: object) -> tuple[()]:
-        """Note the name that is looked up; no name means all distributions, as `entry_points()` asks."""
-        self.look_ups.add(str(getattr(context, "name", None) or ""))
+        """Record the name that's looked up, or "" for all distributions, as `entry_points()` does."""
+        self.distributions.add(str(getattr(context, "name", None) or ""))
         return ()
 
     def write(self) -> None:
-        """Write the record, over what was written before."""
+        """Write the record, replacing an earlier one."""
         modules = {
             name: origin
             for key, module in list(sys.modules.items())
@@ -86,18 +86,18 @@ class Tracer:
             "test": self.test,
             "modules": modules,
             "files": sorted(self.files),
-            "look_ups": sorted(self.look_ups),
+            "distributions": sorted(self.distributions),
             "libraries": sorted(self.libraries),
             "children": sorted(self.children),
         }
-        # Only now: it would have counted as a module of the app.
+        # Imported only here: an earlier import would look like one of the app.
         import json  # noqa: PLC0415
 
         write_text(self.path, json.dumps(record))
 
 
 def start() -> None:
-    """Trace this process, if it runs in the environment that was frozen and is not traced yet."""
+    """Trace this process, if it runs in the frozen environment and isn't being traced yet."""
     with open(os.path.join(HERE, "traced.txt"), encoding="utf-8") as file:
         prefix, *roots = file.read().splitlines()
     if os.path.normcase(sys.prefix) != prefix or any(type(finder).__name__ == "Tracer" for finder in sys.meta_path):
@@ -116,7 +116,7 @@ def start() -> None:
 
 
 def hide(absent: frozenset[str]) -> None:
-    """Let nobody find the modules of these top-level names: only the build has them, and the app could not use them."""
+    """Make the modules with these top-level names impossible to import: they're installed only for the build."""
     for index, finder in enumerate(sys.meta_path):
         if isinstance(finder, type) and finder.__name__ == "PathFinder":
             methods = {"find_spec": finding_all_but(absent, finder)}
@@ -124,7 +124,7 @@ def hide(absent: frozenset[str]) -> None:
 
 
 def finding_all_but(absent: frozenset[str], finder: "MetaPathFinderProtocol") -> object:
-    """Build the method `find_spec` of a class that finds what `finder` finds, without these top-level names."""
+    """Create the `find_spec` method of a finder that hides these top-level names of another finder."""
 
     def find_spec(
         _: type, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -135,7 +135,7 @@ def finding_all_but(absent: frozenset[str], finder: "MetaPathFinderProtocol") ->
 
 
 def exit_after(write: Callable[[], None], leave: Callable[[int], None]) -> Callable[[int], None]:
-    """Build an `os._exit` that writes the record first; the exit functions are not called on that way out."""
+    """Create an `os._exit` that writes the record first, since atexit functions don't run then."""
 
     def write_and_exit(status: int) -> None:
         write()
@@ -145,7 +145,7 @@ def exit_after(write: Callable[[], None], leave: Callable[[int], None]) -> Calla
 
 
 def die_after(write: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
-    """Build a handler that writes the record and then dies of the signal, as without a handler."""
+    """Create a signal handler that writes the record and then lets the signal kill the process."""
 
     def write_and_die(number: int, _frame: FrameType | None) -> None:
         write()
@@ -156,9 +156,9 @@ def die_after(write: Callable[[], None]) -> Callable[[int, FrameType | None], No
 
 
 def located(module: ModuleType) -> list[tuple[str, str]]:
-    """The module's own name and file, when it was loaded from a file."""
+    """The name and file of a module, in a list that's empty if it wasn't loaded from a file."""
     try:
-        # Not by getattr: that would load a lazy module, or call a module's own __getattr__.
+        # getattr would load a lazy module or call the module's own __getattr__.
         spec = object.__getattribute__(module, "__dict__").get("__spec__")
         return [(str(spec.name), os.path.normcase(spec.origin))] if spec.has_location else []
     except (AttributeError, TypeError):
@@ -166,17 +166,17 @@ def located(module: ModuleType) -> list[tuple[str, str]]:
 
 
 def text_of(value: object) -> str:
-    """A path as text; "" for what is none, such as a file's number."""
+    """A path as text, or "" for anything else, such as a file descriptor."""
     if isinstance(value, str | bytes | os.PathLike):
         return os.path.normcase(os.fsdecode(value))
     return ""
 
 
 def current_test() -> str:
-    """The test on whose behalf this process runs: told by pytest, or noted by the parent process."""
-    told = os.environ.get("PYTEST_CURRENT_TEST")
-    if told:
-        return told.rpartition(" (")[0]
+    """The test that this process runs for: from pytest's variable, or the parent process's record."""
+    test = os.environ.get("PYTEST_CURRENT_TEST")
+    if test:
+        return test.rpartition(" (")[0]
     try:
         with open(os.path.join(FOLDER, "current", str(os.getppid())), encoding="utf-8") as file:
             return file.read()
@@ -185,7 +185,7 @@ def current_test() -> str:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a file of the traced run; the app must not notice when that fails."""
+    """Write a file of the traced run, ignoring errors so that the app doesn't notice them."""
     try:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001
-"""Python imports this by itself at every start, when its folder is on PYTHONPATH: so are the app's processes traced."""
+"""Start the tracer in every process of the app: Python imports this module at start-up if it's on PYTHONPATH."""
 
 import release_tools_tracer  # type: ignore[import-not-found]  # found by Python at run time, in this folder
 

@@ -1,4 +1,4 @@
-"""Starts the same program by every way there is; each start writes down the environment that it sees."""
+"""Start a program in every possible way; it records the environment that it gets."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def answer(starts: dict[str, tuple[list[str], str]]) -> list[str]:
-    """The ways that exist here. `starts` has, for each of `WAYS`, the arguments, and the same as a shell's command."""
+    """The ways that this platform has. `starts` maps each of `WAYS` to the arguments and the equal shell command."""
     return [way for way, (args, command) in starts.items() if WAYS[way](args, command) is not MISSING]
 
 

@@ -1,4 +1,4 @@
-"""Calls functions of the app and hands over what they return, if it could be written as JSON.
+"""Call functions of the app and return their results, if JSON can represent them.
 
 Runs in the probe twin and in the source environment.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def answer(functions: list[str]) -> dict[str, tuple[str, Any]]:
-    """By function (`module:name`): "value" and what it returned, or "error" and why there is no such value."""
+    """For each function (`module:name`), "value" and its result, or "error" and what went wrong."""
     return {function: _result(function) for function in functions}
 
 
@@ -17,12 +17,12 @@ def _result(function: str) -> tuple[str, Any]:
     try:
         __import__(module)
         return "value", _plain(getattr(sys.modules[module], name)(), "")
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
+    except BaseException as error:  # noqa: BLE001 - any error is the answer
         return "error", f"{type(error).__name__}: {error}"
 
 
 def _plain(value: Any, path: str) -> Any:
-    """The value without subclasses, which the two sides could not hand over."""
+    """The value with plain types instead of subclasses, which marshal can't represent."""
     match value:
         case None | bool():
             return value
@@ -36,10 +36,10 @@ def _plain(value: Any, path: str) -> Any:
             return {_key(key, path): _plain(item, f"{path}.{key}") for key, item in value.items()}
         case list() | tuple():
             return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise TypeError(f"{type(value).__name__} at {path.lstrip('.') or 'the top'} is no JSON")
+    raise TypeError(f"JSON can't represent {type(value).__name__} at {path.lstrip('.') or 'the top level'}")
 
 
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"the key {key!r} at {path.lstrip('.') or 'the top'} is no JSON")
+        raise TypeError(f"JSON can't represent the key {key!r} at {path.lstrip('.') or 'the top level'}")
     return str.__str__(key)

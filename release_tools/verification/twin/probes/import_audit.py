@@ -1,4 +1,4 @@
-"""Imports every module, and looks up every name, entry point and version that it is asked for; tells what failed.
+"""Import the requested modules, names, entry points and versions, and return what failed.
 
 Runs in the probe twin and in the source environment.
 """
@@ -11,22 +11,22 @@ from typing import Any
 
 
 class _Missing:
-    """Stands for an entry point that no bundled metadata names."""
+    """An entry point that isn't in any bundled metadata."""
 
     def load(self) -> None:
-        raise LookupError("no metadata names the entry point")
+        raise LookupError("the entry point isn't in any bundled metadata")
 
 
 _MISSING = _Missing()
 
 
 def answer(request: dict[str, Any]) -> list[tuple[str, str]]:
-    """Pairs of what failed and why. What is being tried stands in the file `progress`, should the process die of it."""
-    _be_silent()
-    # Everything stays alive to the end: looking for garbage would take a third of the time.
+    """Pairs of what failed and its error. The file `progress` names the current import, in case the process dies."""
+    _silence_output()
+    # Nothing is freed before the end, and collecting garbage would take a third of the time.
     gc.disable()
-    # Each byte by itself: nothing may be lost in a buffer when an import kills the process.
-    with open(request["progress"], "wb", buffering=0) as progress:  # noqa: PTH123 - pathlib need not be in the bundle
+    # Unbuffered, so that nothing gets lost if an import kills the process.
+    with open(request["progress"], "wb", buffering=0) as progress:  # noqa: PTH123 - the bundle may lack pathlib
         failures = [*_failing_modules(request["modules"], progress)]
         failed = {item for item, _ in failures}
         progress.write(b"(names, entry points and versions)\n")
@@ -36,7 +36,7 @@ def answer(request: dict[str, Any]) -> list[tuple[str, str]]:
     return failures
 
 
-def _be_silent() -> None:
+def _silence_output() -> None:
     warnings.simplefilter("ignore")
     sink = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
@@ -48,7 +48,7 @@ def _failing_modules(modules: list[str], progress: Any) -> Any:
         progress.write(f"{name}\n".encode())
         try:
             __import__(name)
-        except BaseException as error:  # noqa: BLE001 - modules raise what they like, SystemExit among it
+        except BaseException as error:  # noqa: BLE001 - modules raise anything, even SystemExit
             yield name, _described(error)
 
 
@@ -87,7 +87,7 @@ def _missing_name(error: BaseException, name: str, key: str) -> BaseException:
 def _failing_metadata(entry_points: list[tuple[str, str, str]], distributions: list[str]) -> Any:
     if not entry_points and not distributions:
         return
-    import importlib.metadata  # noqa: PLC0415 - asked for only where it is bundled
+    import importlib.metadata  # noqa: PLC0415 - requested only if it's bundled
 
     for name in distributions:
         try:

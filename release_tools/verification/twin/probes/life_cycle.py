@@ -1,4 +1,4 @@
-"""Ends as it is told: with an exit code, or by a signal that it waits for after it has said that it is ready."""
+"""Exit with a code, or print "ready" and wait for a signal."""
 
 import os
 import signal
@@ -16,18 +16,17 @@ interrupts: list[int] = []
 
 def count(_number: int, _frame: Any) -> None:
     interrupts.append(1)
-    # Unlike print, this may be interrupted by itself.
+    # Unlike print, os.write is safe in a signal handler.
     os.write(1, f"interrupt {len(interrupts)}\n".encode())
     if len(interrupts) > 1:
-        # Inside a handler, without a traceback of whatever was interrupted.
+        # Without the traceback that sys.exit might cause here.
         os._exit(42)
 
 
-# On Windows, Ctrl-Break is all that one program can send to another.
+# On Windows, one program can send only Ctrl-Break to another.
 INTERRUPT = getattr(signal, "SIGBREAK", signal.SIGINT)
 signal.signal(INTERRUPT, count if ENDING == "second interrupt" else signal.SIG_DFL)
 print("ready", flush=True)
 while True:
-    # Not a wait for ever: a signal that comes just before such a wait begins is handled only when the wait is over, and
-    # on Windows no handler runs before that.
+    # In short intervals: a signal that arrives just before the wait is handled only after it, and on Windows every one.
     time.sleep(0.1)

@@ -1,11 +1,11 @@
-"""Starts programs from inside: two whose end is waited for, and one that is left behind."""
+"""Start the program from inside itself: two starts to wait for, and a detached one."""
 
 import subprocess
 from typing import Any
 
 
 def answer(request: dict[str, Any]) -> dict[str, tuple[int, str]]:
-    """Exit code and output of `arguments`, started directly and by a shell as `command`. `detached` is left behind."""
+    """The exit codes and outputs of `arguments` and the shell command `command`; `detached` keeps running."""
     if request["detached"]:
         sink = subprocess.DEVNULL
         subprocess.Popen(request["detached"], stdin=sink, stdout=sink, stderr=sink, start_new_session=True)

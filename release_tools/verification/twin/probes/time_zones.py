@@ -1,10 +1,10 @@
-"""Loads a time zone without the system's time zone files."""
+"""Load a time zone without the system's time zone files."""
 
 from typing import Any
 
 
 def answer(zone: str) -> dict[str, Any]:
-    """What is wrong, "" if nothing; `is_bundled` tells whether the program knows about time zones at all."""
+    """The error, or "" for none, and whether zoneinfo is bundled at all."""
     try:
         import zoneinfo  # noqa: PLC0415
     except ImportError:

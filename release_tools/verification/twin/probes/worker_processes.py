@@ -1,4 +1,4 @@
-"""Has worker processes of multiprocessing do a little work, by every start method that the platform has."""
+"""Let worker processes of multiprocessing do a little work, with every start method of the platform."""
 
 import os
 from typing import Any
@@ -7,9 +7,9 @@ GUARD = "RELEASE_TOOLS_WORKERS"
 
 
 def answer(request: dict[str, Any]) -> dict[str, str]:
-    """By start method: what went wrong, "" if nothing. Empty where multiprocessing is not in the bundle."""
+    """For each start method, the error or "" for none; empty if multiprocessing isn't bundled."""
     if GUARD in os.environ:
-        # A worker that did not become one but ran this program from its start; without this it would start more.
+        # A worker that runs the program from the start instead would start more workers.
         os._exit(3)
     os.environ[GUARD] = "1"
     try:
@@ -24,6 +24,6 @@ def _problem(context: Any, seconds: float) -> str:
     try:
         with context.Pool(2) as pool:
             results = pool.map_async(abs, [-1, -2, -3, -4]).get(seconds)
-    except Exception as error:  # noqa: BLE001 - it is the answer
+    except Exception as error:  # noqa: BLE001 - any error is the answer
         return f"{type(error).__name__} {error}".strip()
     return "" if results == [1, 2, 3, 4] else f"wrong results: {results}"

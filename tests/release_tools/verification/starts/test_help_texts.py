@@ -8,7 +8,7 @@ from release_tools.verification.starts.help_texts import check_help_texts, liste
 from tests.release_tools.verification.conftest import MakeContext, write_script
 from tests.release_tools.verification.context_variants import allowing, as_build
 
-# A program with a command `show`, which has a command `all`, and a command `export` with an argument and an option.
+# Its commands are `show`, which has a command `all`, and `export`, which has an argument and an option.
 PROGRAM = """
 import argparse, pathlib, sys
 
@@ -83,7 +83,7 @@ options:
     ],
     ids=["argparse", "click", "typer", "a title", "no commands"],
 )
-def test_commands_are_read_from_the_help_of_the_usual_libraries(text: str, commands: tuple[str, ...]) -> None:
+def test_commands_are_read_from_help_texts(text: str, commands: tuple[str, ...]) -> None:
     assert listed_commands(text) == commands
 
 
@@ -99,50 +99,50 @@ def with_source(context: VerificationContext, code: str) -> VerificationContext:
 
 
 @pytest.mark.programs
-@pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script")
 class TestPrograms:
-    def test_the_same_help_of_nested_commands_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
+    def test_same_help_of_nested_commands_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
         source, frozen = tmp_path / "source", tmp_path / "frozen"
         context = with_source(make_context(program(frozen)), program(source))
         assert check_help_texts(context) == "4 commands"
         assert set(frozen.read_text().splitlines()) == {"--help", "show --help", "show all --help", "export --help"}
 
     @pytest.mark.shows_failing("help texts")
-    def test_a_text_that_was_lost_is_named_with_its_command_and_line(
-        self, make_context: MakeContext, tmp_path: Path
-    ) -> None:
+    def test_lost_help_text_is_found_with_its_line(self, make_context: MakeContext, tmp_path: Path) -> None:
         lost = program(tmp_path / "log", show_all="None")
         context = with_source(make_context(lost), program(tmp_path / "log"))
-        expected = r"source: `show all --help`: line 3 is 'options:', from source 'all of it'$"
         with pytest.raises(CheckFailedError) as caught:
             check_help_texts(context)
-        assert caught.match(expected.removesuffix("$") + r"\nhint")
+        assert caught.value.findings == ("show all --help",)
+        assert "line 3 is 'options:', from source 'all of it'" in caught.value.what
 
-    def test_a_command_that_crashes_only_in_the_binary_is_found(
-        self, make_context: MakeContext, tmp_path: Path
-    ) -> None:
+    def test_command_that_crashes_only_frozen_is_found(self, make_context: MakeContext, tmp_path: Path) -> None:
         broken = program(tmp_path / "log", export="__import__('no_such_module') if 'export' in sys.argv else None")
         context = with_source(make_context(broken), program(tmp_path / "log"))
-        with pytest.raises(CheckFailedError, match=r"source: `export --help`: line 1 is 'Traceback"):
+        with pytest.raises(CheckFailedError) as caught:
             check_help_texts(context)
+        assert caught.value.findings == ("export --help",)
 
-    def test_an_exit_code_that_differs_is_found(self, make_context: MakeContext) -> None:
+    def test_different_exit_code_is_found(self, make_context: MakeContext) -> None:
         context = with_source(make_context("print('help'); raise SystemExit(3)"), "print('help')")
-        with pytest.raises(CheckFailedError, match="`--help`: exit code 3, from source 0"):
+        with pytest.raises(CheckFailedError) as caught:
             check_help_texts(context)
+        assert caught.value.findings == ("--help",)
 
-    def test_a_difference_that_the_project_allows_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
+    def test_allowed_difference_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
         context = make_context(program(tmp_path / "log", show_all="None"))
         context = with_source(allowing(context, "show all --help"), program(tmp_path / "log"))
         assert check_help_texts(context) == "4 commands"
 
-    def test_a_program_without_help_has_nothing_to_compare(self, make_context: MakeContext) -> None:
+    def test_program_without_help_is_skipped(self, make_context: MakeContext) -> None:
         context = with_source(make_context("print('help')"), "raise SystemExit(2)")
-        with pytest.raises(CheckSkippedError, match="from source, --help exits with 2"):
+        with pytest.raises(CheckSkippedError):
             check_help_texts(context)
 
-    def test_an_environment_without_the_program_is_found(self, make_context: MakeContext) -> None:
+    def test_environment_without_the_program_is_found(self, make_context: MakeContext) -> None:
         context = with_source(make_context("print('help')"), "print('help')")
-        (context.scratch / "environment" / "bin" / "tiny").unlink()
-        with pytest.raises(CheckFailedError, match="there is no console script"):
+        script = context.scratch / "environment" / "bin" / "tiny"
+        script.unlink()
+        with pytest.raises(CheckFailedError) as caught:
             check_help_texts(context)
+        assert str(script) in caught.value.what

@@ -1,5 +1,3 @@
-"""Where the starts of a verification unpack themselves."""
-
 import os
 import sys
 import tempfile
@@ -9,9 +7,7 @@ import pytest
 
 from release_tools.verification.starts.memory_folder import STARTS_PER_PROCESSOR, temporary_root
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux has a folder in memory that is the same everywhere"
-)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a standard folder in memory")
 
 
 @pytest.fixture
@@ -28,9 +24,7 @@ def memory(tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_is_a_new_folder_in_memory_that_goes_with_its_contents(
-    executable: Path, memory: Path, tmp_path: Path
-) -> None:
+def test_each_verification_gets_and_deletes_its_folder(executable: Path, memory: Path, tmp_path: Path) -> None:
     others = (tmp_path / "first", tmp_path / "second")
     with temporary_root(executable, others[0], memory) as one, temporary_root(executable, others[1], memory) as other:
         assert (one.parent, other.parent) == (memory, memory)
@@ -39,17 +33,17 @@ def test_it_is_a_new_folder_in_memory_that_goes_with_its_contents(
     assert list(memory.iterdir()) == []
 
 
-def test_what_a_killed_one_left_in_memory_goes_with_the_next(executable: Path, memory: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_verification_are_deleted(executable: Path, memory: Path, tmp_path: Path) -> None:
     with temporary_root(executable, tmp_path, memory) as root:
         name = root.name
     (memory / name).mkdir()
-    (memory / "of somebody else").mkdir()
+    (memory / "unrelated").mkdir()
     with temporary_root(executable, tmp_path, memory) as root:
-        assert sorted(memory.iterdir()) == sorted([root, memory / "of somebody else"])
+        assert sorted(memory.iterdir()) == sorted([root, memory / "unrelated"])
 
 
 @pytest.mark.parametrize("missing_bytes", [0, 1])
-def test_there_has_to_be_room_for_all_starts_at_once(
+def test_memory_must_have_room_for_concurrent_starts(
     executable: Path, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing_bytes: int
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
@@ -61,22 +55,23 @@ def test_there_has_to_be_room_for_all_starts_at_once(
 
 
 @pytest.mark.parametrize(
-    "lack", ["leave to run programs", "leave to make folders", "leave to write", "the folder", "the executable"]
+    "lack",
+    ["permission to execute", "permission to create folders", "write permission", "the folder", "the executable"],
 )
-def test_without_what_it_needs_it_is_the_other_folder(
+def test_fallback_is_used_without_usable_memory(
     executable: Path, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: str
 ) -> None:
     here = os.statvfs(memory)
     fields = list(here)
-    if lack == "leave to run programs":
+    if lack == "permission to execute":
         fields[8] = here.f_flag | os.ST_NOEXEC
-    elif lack == "leave to make folders":
+    elif lack == "permission to create folders":
 
         def refuse(**_: object) -> str:
             raise PermissionError
 
         monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    elif lack == "leave to write":
+    elif lack == "write permission":
         monkeypatch.setattr(os, "access", lambda *_: False)
     elif lack == "the folder":
         memory.rmdir()

@@ -1,4 +1,4 @@
-"""Twins without a freeze: a script that runs the probes as the frozen twin does, after something was broken in it."""
+"""Scripts that run probes like a frozen twin, after breaking something."""
 
 import sys
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ def make_twin(
 ) -> VerificationContext:
     """The context of a build whose twin runs `prelude` first, and whose executable bundles these modules.
 
-    What is installed is what these tests run in; `project` stands for the app's own distribution.
+    The frozen environment is that of the tests, with `project` as the app's own distribution.
     """
     lock = lock_of(dict.fromkeys((*locked, *locked_for_build), "1"), **{name: {"build"} for name in locked_for_build})
     scratch = settings.root / "scratch"
@@ -50,7 +50,7 @@ def make_twin(
 
 
 def write_script(path: Path, code: str) -> None:
-    """An executable Python script; what it does, it does as the main program only."""
+    """Write an executable Python script that does nothing when it's imported."""
     indented = "\n".join(f"    {line}" for line in code.splitlines())
     path.write_text(f"#!{sys.executable} -IXutf8\nif __name__ == '__main__':\n{indented}\n", encoding="utf-8")
     path.chmod(0o755)
@@ -59,9 +59,9 @@ def write_script(path: Path, code: str) -> None:
 def write_bundle(
     path: Path, modules: Mapping[str, str], *, script: str = "", data: str = "text", option: str = "X utf8"
 ) -> None:
-    """A one-file executable's payload, whose main script is named after it.
+    """Write the payload of a one-file executable, with a main script of the same name.
 
-    A module whose name ends in a slash is a package.
+    A module whose name ends with a slash is a package.
     """
     work = path.with_suffix(".work")
     work.mkdir()

@@ -1,12 +1,11 @@
-"""What the program starts: children with the outer environment, workers, and itself."""
-
+import multiprocessing
 import sys
 from pathlib import Path
 
 import pytest
 
 from release_tools.freeze.runtime_hooks import write_runtime_hook
-from release_tools.platforms import PLATFORMS, find_platform
+from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.twin import children
@@ -20,14 +19,14 @@ from tests.release_tools.verification.twin.contexts import make_twin, write_scri
 
 pytestmark = [
     pytest.mark.programs,
-    pytest.mark.skipif(sys.platform == "win32", reason="a script is no executable on Windows"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script"),
 ]
 
 BUNDLE = "/bundle/_MEI0000abcdefghij"
 
 
 def bootloader(folder: Path, *, is_hooked: bool = True) -> str:
-    """What PyInstaller's bootloader does to the environment, and the hooks that make up for it."""
+    """Change the environment like PyInstaller's bootloader, and run the hook that restores it."""
     hooks = []
     if is_hooked:
         hook = write_runtime_hook(folder / "runtime")
@@ -43,78 +42,76 @@ def bootloader(folder: Path, *, is_hooked: bool = True) -> str:
     return "\n".join(lines + hooks)
 
 
-def test_children_of_a_program_with_the_hook_see_nothing_of_the_bundle(settings: ReleaseSettings) -> None:
+def test_children_with_the_hook_get_the_original_environment(settings: ReleaseSettings) -> None:
     figure = check_child_environment(make_twin(settings, bootloader(settings.root)))
     assert int(figure.removesuffix(" starts clean")) >= 15
 
 
 @pytest.mark.shows_failing("child environment")
-def test_children_of_a_program_without_it_are_found_with_what_they_see(settings: ReleaseSettings) -> None:
+def test_children_without_the_hook_are_found(settings: ReleaseSettings) -> None:
     context = make_twin(settings, bootloader(settings.root, is_hooked=False))
     with pytest.raises(CheckFailedError) as caught:
         check_child_environment(context)
+    assert {"subprocess", "os.system"} <= set(caught.value.findings)
     assert f"subprocess: LD_LIBRARY_PATH={BUNDLE}, _PYI_ARCHIVE_FILE=/app" in caught.value.what
-    assert "os.system: " in caught.value.what
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "leak"),
     [
         ("os.execv = original", "fork and os.execv: "),
         ("os.environ['EXTRA'] = '1'", "EXTRA=1"),
         ("del os.environ['HOME']", "no HOME"),
-        ("os.system = lambda command: 0", "os.system: the child did not run"),
+        ("os.system = lambda command: 0", "os.system: "),
     ],
 )
-def test_a_single_leak_is_found(settings: ReleaseSettings, broken: str, told: str) -> None:
+def test_single_leak_is_found(settings: ReleaseSettings, broken: str, leak: str) -> None:
     prelude = f"import os\noriginal = os.execv\n{bootloader(settings.root)}\n{broken}"
     with pytest.raises(CheckFailedError) as caught:
         check_child_environment(make_twin(settings, prelude))
-    assert told in caught.value.what
+    assert leak in caught.value.what
 
 
 def test_workers_start_by_every_method(settings: ReleaseSettings) -> None:
-    assert "spawn" in check_workers(make_twin(settings))
+    assert check_workers(make_twin(settings)).split(", ") == multiprocessing.get_all_start_methods()
 
 
 @pytest.mark.shows_failing("worker starts")
-def test_workers_that_run_the_program_instead_are_found(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_never_start_are_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "WORKER_TIMEOUT_SECONDS", 3.0)
-    # Started anew, it does not become the worker that it is to be.
     prelude = "import multiprocessing.spawn, sys\n"
     prelude += "multiprocessing.spawn.get_command_line = lambda **_: [sys.executable, '-c', 'raise SystemExit(2)']"
-    with pytest.raises(CheckFailedError, match="worker processes do not work in the frozen program: spawn: Timeout"):
+    with pytest.raises(CheckFailedError) as caught:
         check_workers(make_twin(settings, prelude))
+    assert "spawn" in caught.value.findings
+    assert "fork" not in caught.value.findings
 
 
-def test_a_program_without_multiprocessing_has_no_workers(settings: ReleaseSettings) -> None:
+def test_program_without_multiprocessing_is_skipped(settings: ReleaseSettings) -> None:
     prelude = "import sys, multiprocessing; sys.modules['multiprocessing.pool'] = None"
-    with pytest.raises(CheckSkippedError, match="has no multiprocessing"):
+    with pytest.raises(CheckSkippedError):
         check_workers(make_twin(settings, prelude))
 
 
 SHIPPED = "import os\nprint('lost' if '_PYI_ARCHIVE_FILE' in os.environ else 'tiny 1.2.3')"
+WAYS_TO_START_ITSELF = ("directly", "through a shell", "after the parent has exited")
 
 
-def test_a_program_starts_from_inside_itself_and_after_itself(settings: ReleaseSettings) -> None:
+def test_program_can_start_itself(settings: ReleaseSettings) -> None:
     context = make_twin(settings, bootloader(settings.root))
     write_script(context.executable, SHIPPED)
-    assert check_nested_starts(context) == "directly, through a shell, after the first has ended"
+    assert check_nested_starts(context) == ", ".join(WAYS_TO_START_ITSELF)
 
 
 @pytest.mark.shows_failing("nested starts")
-def test_a_program_that_takes_the_firsts_bundle_for_its_own_is_found(settings: ReleaseSettings) -> None:
+def test_child_that_uses_its_parents_bundle_is_found(settings: ReleaseSettings) -> None:
     context = make_twin(settings, bootloader(settings.root, is_hooked=False))
     write_script(context.executable, SHIPPED)
     with pytest.raises(CheckFailedError) as caught:
         check_nested_starts(context)
-    for way in ("directly", "through a shell", "after the first has ended"):
-        assert f"{way} it exits with 0 and prints 'lost'" in caught.value.what
+    assert set(caught.value.findings) == set(WAYS_TO_START_ITSELF)
 
 
-def test_arguments_with_spaces_reach_the_platforms_shell() -> None:
-    assert {row.name for row in PLATFORMS} > {"linux-amd64", "windows-amd64"}
+def test_shell_command_quotes_arguments_with_spaces() -> None:
     assert shell_command(["/a b/app", "-x"], find_platform("linux-amd64")) == "'/a b/app' -x"
     assert shell_command(["C:\\a b\\app.exe", "-x"], find_platform("windows-amd64")) == '"C:\\a b\\app.exe" "-x"'

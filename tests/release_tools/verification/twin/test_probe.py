@@ -1,5 +1,3 @@
-"""The probe twin is the executable but for its main script, and answers what it is asked."""
-
 import dataclasses
 
 import pytest
@@ -21,32 +19,35 @@ def with_twin(settings: ReleaseSettings, **differences: str) -> VerificationCont
     return dataclasses.replace(context, evidence=dataclasses.replace(context.build, probe=twin))
 
 
-def test_a_twin_with_another_main_script_and_nothing_else_is_equal(settings: ReleaseSettings) -> None:
+def test_twin_may_have_another_main_script(settings: ReleaseSettings) -> None:
     assert check_equality(with_twin(settings)) == "2 members equal"
 
 
 @pytest.mark.parametrize(
-    ("differences", "named"),
+    ("differences", "finding"),
     [({"data": "other"}, "data.txt"), ({"cli": "import sys"}, "PYZ.pyz"), ({"option": "X dev"}, "run-time options")],
 )
 @pytest.mark.shows_failing("probe twin")
-def test_anything_else_that_differs_is_named(
-    settings: ReleaseSettings, differences: dict[str, str], named: str
+def test_other_differences_of_the_twin_are_found(
+    settings: ReleaseSettings, differences: dict[str, str], finding: str
 ) -> None:
-    with pytest.raises(CheckFailedError, match=f"differ in: {named}"):
+    with pytest.raises(CheckFailedError) as caught:
         check_equality(with_twin(settings, **differences))
+    assert caught.value.findings == (finding,)
 
 
 @pytest.mark.programs
-def test_a_probe_that_gives_no_answer_is_told_with_what_it_printed(settings: ReleaseSettings) -> None:
+def test_probe_without_answer_fails_with_its_output(settings: ReleaseSettings) -> None:
     context = make_twin(settings, "raise SystemExit('no way')")
-    with pytest.raises(CheckFailedError, match=r"inside the frozen program, .* exit code 1 and printed:\nno way"):
+    with pytest.raises(CheckFailedError) as caught:
         ask(context, "time_zones", "Europe/Berlin")
+    assert caught.value.what.endswith("\nno way")
 
 
 @pytest.mark.programs
-def test_a_probe_that_hangs_is_ended_and_told(settings: ReleaseSettings) -> None:
+def test_probe_that_hangs_times_out(settings: ReleaseSettings) -> None:
     context = make_twin(settings)
     write_script(settings.root / "probe", "import threading; threading.Event().wait()")
-    with pytest.raises(CheckFailedError, match="still running after"):
+    with pytest.raises(CheckFailedError) as caught:
         ask(context, "time_zones", "Europe/Berlin", timeout_seconds=1)
+    assert "timed out" in caught.value.what
