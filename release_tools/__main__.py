@@ -24,7 +24,9 @@ from release_tools.verification.downloaded import verify_downloads
 
 
 def _build(options: argparse.Namespace, console: Console) -> None:
-    build = plan_build(Path.cwd(), find_platform(options.platform), options.version, options.suite_python)
+    build = plan_build(
+        Path.cwd(), find_platform(options.platform), options.version, options.suite_python, is_quick=options.quick
+    )
     progress = Progress(console, {"environment": options.environment_seconds})
     placed = run_pipeline(build, progress, console, keep_going=options.keep_going)
     console.print(f"\n{placed.relative_to(Path.cwd())}", highlight=False, markup=False, soft_wrap=True)
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--suite-python", type=Path)
     build.add_argument("--environment-seconds", type=float, default=0.0)
     build.add_argument("--keep-going", action="store_true")
+    build.add_argument(
+        "--quick", action="store_true", help="limit the slowest checks of a dev build; its archive stays out of dist/"
+    )
     build.set_defaults(run=_build)
     verify = commands.add_parser("verify", help="verify finished archives")
     verify.add_argument("archives", type=Path, nargs="+")

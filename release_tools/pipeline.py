@@ -1,6 +1,6 @@
-"""The table of contents: the stages of one build, in order, inside the locked environment.
+"""The stages of one build, in order: start reading here.
 
-Stage 1, the environment itself, was made by `sessions.build`.
+`bootstrap.sessions.build` has created the locked environment that this runs in, which is the first stage.
 """
 
 import platform as running_platform
@@ -23,7 +23,7 @@ from release_tools.archives import (
     write_checksum,
 )
 from release_tools.distributions import InstalledEnvironment, read_environment
-from release_tools.errors import VerificationError
+from release_tools.errors import Problem, RequestError, VerificationError
 from release_tools.freeze.licenses import third_party_licenses
 from release_tools.freeze.pyinstaller import Frozen, freeze
 from release_tools.lockfile import LockFile, read_lock_file
@@ -40,92 +40,41 @@ from release_tools.verification.checks import START_UP
 from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
 from release_tools.verification.suite.source_trace import tracing_suite
-from release_tools.versions import BuildVersion, archive_name, resolve_version
+from release_tools.versions import DEV, BuildVersion, archive_name, resolve_version
 
 
-@dataclass(frozen=True, kw_only=True)
-class Build:
-    """What is built, decided once and handed from stage to stage."""
-
-    settings: ReleaseSettings
-    lock: LockFile
-    installed: InstalledEnvironment
-    platform: Platform
-    version: BuildVersion
-    commit: Commit | None
-    suite_python: Path | None
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.build_folder(self.platform.name)
-
-    @property
-    def staged_archive(self) -> Path:
-        """Where the archive is while nothing is proved of it."""
-        return self.folder / "package" / archive_name(self.settings.executable, self.version, self.platform)
-
-    @property
-    def record_path(self) -> Path:
-        return self.folder / "record.json"
-
-    @property
-    def source_date(self) -> int:
-        """Seconds since 1970; the only time that reaches the binary and the archive."""
-        return self.commit.time if self.commit else ZIP_EPOCH
-
-
-def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None) -> Build:
-    """Read the settings, the lock, the installed environment and the commit, once for the whole build.
-
-    Raises `SettingsError`, `LockFileError`, or what `read_commit` raises.
-    """
-    settings = ReleaseSettings.load(root)
-    lock = read_lock_file(settings.lock_path)
-    commit = read_commit(root)
-    return Build(
-        settings=settings,
-        lock=lock,
-        installed=read_environment(settings.project_name, lock),
-        platform=platform,
-        version=resolve_version(label, settings.project_version, commit),
-        commit=commit,
-        suite_python=suite_python,
-    )
-
-
-def run_pipeline(build: Build, progress: Progress, console: Console, *, keep_going: bool) -> Path:
-    """Build, prove and place the archive; returns it. `dist/` changes only after every check has passed.
+def run_pipeline(build: "Build", progress: Progress, console: Console, *, keep_going: bool) -> Path:
+    """Run every stage and return the archive, which enters `dist/` only after all checks have passed.
 
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
     with progress.stage("preflight"):
         check_preflight(build.settings, build.lock, build.installed, build.platform)
-    with tracing_suite(_context(build)) as context:
+    # The traced test suite runs while PyInstaller keeps one processor busy.
+    with tracing_suite(_verification_context(build)) as context:
         with progress.stage("freeze"):
             frozen = _freeze(build, progress)
         with progress.stage("package"):
-            staged = _package(build, frozen.executable)
+            archive = _package(build, frozen.executable)
         with progress.stage("verify"):
-            unpack_archive(staged, context.folder)
-            with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe))
-            results = verify(with_probe, keep_going=keep_going, on_check=progress.step)
-    failed = [result for result in results if result.is_failed]
-    placed = staged
-    if not failed:
+            results = _verify(context, archive, frozen, progress, keep_going=keep_going)
+    failed = [result.name for result in results if result.is_failed]
+    # A quick build stays where it was packaged: `dist/` holds only what was verified in full.
+    if not failed and not build.is_quick:
         with progress.stage("checksum"):
-            write_checksum(staged)
-            placed = place_archive(staged, build.settings.dist_folder)
+            write_checksum(archive)
+            archive = place_archive(archive, build.settings.dist_folder)
     with progress.stage("report"):
-        record = _record(build, placed, frozen.executable, results, progress)
+        record = _record(build, archive, frozen.executable, results, progress)
         write_record(record, build.record_path)
         write_job_summary(record)
     print_report(record, console)
     if failed:
-        raise VerificationError(placed, [result.name for result in failed])
-    return placed
+        raise VerificationError(archive, failed)
+    return archive
 
 
-def _freeze(build: Build, progress: Progress) -> Frozen:
+def _freeze(build: "Build", progress: Progress) -> Frozen:
     return freeze(
         build.settings,
         build.installed,
@@ -136,7 +85,7 @@ def _freeze(build: Build, progress: Progress) -> Frozen:
     )
 
 
-def _package(build: Build, executable: Path) -> Path:
+def _package(build: "Build", executable: Path) -> Path:
     folder = build.staged_archive.parent
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -156,8 +105,17 @@ def _package(build: Build, executable: Path) -> Path:
     return archive
 
 
-def _context(build: Build) -> VerificationContext:
-    """What will be verified, in an empty folder; the archive and the twin are not there yet."""
+def _verify(
+    context: VerificationContext, archive: Path, frozen: Frozen, progress: Progress, *, keep_going: bool
+) -> tuple[CheckResult, ...]:
+    """Unpack what was packaged and run every check on that, never on the file that PyInstaller wrote."""
+    unpack_archive(archive, context.folder)
+    with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe))
+    return verify(with_probe, keep_going=keep_going, on_check=progress.step)
+
+
+def _verification_context(build: "Build") -> VerificationContext:
+    """The context of this build's checks, in an empty folder. The archive and the probe twin don't exist yet."""
     scratch = build.folder / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -169,6 +127,7 @@ def _context(build: Build) -> VerificationContext:
         folder=scratch / "unpacked",
         scratch=scratch,
         suite_python=build.suite_python,
+        is_quick=build.is_quick,
         evidence=BuildEvidence(
             installed=build.installed,
             python=Path(sys.executable),
@@ -178,7 +137,7 @@ def _context(build: Build) -> VerificationContext:
 
 
 def _record(
-    build: Build, archive: Path, executable: Path, results: tuple[CheckResult, ...], progress: Progress
+    build: "Build", archive: Path, executable: Path, results: tuple[CheckResult, ...], progress: Progress
 ) -> BuildRecord:
     is_good = not any(result.is_failed for result in results)
     return BuildRecord(
@@ -198,4 +157,60 @@ def _record(
         checks=results,
         sizes=measure_sizes(executable, build.installed),
         start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """The inputs of a build, read once and passed from stage to stage. `is_quick` limits the slowest checks."""
+
+    settings: ReleaseSettings
+    lock: LockFile
+    installed: InstalledEnvironment
+    platform: Platform
+    version: BuildVersion
+    commit: Commit | None
+    suite_python: Path | None
+    is_quick: bool
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.build_folder(self.platform.name)
+
+    @property
+    def staged_archive(self) -> Path:
+        """The path of the archive until it has been verified."""
+        return self.folder / "package" / archive_name(self.settings.executable, self.version, self.platform)
+
+    @property
+    def record_path(self) -> Path:
+        return self.folder / "record.json"
+
+    @property
+    def source_date(self) -> int:
+        """Seconds since 1970: the only time that gets into the binary and the archive."""
+        return self.commit.time if self.commit else ZIP_EPOCH
+
+
+def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None, *, is_quick: bool) -> Build:
+    """Read the settings, the lock, the installed environment and the commit, once for the whole build.
+
+    Raises `SettingsError`, `LockFileError`, what `read_commit` raises, and `RequestError` for a quick build of a
+    version.
+    """
+    if is_quick and label != DEV:
+        hint = f"leave out --quick, or build with --version {DEV}"
+        raise RequestError(f"build {label} with --quick", [Problem(what="a version needs every check", hint=hint)])
+    settings = ReleaseSettings.load(root)
+    lock = read_lock_file(settings.lock_path)
+    commit = read_commit(root)
+    return Build(
+        settings=settings,
+        lock=lock,
+        installed=read_environment(settings.project_name, lock),
+        platform=platform,
+        version=resolve_version(label, settings.project_version, commit),
+        commit=commit,
+        suite_python=suite_python,
+        is_quick=is_quick,
     )
