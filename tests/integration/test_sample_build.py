@@ -1,4 +1,4 @@
-"""A small app goes through the whole pipeline, by the same command that a person types."""
+"""A small app goes through the whole pipeline, with the command that a user types."""
 
 import hashlib
 import json
@@ -18,18 +18,18 @@ HOST = host_platform()
 ARCHIVE = f"sample-v1.2.3-{HOST.name}{HOST.archive_suffix}"
 BUILD_TIMEOUT_SECONDS = 900
 
-# One group: the tests share one build, so one worker of pytest-xdist runs them all.
+# The tests share one build, so one worker of pytest-xdist runs them all.
 pytestmark = [pytest.mark.timeout(2 * BUILD_TIMEOUT_SECONDS), pytest.mark.xdist_group("sample build")]
 
 
 def make_checkout(folder: Path) -> Path:
-    """The sample project with the library copied into it, as an adopter does, in one commit of a fixed time."""
+    """Commit the sample project with a copy of the library, at a fixed time."""
     shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(
         REPOSITORY / "release_tools", folder / "release_tools", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copy(REPOSITORY / "noxfile.py", folder)
-    # What an older build back end left there; the wheel is what counts.
+    # An older build backend left this; only the wheel counts.
     (folder / "sample_app.egg-info").mkdir()
     (folder / "sample_app.egg-info" / "PKG-INFO").write_text("Name: sample-app\nVersion: 0.1\n", encoding="utf-8")
     git(folder, "init", "--quiet")
@@ -80,13 +80,13 @@ def built(checkout: Path) -> Path:
     return checkout
 
 
-def test_the_build_leaves_a_verified_archive_and_its_checksum(built: Path) -> None:
+def test_build_places_archive_and_checksum(built: Path) -> None:
     assert sorted(path.name for path in (built / "dist").iterdir()) == [ARCHIVE, f"{ARCHIVE}.sha256"]
     line = (built / "dist" / f"{ARCHIVE}.sha256").read_bytes()
     assert line == f"{sha256(built / 'dist' / ARCHIVE)}  {ARCHIVE}\n".encode()
 
 
-def test_the_record_tells_sizes_stages_and_checks(built: Path) -> None:
+def test_record_has_sizes_stages_and_checks(built: Path) -> None:
     record = json.loads((built / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
     assert (record["verdict"], record["exact_version"], record["platform"]) == ("verified", "1.2.3", HOST.name)
     assert record["sha256"] == sha256(built / "dist" / ARCHIVE)
@@ -98,7 +98,7 @@ def test_the_record_tells_sizes_stages_and_checks(built: Path) -> None:
     assert {"version", "smoke commands", "black-box tests", "temporary files"}.isdisjoint(skipped)
 
 
-def test_the_unpacked_program_runs_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
+def test_program_runs_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
     shutil.unpack_archive(built / "dist" / ARCHIVE, tmp_path, filter="data")
     program = tmp_path / f"sample{HOST.executable_suffix}"
     kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
@@ -107,14 +107,14 @@ def test_the_unpacked_program_runs_in_an_empty_environment(built: Path, tmp_path
         assert finished.stdout.strip() == expected
 
 
-def test_the_same_commit_gives_the_same_bytes_in_another_folder(built: Path, tmp_path: Path) -> None:
+def test_rebuild_in_another_folder_is_identical(built: Path, tmp_path: Path) -> None:
     other = make_checkout(tmp_path / "another folder, a longer one")
     finished = run_nox(other, "-s", "build", "--", "--version", "v1.2.3")
     assert finished.returncode == 0, finished.stdout
     assert sha256(other / "dist" / ARCHIVE) == sha256(built / "dist" / ARCHIVE)
 
 
-def test_a_binary_that_does_not_work_leaves_the_last_good_one_alone(built: Path) -> None:
+def test_broken_build_keeps_the_last_good_archive(built: Path) -> None:
     before = sha256(built / "dist" / ARCHIVE)
     module = built / "sample_app" / "greetings" / "formal.py"
     module.write_text(
@@ -123,40 +123,37 @@ def test_a_binary_that_does_not_work_leaves_the_last_good_one_alone(built: Path)
     commit_all(built)
     finished = run_nox(built, "-s", "build", "--", "--version", "v1.2.3")
     assert finished.returncode == 1
-    assert "`sample greet formal` failed: it exited with 1" in finished.stdout
-    assert "failed verification and was not copied to dist/" in finished.stdout
-    assert "hint: run it by hand with an empty environment" in finished.stdout
+    assert "lost.txt" in finished.stdout
+    assert "hint: " in finished.stdout
     record = json.loads((built / "build" / HOST.name / "record.json").read_text(encoding="utf-8"))
     assert (record["verdict"], record["sha256"]) == ("refused", "")
+    assert [check["name"] for check in record["checks"] if check["verdict"] == "failed"] == ["smoke commands"]
     assert sha256(built / "dist" / ARCHIVE) == before
     assert sorted(path.name for path in (built / "dist").iterdir()) == [ARCHIVE, f"{ARCHIVE}.sha256"]
 
 
 @pytest.mark.parametrize(
-    ("session", "arguments", "message"),
+    ("session", "arguments", "culprit"),
     [
-        ("build", ["--version", "1.2.3"], "is neither 'dev' nor the version of pyproject.toml, 'v1.2.3'"),
-        (f"build-{next(row.name for row in PLATFORMS if row != HOST)}", [], "PyInstaller builds only for the machine"),
+        ("build", ["--version", "1.2.3"], "'v1.2.3'"),
+        (f"build-{next(row.name for row in PLATFORMS if row != HOST)}", [], "PyInstaller"),
     ],
 )
-def test_a_bad_request_is_told_before_any_work(
-    tmp_path: Path, session: str, arguments: list[str], message: str
-) -> None:
+def test_bad_request_fails_before_any_work(tmp_path: Path, session: str, arguments: list[str], culprit: str) -> None:
     folder = make_checkout(tmp_path / "checkout")
     finished = run_nox(folder, "-s", session, "--", *arguments)
     assert finished.returncode == 1
-    assert message in finished.stdout
+    assert culprit in finished.stdout
     assert "hint: " in finished.stdout
     assert "Traceback" not in finished.stdout
     assert not (folder / "dist").exists()
     assert not (folder / "build").exists()
 
 
-def test_a_python_that_cannot_be_had_is_an_error_that_says_how_to_get_it(tmp_path: Path) -> None:
+def test_missing_python_version_has_a_hint(tmp_path: Path) -> None:
     folder = make_checkout(tmp_path / "checkout")
     (folder / ".python-version").write_text("3.99\n", encoding="utf-8")
     finished = run_nox(folder, "-s", "build")
     assert finished.returncode == 1
-    assert "error: Python 3.99 was not found on this machine" in finished.stdout
     assert "uv python install 3.99" in finished.stdout
     assert "Traceback" not in finished.stdout

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
-def test_uv_would_install_exactly_the_packages_that_the_wheel_check_counts(platform: Platform, tmp_path: Path) -> None:
+def test_uv_installs_the_packages_of_the_wheel_check(platform: Platform, tmp_path: Path) -> None:
     settings = ReleaseSettings.load(REPOSITORY)
     lock = read_lock_file(settings.lock_path)
     requirements = tmp_path / "requirements.txt"

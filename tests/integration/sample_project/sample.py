@@ -1,3 +1,3 @@
-"""A module that is called as the program is, which is common."""
+"""A module with the same name as the program, which is common."""
 
 PROGRAM = "sample"

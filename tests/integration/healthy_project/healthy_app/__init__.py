@@ -1,1 +1,1 @@
-"""An app that uses all that is hard to freeze, and works."""
+"""An app that uses everything that's hard to freeze, and works."""

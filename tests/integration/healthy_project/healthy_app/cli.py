@@ -1,4 +1,4 @@
-"""One command for each feature that frozen apps tend to lose."""
+"""One command for each feature that freezing tends to break."""
 
 import argparse
 from importlib.metadata import version
@@ -8,7 +8,7 @@ from healthy_app import features
 
 def main() -> int:
     """Run one command."""
-    parser = argparse.ArgumentParser(prog="healthy", description="Uses all that is hard to freeze.")
+    parser = argparse.ArgumentParser(prog="healthy", description="Uses everything that's hard to freeze.")
     parser.add_argument("--version", action="version", version=f"healthy {version('healthy-app')}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, function in features.COMMANDS.items():

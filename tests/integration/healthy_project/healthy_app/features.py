@@ -1,4 +1,4 @@
-"""The features: each returns a text that is the same from source and frozen."""
+"""The features. Each returns a text that's the same from source and frozen."""
 
 import asyncio
 import importlib
@@ -23,7 +23,7 @@ NAMESPACES: Final = ("healthy_plugins", "zope")
 
 
 def plugins() -> str:
-    """Plugins of two namespace packages, found by listing them."""
+    """Import the plugins of two namespace packages, found with pkgutil."""
     found = []
     for name in NAMESPACES:
         namespace = importlib.import_module(name)
@@ -35,39 +35,39 @@ def plugins() -> str:
 
 
 def entry_points_loaded() -> str:
-    """Entry points, with targets that nothing imports."""
+    """Load entry points whose modules nothing else imports."""
     loaded = {point.name: point.load() for point in entry_points(group="healthy.greetings")}
     return f"{', '.join(sorted(loaded))}: {loaded['formal']('you')}"
 
 
 def data() -> str:
-    """A data file, read with a library that has an extension module."""
+    """Read a data file with a library that has an extension module."""
     text = importlib.resources.files("healthy_app.texts").joinpath("greeting.yaml").read_text(encoding="utf-8")
     return str(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()["greeting"])
 
 
 def metadata() -> str:
-    """The versions of what it depends on, by names that no analysis sees."""
+    """Read the versions of dependencies by names built at run time."""
     names = ["-".join(["zope", "event"]), "".join(["platform", "dirs"])]
     return ", ".join(name for name in names if version(name))
 
 
 def workers() -> str:
-    """Worker processes, started anew instead of forked."""
+    """Run code in worker processes that are spawned, not forked."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         return str(pool.map(square, range(5)))
 
 
 def children() -> str:
-    """What a child process sees of the bundle: nothing."""
-    listed = asyncio.run(_environment_of_a_child()).splitlines()
-    seen = [line for line in listed if line.startswith(("_PYI_", "LD_LIBRARY_PATH=")) or "_MEI" in line]
-    if seen:
-        sys.exit(f"a child sees {seen}")
-    return "children see nothing of the bundle"
+    """Start a child process and look for variables of the bundle in its environment."""
+    lines = asyncio.run(_environment_of_child()).splitlines()
+    leaked = [line for line in lines if line.startswith(("_PYI_", "LD_LIBRARY_PATH=")) or "_MEI" in line]
+    if leaked:
+        sys.exit(f"a child process gets {leaked}")
+    return "children get the original environment"
 
 
-async def _environment_of_a_child() -> str:
+async def _environment_of_child() -> str:
     command = ["cmd", "/c", "set"] if os.name == "nt" else ["/usr/bin/env"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
@@ -75,17 +75,17 @@ async def _environment_of_a_child() -> str:
 
 
 def zones() -> str:
-    """A time zone, from the data that the app brings along."""
+    """Use a time zone from the bundled data."""
     return datetime(2026, 7, 1, 12, tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin")).isoformat()
 
 
 def tls() -> str:
-    """A context for TLS connections that checks certificates."""
+    """Create a TLS context that verifies certificates."""
     return ssl.create_default_context().verify_mode.name
 
 
 def described() -> dict[str, str]:
-    """What can be known about the commands by looking at their sources."""
+    """Read the source of every command."""
     return {name: inspect.getsource(function) for name, function in COMMANDS.items()}
 
 

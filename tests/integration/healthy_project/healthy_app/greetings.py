@@ -1,4 +1,4 @@
-"""Named by an entry point only."""
+"""Only an entry point names this module."""
 
 
 def formal(_name: str) -> str:

@@ -1,6 +1,6 @@
-"""What worker processes run."""
+"""Code that runs in worker processes."""
 
 
 def square(number: int) -> int:
-    """The number times itself."""
+    """Square a number."""
     return number * number

@@ -1,4 +1,4 @@
-"""Black-box tests, on the executable that HEALTHY_BINARY names."""
+"""Black-box tests of the executable named by HEALTHY_BINARY."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ ANSWERS = {
     "data": "Hello from a data file",
     "metadata": "zope-event, platformdirs",
     "workers": "[0, 1, 4, 9, 16]",
-    "children": "children see nothing of the bundle",
+    "children": "children get the original environment",
     "zones": "2026-07-01T14:00:00+02:00",
     "tls": "CERT_REQUIRED",
 }
 
 
 @pytest.mark.parametrize("command", ANSWERS)
-def test_answers(command: str) -> None:
+def test_command_prints_the_expected_line(command: str) -> None:
     finished = subprocess.run(
         [os.environ["HEALTHY_BINARY"], command], capture_output=True, encoding="utf-8", timeout=60, check=False
     )

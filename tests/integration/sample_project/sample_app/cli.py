@@ -1,4 +1,4 @@
-"""The commands: one per thing that freezing tends to lose."""
+"""One command for each thing that freezing tends to break."""
 
 import importlib
 import importlib.metadata
@@ -11,7 +11,7 @@ from sample import PROGRAM
 
 
 def main() -> int:
-    """Run one command; exit code 2 for an unknown one."""
+    """Run a command, or exit with 2 if it's unknown."""
     match sys.argv[1:]:
         case ["--version"]:
             print(f"{PROGRAM} {importlib.metadata.version('sample-app')}")
@@ -28,13 +28,13 @@ def main() -> int:
 
 
 def greeting(kind: str) -> str:
-    """The text of a greeting, whose module is known by name only and whose text is a data file."""
+    """Import the greeting's module by name, and read its text from a data file."""
     module = importlib.import_module(f"sample_app.greetings.{kind}")
     return importlib.resources.files("sample_app.greetings").joinpath(module.TEMPLATE).read_text().strip()
 
 
 def child_environment() -> str:
-    """The variables that a child process sees and that are the bundle's own: none."""
+    """The variables of the bundle that a child process inherits: none, if all is well."""
     command = ["cmd", "/c", "set"] if os.name == "nt" else ["/usr/bin/env"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return "\n".join(line for line in listed if line.startswith(("_PYI_", "LD_LIBRARY_PATH")) or "_MEI" in line)

@@ -68,7 +68,7 @@ def test_found_authorities_pass(
     assert check_authorities(make_twin(settings)) == figure
 
 
-@pytest.mark.shows_failing("authorities")
+@pytest.mark.shows_failing("CA certificates")
 def test_missing_authorities_are_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_answers(monkeypatch, NOTHING, FOUND)
     with pytest.raises(CheckFailedError) as caught:

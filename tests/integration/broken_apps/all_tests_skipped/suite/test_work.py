@@ -1,8 +1,8 @@
-"""Skipped for good."""
+"""Tests that are always skipped."""
 
 import pytest
 
 
 @pytest.mark.skip(reason="flaky")
 def test_works() -> None:
-    """Never."""
+    """Never runs."""

@@ -1,1 +1,1 @@
-"""An app that works, until one thing in it is broken."""
+"""An app that works. Each broken app replaces some of its files."""

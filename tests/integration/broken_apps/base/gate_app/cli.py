@@ -1,11 +1,11 @@
-"""The version, and one command whose work is in another module."""
+"""Prints the version, or runs the one command."""
 
 import sys
 from importlib.metadata import version
 
 
 def main() -> int:
-    """Run one command; exit code 2 for an unknown one."""
+    """Run a command, or exit with 2 if it's unknown."""
     match sys.argv[1:]:
         case ["--version"]:
             print(f"gate {version('gate-app')}")

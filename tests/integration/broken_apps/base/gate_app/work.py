@@ -1,7 +1,7 @@
-"""What a broken app does differently."""
+"""The command that most broken apps replace."""
 
 
 def work(*words: str) -> int:
-    """Do nothing, well."""
+    """Print a line."""
     print("done", *words)
     return 0

@@ -1,4 +1,4 @@
-"""Black-box tests, on the executable that GATE_BINARY names."""
+"""Black-box tests of the executable named by GATE_BINARY."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a broken app does differently: it supports older versions of Python too."""
+"""Supports older versions of Python too."""
 
 import sys
 
@@ -9,6 +9,6 @@ else:
 
 
 def work(*words: str) -> int:
-    """Name the module."""
+    """Print the module's name."""
     print("done", tarfile.__name__, *words)
     return 0

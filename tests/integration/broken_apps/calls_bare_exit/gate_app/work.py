@@ -1,6 +1,6 @@
-"""Ends the program as one does at the prompt."""
+"""Exits as at the interactive prompt."""
 
 
 def work(*words: str) -> int:
-    """Do nothing and leave."""
+    """Do nothing and exit."""
     exit(len(words))

@@ -1,7 +1,7 @@
-"""Counts something into the exit code."""
+"""Returns a count as its exit code."""
 
 
 def work(*words: str) -> int:
-    """Do it."""
+    """Succeed with exit code 3."""
     print("done")
     return 3

@@ -1,4 +1,4 @@
-"""Takes what it gets."""
+"""Doesn't check its arguments."""
 
 import sys
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Reads what stands beside the package in the repository."""
+"""Reads a file next to the package in the repository."""
 
 from pathlib import Path
 

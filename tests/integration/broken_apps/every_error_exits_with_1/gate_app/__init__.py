@@ -1,8 +1,8 @@
-"""An app that works, until one thing in it is broken."""
+"""An app with a hook for PyInstaller."""
 
 from pathlib import Path
 
 
 def hook_folders() -> list[str]:
-    """Where PyInstaller finds hooks for this package."""
+    """The folder of the hook."""
     return [str(Path(__file__).with_name("hooks"))]

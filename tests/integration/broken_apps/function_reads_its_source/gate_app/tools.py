@@ -1,4 +1,4 @@
-"""Describes functions by their source."""
+"""Describes functions by their source code."""
 
 import inspect
 
@@ -6,7 +6,7 @@ import zope.event
 
 
 def described() -> dict[str, str]:
-    """What is known about a function of a dependency."""
+    """The source of a function of a dependency, if it's available."""
     try:
         return {"source": inspect.getsource(zope.event.notify)}
     except OSError:

@@ -1,4 +1,4 @@
-"""Knows its version by heart."""
+"""Hardcodes its version."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Takes its help from a source file."""
+"""Reads its help from a source file."""
 
 import argparse
 import inspect
@@ -16,7 +16,7 @@ def main() -> int:
 
 
 def first_line() -> str:
-    """The first line of a dependency's source, if there is one."""
+    """The first line of a dependency's source, if it's available."""
     try:
         return inspect.getsource(zope.event).splitlines()[0]
     except OSError:

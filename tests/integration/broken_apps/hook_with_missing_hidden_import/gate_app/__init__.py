@@ -1,8 +1,8 @@
-"""An app that brings a hook for PyInstaller."""
+"""An app with a hook for PyInstaller."""
 
 from pathlib import Path
 
 
 def hook_folders() -> list[str]:
-    """Where PyInstaller finds the hook."""
+    """The folder of the hook."""
     return [str(Path(__file__).with_name("hooks"))]

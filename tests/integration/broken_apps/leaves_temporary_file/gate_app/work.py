@@ -1,9 +1,9 @@
-"""Writes a file for a moment and forgets it."""
+"""Doesn't delete its temporary file."""
 
 import tempfile
 
 
 def work(*words: str) -> int:
-    """Leave it."""
+    """Create the file."""
     tempfile.mkstemp(prefix="gate-")
     return 0

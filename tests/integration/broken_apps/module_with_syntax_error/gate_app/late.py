@@ -1,3 +1,3 @@
-"""Merged by hand, late at night."""
+"""Contains an unresolved merge conflict."""
 
 <<<<<<< ours

@@ -1,8 +1,8 @@
-"""Opens connections after all."""
+"""Uses TLS."""
 
 
 def work(*words: str) -> int:
-    """Prepare one."""
+    """Create a TLS context."""
     import ssl
 
     print(ssl.create_default_context())

@@ -1,9 +1,9 @@
-"""Keeps its settings at home."""
+"""Keeps its settings in the home folder."""
 
 import os
 
 
 def work(*words: str) -> int:
-    """Say where."""
+    """Print the folder."""
     print(os.environ["HOME"])
     return 0

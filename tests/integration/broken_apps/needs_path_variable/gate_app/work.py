@@ -1,9 +1,9 @@
-"""Looks for programs itself."""
+"""Looks up programs on the PATH."""
 
 import os
 
 
 def work(*words: str) -> int:
-    """Say where."""
+    """Print the folders."""
     print(os.environ["PATH"].split(os.pathsep))
     return 0

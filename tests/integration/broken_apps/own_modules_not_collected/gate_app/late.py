@@ -1,1 +1,1 @@
-"""Imported by a name in a file."""
+"""Imported only by name."""

@@ -1,4 +1,4 @@
-"""Asks for the version of something that is there on the developer's machine."""
+"""Reads the version of a package that isn't a dependency."""
 
 from importlib.metadata import version as _version
 

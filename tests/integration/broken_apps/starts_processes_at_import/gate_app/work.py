@@ -1,4 +1,4 @@
-"""Keeps workers ready from the first import on."""
+"""Starts its workers when it's imported."""
 
 import multiprocessing
 

@@ -1,10 +1,10 @@
-"""Uses a dependency where it finds it."""
+"""Uses an optional dependency."""
 
 import importlib
 
 
 def work(*words: str) -> int:
-    """Do the same with and without it, as far as the tests look."""
+    """Do what looks the same with and without it."""
     try:
         importlib.import_module("".join(["platform", "dirs"]))
     except ImportError:

@@ -1,9 +1,9 @@
-"""Behaves differently where there is no source."""
+"""Behaves differently when frozen."""
 
 import sys
 
 
 def work(*words: str) -> int:
-    """Say so."""
+    """Print whether this is frozen."""
     print("lost" if hasattr(sys, "frozen") else "done", *words)
     return 0

@@ -1,10 +1,10 @@
-"""What a broken app does differently."""
+"""Uses a time zone."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 
 def work(*words: str) -> int:
-    """Tell the time."""
+    """Print the time in Berlin."""
     print("done", datetime.now(ZoneInfo("Europe/Berlin")), *words)
     return 0

@@ -1,4 +1,4 @@
-"""What a broken app does differently."""
+"""Imports a package that it doesn't depend on."""
 
 from packaging.version import Version
 

@@ -1,11 +1,11 @@
-"""Says more than it was asked."""
+"""Warns about a missing configuration."""
 
 import sys
 from importlib.metadata import version
 
 
 def main() -> int:
-    """Warn about everything at once."""
+    """Print a warning and the version."""
     print("configuration not found, using defaults", file=sys.stderr)
     print(f"gate {version('gate-app')}")
     return 0

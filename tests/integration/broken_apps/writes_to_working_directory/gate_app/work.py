@@ -1,9 +1,9 @@
-"""Remembers its last run."""
+"""Logs to the working directory."""
 
 from pathlib import Path
 
 
 def work(*words: str) -> int:
-    """Write it down."""
+    """Write the log."""
     Path("gate.log").write_text("done", encoding="utf-8")
     return 0

@@ -1,3 +1,3 @@
-"""Found by name only: no import statement leads here."""
+"""Imported only by name."""
 
 TEMPLATE = "formal.txt"

@@ -1,1 +1,1 @@
-"""Hides the module beside it."""
+"""Hides the module `work.py`."""

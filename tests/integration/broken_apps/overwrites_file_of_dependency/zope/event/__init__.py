@@ -1,1 +1,1 @@
-"""Better than the original."""
+"""Another version of zope.event."""

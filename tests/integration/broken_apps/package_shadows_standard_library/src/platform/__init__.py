@@ -1,1 +1,1 @@
-"""What the app calls its platform."""
+"""The app's platform layer."""

@@ -1,4 +1,4 @@
-"""Nobody should see a traceback after Ctrl-C."""
+"""Block SIGINT, so that Ctrl-C prints no traceback."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""Nobody should see more than that something went wrong."""
+"""Replace every error code with 1."""
 
 import sys
 
@@ -6,7 +6,7 @@ original = sys.exit
 
 
 def leave(code: object = None) -> None:
-    """Exit, with 1 for every error."""
+    """Exit with 0 or 1."""
     original(1 if code else 0)
 
 
