@@ -53,7 +53,7 @@ def test_children_without_the_hook_are_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError) as caught:
         check_child_environment(context)
     assert {"subprocess", "os.system"} <= set(caught.value.findings)
-    assert f"subprocess: LD_LIBRARY_PATH={BUNDLE}, _PYI_ARCHIVE_FILE=/app" in caught.value.what
+    assert f"asyncio: LD_LIBRARY_PATH={BUNDLE}, _PYI_ARCHIVE_FILE=/app" in caught.value.what
 
 
 @pytest.mark.parametrize(
