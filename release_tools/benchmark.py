@@ -3,11 +3,11 @@
 Both run each command in turn, so that other load on the machine slows down both.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich import box
@@ -49,13 +49,11 @@ def run_benchmark(settings: ReleaseSettings, platform: Platform, console: Consol
     source = environment_python(folder / "environment").with_name(name)
     if not source.is_file():
         raise NothingToMeasureError(platform.name)
-    scratch = folder / "bench"
-    shutil.rmtree(scratch, ignore_errors=True)
-    unpack_archive(archive, scratch)
-    with console.status("") as status:
-        comparisons = compare(
-            scratch / name, source, (("--version",), *settings.smoke_commands), scratch, on_command=status.update
-        )
+    commands = (("--version",), *settings.smoke_commands)
+    with TemporaryDirectory(prefix="benchmark-", dir=folder) as scratch, console.status("") as status:
+        unpacked = Path(scratch, "unpacked")
+        unpack_archive(archive, unpacked)
+        comparisons = compare(unpacked / name, source, commands, unpacked, on_command=status.update)
     print_comparisons(f"{archive.name}, median of {ROUNDS} alternating runs", comparisons, console)
     return comparisons
 

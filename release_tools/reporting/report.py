@@ -8,10 +8,10 @@ from typing import Final
 from release_tools.bootstrap.stages import STAGES
 from release_tools.errors import ReportOutputError
 from release_tools.platforms import platform_names
+from release_tools.reporting.file_size import format_size
 from release_tools.reporting.markdown import code_span, markdown_table
 from release_tools.reporting.plot import Chart, Line, plot_svg
 from release_tools.reporting.records import BuildRecord
-from release_tools.reporting.sizes import format_size
 from release_tools.reporting.tables import facts
 from release_tools.versions import DEV
 

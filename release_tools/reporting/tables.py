@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from release_tools.errors import escape_control_chars
+from release_tools.reporting.file_size import format_size
 from release_tools.reporting.output import print_plain
 from release_tools.reporting.records import BuildRecord, CheckResult
-from release_tools.reporting.sizes import format_size
 
 _VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 

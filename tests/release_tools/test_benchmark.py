@@ -70,9 +70,12 @@ def test_archive_is_compared_with_its_environment(
     settings.dist_folder.mkdir()
     archive = settings.dist_folder / f"tiny-dev-{host.name}{host.archive_suffix}"
     write_archive(archive, [Member(name="tiny", path=packed, mode=0o755)], 0)
+    own_environment = settings.build_folder(host.name) / "bench"
+    own_environment.mkdir()
     (comparison,) = run_benchmark(settings, host, Console(width=100))
     assert comparison.command == ("--version",)
     assert archive.name in capsys.readouterr().out
+    assert {path.name for path in own_environment.parent.iterdir()} == {"environment", own_environment.name}
 
 
 def test_table_shows_the_ratio() -> None:

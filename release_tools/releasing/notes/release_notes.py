@@ -10,10 +10,10 @@ from release_tools.releasing.notes.changes import changes_markdown, read_changes
 from release_tools.releasing.notes.installation import installation_markdown
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
 from release_tools.releasing.release_versions import release_version
+from release_tools.reporting.file_size import format_size
 from release_tools.reporting.markdown import markdown_table
 from release_tools.reporting.records import BuildRecord
 from release_tools.reporting.report import records_table
-from release_tools.reporting.sizes import format_size
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 

@@ -8,7 +8,7 @@ from release_tools.releasing.github.releases import Asset, GitHubRepository, Rel
 from release_tools.releasing.publish.release_body import read_marker
 from release_tools.releasing.publish.release_files import expected_files
 from release_tools.releasing.release_versions import release_version
-from release_tools.reporting.sizes import format_size
+from release_tools.reporting.file_size import format_size
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
 
