@@ -20,7 +20,7 @@ _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
 class NativeContents:
     """The executable itself, its native members by name, and the lower-case names of all files that it unpacks.
 
-    A member that PyInstaller bundled as native, but that isn't, is None.
+    A member with the name of a library that isn't native is None.
     """
 
     executable_name: str
@@ -76,9 +76,7 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
         if member.kind not in {BINARY, DATA}:
             continue
         native = read_native(payload.read(member))
-        # Some packages ship programs for other systems as data: those are never loaded.
-        is_loadable = native is not None and native.format == binary_format and _LIBRARY_NAME.fullmatch(member.name)
-        if is_loadable or _is_bundled_as_native(member, binary_format):
+        if _is_loaded(member, native, binary_format):
             members[member.name] = native
     names = (PurePosixPath(member.name).name for member in payload.members if member.kind in UNPACKED)
     return NativeContents(
@@ -89,6 +87,15 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
     )
 
 
-def _is_bundled_as_native(member: PayloadMember, binary_format: BinaryFormat) -> bool:
-    # PyInstaller collects every file with an executable mode as a binary; on Windows that is every file.
-    return member.kind == BINARY and (binary_format != "PE" or _PE_LIBRARY_NAME.fullmatch(member.name) is not None)
+def _is_loaded(member: PayloadMember, native: NativeFile | None, binary_format: BinaryFormat) -> bool:
+    """Whether the program may load or start this member as native code.
+
+    PyInstaller's kind says little: it collects every file with the executable bit as a binary, such as a script or the
+    text files of some wheels; on Windows that is every file. Some packages contain libraries for other systems as data.
+    """
+    is_library = _LIBRARY_NAME.fullmatch(member.name) is not None
+    if member.kind == BINARY and binary_format != "PE":
+        return is_library or native is not None
+    if member.kind == BINARY and _PE_LIBRARY_NAME.fullmatch(member.name):
+        return True
+    return is_library and native is not None and native.format == binary_format

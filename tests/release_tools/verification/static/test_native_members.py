@@ -43,6 +43,19 @@ def test_members_for_the_platform_pass(settings: ReleaseSettings, platform: str,
     assert check_member_architectures(context).startswith("2 members")
 
 
+@pytest.mark.parametrize("platform", ["linux-amd64", "darwin-arm64"])
+def test_executable_text_is_not_native(settings: ReleaseSettings, platform: str) -> None:
+    """Wheels mark texts as executable, and PyInstaller then collects them as binaries."""
+    binaries = {"tiny-1.0.dist-info/METADATA": b"Name: tiny", "tiny/tool.sh": b"#!/bin/sh\n"}
+    context = make_context(settings, platform=platform, binaries=binaries)
+    assert check_member_architectures(context).startswith("0 members")
+
+
+def test_bundled_program_is_checked_by_its_bytes(settings: ReleaseSettings) -> None:
+    context = make_context(settings, binaries={"tiny/tool": make_elf(machine=AARCH64), "tiny/other": make_elf()})
+    assert findings_of(check_member_architectures, context) == ("tiny/tool is ELF for arm64",)
+
+
 def test_windows_libraries_are_recognized_by_suffix(settings: ReleaseSettings) -> None:
     binaries = {"tiny.dist-info/METADATA": b"Name: tiny", "a.pyd": make_pe()}
     context = make_context(settings, platform="windows-amd64", binaries=binaries)
