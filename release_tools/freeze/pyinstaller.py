@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,10 +64,9 @@ def freeze(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    plan = make_plan(settings, installed, platform, folder)
     plan_path = folder / "plan.json"
-    plan_path.write_text(
-        json.dumps(dataclasses.asdict(make_plan(settings, installed, platform, folder)), indent=1), encoding="utf-8"
-    )
+    plan_path.write_text(json.dumps(dataclasses.asdict(plan), indent=1), encoding="utf-8")
     log = folder / "pyinstaller.log"
     locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)]
@@ -91,7 +90,12 @@ def freeze(
         raise KilledError(command, -code)
     if code != 0:
         raise FreezeError(_last_lines(lines), log, "see the end of the log for the module or hook that failed")
-    findings = fatal_findings(lines, settings.allowed_messages, platform)
+    expected = {*plan.hidden_imports, *(module for one in installed.bundled for module in one.modules)}
+    findings = [
+        finding
+        for finding in fatal_findings(lines, settings.allowed_messages, platform)
+        if not names_unexpected_module(finding, expected, plan.own_packages)
+    ]
     if findings:
         raise FreezeError(
             findings,
@@ -116,6 +120,17 @@ def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], plat
         and not _names_library_of_another_system(finding, platform)
         and not _names_windows_library(finding, platform)
     ]
+
+
+def names_unexpected_module(finding: str, expected: Collection[str], own_packages: Collection[str]) -> bool:
+    """Whether it is about a hidden import of a module that is missing from source too.
+
+    PyInstaller's hooks name modules of optional dependencies and of other releases. `expected` are the modules of the
+    bundled distributions and those that the plan names; a hook that names a missing module of the app's own packages
+    is the app's, and wrong.
+    """
+    named = re.match(r'Hidden import "([\w.]+)" not found', finding)
+    return named is not None and named[1] not in expected and named[1].partition(".")[0] not in own_packages
 
 
 def _names_library_of_another_system(finding: str, platform: Platform) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from release_tools.errors import FreezeError, KilledError, ReleaseError
 from release_tools.freeze import pyinstaller
 from release_tools.freeze.plan import FreezePlan
-from release_tools.freeze.pyinstaller import fatal_findings, freeze
+from release_tools.freeze.pyinstaller import fatal_findings, freeze, names_unexpected_module
 from release_tools.platforms import find_platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 from tests.release_tools.installed import environment_of
@@ -74,6 +74,26 @@ def test_only_allowed_message_is_ignored() -> None:
     allowed = [AllowedMessage(message='Hidden import "tiny_app.plugins.late" not found', reason="an optional plugin")]
     other = '1 ERROR: Hidden import "tiny_app.plugins.early" not found!'
     assert fatal_findings([MISSING, other], allowed, LINUX) == ['Hidden import "tiny_app.plugins.early" not found!']
+
+
+@pytest.mark.parametrize(
+    ("module", "is_unexpected"),
+    [
+        ("pysqlite2", True),
+        ("numpy.core.old", True),
+        ("numpy.core", False),
+        ("elsewhere.plugin", False),
+        ("tiny_app.plugins.late", False),
+    ],
+    ids=["not installed", "of another release", "installed", "named by the plan", "of the app"],
+)
+def test_hidden_import_missing_from_source_is_unexpected(module: str, is_unexpected: bool) -> None:
+    finding = f'Hidden import "{module}" not found!'
+    assert names_unexpected_module(finding, {"numpy", "numpy.core", "elsewhere.plugin"}, ["tiny_app"]) == is_unexpected
+
+
+def test_other_messages_are_never_unexpected() -> None:
+    assert not names_unexpected_module("Failed to run strip on '/x/libfoo.so'!", (), ())
 
 
 @pytest.fixture
