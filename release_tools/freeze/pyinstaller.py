@@ -5,6 +5,7 @@ Freezes the locked environment that this runs in; leaves the executables and PyI
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import sys
@@ -18,7 +19,7 @@ from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze.plan import PROBE_NAME, make_plan
 from release_tools.platforms import Platform
-from release_tools.processes.run import run_logged
+from release_tools.processes.run import EnvironmentChanges, run_logged
 from release_tools.settings import AllowedMessage, ReleaseSettings
 
 SPEC: Final = Path(__file__).with_name("freeze.spec")
@@ -36,6 +37,15 @@ FATAL_MESSAGES: Final = (
     r"(Syntax|Sytnax) error while compiling",
     r"required via ctypes not found",
 )
+
+
+# What a program needs to run at all, and how Apple's tools are found. Wine needs its own.
+_KEPT_VARIABLES: Final = frozenset(
+    {"PATH", "TMPDIR", "TEMP", "TMP"}
+    | {"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"}
+    | {"DEVELOPER_DIR", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET"}
+)
+_HOME_VARIABLES: Final = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,7 @@ def freeze(
         command,
         cwd=folder,
         env={
+            **scrub_environment(os.environ, folder / "home"),
             PLAN_VARIABLE: str(plan_path),
             "PYTHONHASHSEED": "0",
             "SOURCE_DATE_EPOCH": str(source_date),
@@ -107,6 +118,17 @@ def freeze(
         executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
         probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
     )
+
+
+def scrub_environment(environment: Iterable[str], home: Path) -> EnvironmentChanges:
+    """Changes that remove the user's variables and put an empty folder in place of the user's home.
+
+    PyInstaller's hooks bundle what they find by variables such as NLTK_DATA, or below the home folder: the lock alone
+    must decide what is bundled.
+    """
+    home.mkdir(parents=True)
+    kept = {name for name in environment if name.upper() in _KEPT_VARIABLES or name.startswith("WINE")}
+    return {**dict.fromkeys(set(environment) - kept), **dict.fromkeys(_HOME_VARIABLES, str(home))}
 
 
 def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], platform: Platform) -> list[str]:

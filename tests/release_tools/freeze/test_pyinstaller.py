@@ -6,7 +6,7 @@ import pytest
 from release_tools.errors import FreezeError, KilledError, ReleaseError
 from release_tools.freeze import pyinstaller
 from release_tools.freeze.plan import FreezePlan
-from release_tools.freeze.pyinstaller import fatal_findings, freeze, names_unexpected_module
+from release_tools.freeze.pyinstaller import fatal_findings, freeze, names_unexpected_module, scrub_environment
 from release_tools.platforms import find_platform
 from release_tools.settings import AllowedMessage, ReleaseSettings
 from tests.release_tools.installed import environment_of
@@ -94,6 +94,16 @@ def test_hidden_import_missing_from_source_is_unexpected(module: str, is_unexpec
 
 def test_other_messages_are_never_unexpected() -> None:
     assert not names_unexpected_module("Failed to run strip on '/x/libfoo.so'!", (), ())
+
+
+def test_users_variables_do_not_reach_the_hooks(tmp_path: Path) -> None:
+    changes = scrub_environment(
+        {"PATH": "/bin", "SystemRoot": "C:", "NLTK_DATA": "/x", "HOME": "/home/x"}, tmp_path / "home"
+    )
+    assert {"PATH", "SystemRoot"}.isdisjoint(changes)
+    assert changes["NLTK_DATA"] is None
+    assert changes["HOME"] == str(tmp_path / "home")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 @pytest.fixture
