@@ -84,7 +84,7 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare how fast this machine's newest binary and its source start."""
+    """Compare the start-up time of this machine's newest binary with that of its source."""
     with reporting_errors(session):
         python = tool_environment(ROOT, "bench", ["main", "build"])
         run_inside(ROOT, [str(python), "-m", "release_tools", "bench"])
@@ -113,7 +113,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests against the app's source; arguments after -- go to pytest."""
+    """Run the tests of the app (from source) and of release_tools; arguments after -- go to pytest."""
     with reporting_errors(session):
         python = tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
         run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

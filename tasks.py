@@ -59,7 +59,7 @@ def report(_: Context, path: str, file: list[str], output: str = "") -> None:
     help={"all": "delete the archives in dist/ too", "dry-run": "only show what would be deleted"},
 )
 def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa: A002 - it names the option
-    """Delete what builds wrote to build/, and nothing else."""
+    """Delete what builds wrote to build/ and, with --all, the archives in dist/."""
     reporting_failures(lambda: cleaning.clean(ROOT, with_archives=all, is_dry_run=dry_run, report=print))
 
 
@@ -74,7 +74,7 @@ def clean(_: Context, all: bool = False, dry_run: bool = False) -> None:  # noqa
 def build(_: Context, platform: str = "", all: bool = False, version: str = "dev", run: int = 0) -> None:  # noqa: A002
     """Build the pushed commit on GitHub, and download the verified archives to dist/."""
     if bool(platform) == all:
-        raise Exit("error: no platform\nhint: pass --platform NAME, or --all", code=1)
+        raise Exit("error: pass either --platform or --all\nhint: invoke build --platform darwin-arm64", code=1)
     reporting_failures(
         lambda: tasks.build_remotely(ROOT, platform_names() if all else [platform], version, run or None)
     )

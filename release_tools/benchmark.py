@@ -1,4 +1,4 @@
-"""Compares how fast the newest archive of this machine and its source start (`nox -s bench`).
+"""Compares the start-up time of this machine's newest archive with that of its source (`nox -s bench`).
 
 Both run each command in turn, so that other load on the machine slows down both.
 """

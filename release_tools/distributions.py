@@ -117,7 +117,7 @@ class InstalledDistribution:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledEnvironment:
-    """Everything installed where the app is frozen, and which of it the lock wants for what.
+    """The distributions in the freeze environment, and what the lock requires them for: the app, the build, or both.
 
     `for_app` and `for_build` map the canonical names of the locked distributions that this platform needs to their
     locked versions: those of the app, and those of a build, which include the app's.
@@ -191,7 +191,7 @@ def read_environment(
 
 
 def locked_here(lock: LockFile, groups: Collection[str]) -> dict[str, str]:
-    """The versions, by canonical name, that the lock wants on this platform for these groups."""
+    """The locked versions for these groups on this platform, by canonical name."""
     return {
         package.name: package.version
         for package in lock.packages_of(groups)

@@ -91,7 +91,7 @@ class PreflightError(ProblemsFoundError):
 
     def __init__(self, platform_name: str, problems: Sequence[Problem]) -> None:
         self.platform_name = platform_name
-        super().__init__(f"preflight for {platform_name}", problems)
+        super().__init__(f"preflight failed for {platform_name}", problems)
 
 
 class MissingWheelsError(ProblemsFoundError):
@@ -214,7 +214,7 @@ class FilesystemError(ReleaseError):
         path = error.filename2 or error.filename
         self.number, self.path = error.errno, path
         place = f" ({path})" if path else ""
-        hint = "free some disk space" if error.errno in _NO_SPACE else "make it a file or folder that you can write to"
+        hint = "free some disk space" if error.errno in _NO_SPACE else "fix its permissions or move what's in its place"
         super().__init__(f"the system reports: {error.strerror}{place}", f"{hint}, then run the same command again")
 
 
@@ -261,7 +261,7 @@ class VerificationError(ReleaseError):
         self.archive, self.checks = archive, tuple(checks)
         super().__init__(
             f"{archive.name} failed verification and was not copied to dist/: {', '.join(checks)}",
-            "fix what the report above shows and build again; -- --keep-going runs the remaining checks too",
+            "fix what the report shows and build again; nox -s build -- --keep-going runs the remaining checks too",
         )
 
 
@@ -291,7 +291,7 @@ class UnreproducibleError(ReleaseError):
         listed = "".join(f"\n  - {member}" for member in differing)
         super().__init__(
             f"two builds of one commit differ: {first} and {second}{listed}",
-            "look for a time, a path or an unordered set in what produces the first member that differs",
+            "look for a timestamp, a path or an unordered set in the code that produces the first member listed",
         )
 
 
@@ -353,7 +353,7 @@ class UnknownArchiveError(ReleaseError):
         self.name = name
         super().__init__(
             f"{name!r} is not the name of an archive of this project",
-            f"name a file as downloaded, such as {executable}-v1.2.3-linux-amd64.tar.gz, or a folder of them",
+            f"rename it to what it was downloaded as, such as {executable}-v1.2.3-linux-amd64.tar.gz",
         )
 
 
@@ -363,8 +363,8 @@ class RefusedDownloadsError(ReleaseError):
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         super().__init__(
-            f"don't use {', '.join(names)}: verification failed",
-            "the table above shows why; download them again, and if they fail again, report it to their publisher",
+            f"{', '.join(names)} failed verification",
+            "don't use them; download them again, and if they fail again, report it to their publisher",
         )
 
 

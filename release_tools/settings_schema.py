@@ -23,7 +23,7 @@ EXAMPLE_IMAGE: Final = "ghcr.io/astral-sh/uv:bookworm"
 
 
 def is_text(value: object) -> bool:
-    """Whether it is a non-empty string without NUL, which no argument, variable or file name can contain."""
+    """Whether a value is a non-empty string without NUL, which no argument, variable or file name can contain."""
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 

@@ -69,7 +69,7 @@ def shadowing_problems(root: Path) -> list[Problem]:
     return [
         Problem(
             what=f"{path.name} in the project's folder shadows the standard library's {path.stem!r}",
-            hint="rename it; in src/ it would still shadow it for the app",
+            hint="rename it; moving it to src/ doesn't help, because the app would still import it",
         )
         for path in sorted(files)
         if path.stem in sys.stdlib_module_names

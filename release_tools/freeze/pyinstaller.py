@@ -145,7 +145,7 @@ def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], plat
 
 
 def names_unexpected_module(finding: str, expected: Collection[str], own_packages: Collection[str]) -> bool:
-    """Whether it is about a hidden import of a module that is missing from source too.
+    """Whether a log message is about a hidden import of a module that is missing from source too.
 
     PyInstaller's hooks name modules of optional dependencies and of other releases. `expected` are the modules of the
     bundled distributions and those that the plan names; a hook that names a missing module of the app's own packages

@@ -106,7 +106,7 @@ if sys.platform == "win32":
         _require(_kernel.AssignProcessToJobObject(_create_job(), _kernel.GetCurrentProcess()))
 
     def lower_priority(pid: int) -> None:
-        """Nothing here: `BACKGROUND_FLAGS` lower the priority from the start."""
+        """Do nothing: `BACKGROUND_FLAGS` lower the priority from the start."""
 
 else:
     CREATION_FLAGS: Final = 0
@@ -136,7 +136,7 @@ else:
             """Release the group; what is left of it keeps running, as after any program."""
 
     def kill_children_at_exit() -> None:
-        """Nothing here: on POSIX a terminal or a job runner kills the whole process group or session."""
+        """Do nothing: on POSIX a terminal or a job runner kills the whole process group or session."""
 
     def lower_priority(pid: int) -> None:
         """Let a program that leads a session, and all its descendants, run when other work leaves a processor idle."""

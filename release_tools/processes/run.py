@@ -204,7 +204,7 @@ def _kill_all(number: int, _frame: object) -> None:
 
 
 def _rest_of_output(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """The output of a killed program. A daemon of it may keep its output open forever."""
+    """The rest of a killed program's output. A daemon that it started may keep the pipe open forever."""
     try:
         return process.communicate(timeout=_GRACE_SECONDS)
     except subprocess.TimeoutExpired as error:

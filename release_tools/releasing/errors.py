@@ -16,7 +16,7 @@ class ReleaseFilesError(ProblemsFoundError):
 
     def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
         self.folder = folder
-        super().__init__(f"release files in {folder}", problems)
+        super().__init__(f"invalid release files in {folder}", problems)
 
 
 class PublishError(ProblemsFoundError):
@@ -103,7 +103,7 @@ class RateLimitError(ReleaseError):
         self.minutes = math.ceil(seconds / 60)
         super().__init__(
             f"GitHub's rate limit is exceeded and resets in {self.minutes} minutes",
-            f"wait until then; {_RESUME}",
+            f"wait, then {_RESUME}",
         )
 
 
@@ -119,7 +119,10 @@ class GitHubRefusedError(ReleaseError):
         self.action = action
         self.status = status
         self.message = message
-        super().__init__(f"GitHub refused to {action}: HTTP {status}: {message!r}", hints.get(status, _RESUME))
+        super().__init__(
+            f"GitHub refused to {action}: HTTP {status}: {message!r}",
+            hints.get(status, f"fix what GitHub's message names, then {_RESUME}"),
+        )
 
 
 class UnclearOutcomeError(ReleaseError):
@@ -138,7 +141,7 @@ class TagNotReusableError(ReleaseError):
         self.tag = tag
         super().__init__(
             f"GitHub no longer accepts the tag {tag!r}: an immutable release used it",
-            f"raise the version in pyproject.toml and release that; delete the draft with `invoke discard --tag {tag}`",
+            f"bump the version in pyproject.toml and release that; delete the draft with `invoke discard --tag {tag}`",
         )
 
 
@@ -212,7 +215,7 @@ class ChecksFailedError(ReleaseError):
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        super().__init__(f"{len(names)} checks failed: {', '.join(names)}", "each failed check above has its own hint")
+        super().__init__(f"checks failed: {', '.join(names)}", "each failed check above has its own hint")
 
 
 class WorkflowRunError(ReleaseError):

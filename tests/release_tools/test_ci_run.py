@@ -67,7 +67,7 @@ def test_readme_comes_before_everything_else(finished: Path) -> None:
     assert installed <= {"apt-get", "install", "-y", "-q", "--no-install-recommends", "git", "binutils", "python3-pip"}
 
 
-def test_readme_runs_with_nothing_it_does_not_ask_for(finished: Path) -> None:
+def test_readme_commands_need_only_documented_programs(finished: Path) -> None:
     assert set((finished / "found").read_text(encoding="utf-8").split()) == set(ASKED_FOR)
     assert (finished / "home").read_text(encoding="utf-8") == ""
     variables = (finished / "variables").read_text(encoding="utf-8")

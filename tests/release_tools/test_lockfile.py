@@ -40,7 +40,7 @@ def test_new_dependency_makes_the_lock_stale(table: str) -> None:
     assert is_stale(read_lock_file(REPOSITORY / "poetry.lock"), changed)
 
 
-def test_new_project_version_keeps_the_lock_up_to_date() -> None:
+def test_version_change_keeps_lock_current() -> None:
     changed = repository_pyproject()
     changed["project"]["version"] = "99.0"
     assert not is_stale(read_lock_file(REPOSITORY / "poetry.lock"), changed)

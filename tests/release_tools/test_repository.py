@@ -50,7 +50,7 @@ def test_user_settings_change_nothing(checkout: Path) -> None:
     assert commit.is_dirty
 
 
-def test_global_ignore_file_is_found_where_git_finds_it(checkout: Path, tmp_path: Path) -> None:
+def test_global_ignore_file_is_found(checkout: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     environment = {"HOME": str(home), "XDG_CONFIG_HOME": ""}
     assert read_ignore_file(checkout, environment) is None
@@ -100,7 +100,7 @@ def test_git_folders_of_a_plain_checkout(checkout: Path, tmp_path: Path) -> None
     assert read_git_folders(tmp_path) == ()
 
 
-def test_git_folders_of_a_linked_worktree(checkout: Path, tmp_path: Path) -> None:
+def test_git_folders_of_linked_worktree_are_found(checkout: Path, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree)], cwd=checkout, check=True)
     assert read_git_folders(tree) == (tree, checkout / ".git")

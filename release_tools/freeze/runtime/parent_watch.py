@@ -1,7 +1,7 @@
 """Ends the frozen program when the bootloader that started it is killed.
 
-A one-file executable is two processes, and the one whose id people see is the bootloader. It hands on every signal
-but SIGKILL; without this, the program would carry on unseen after `kill -9`, a time limit or a lack of memory.
+A one-file executable runs as two processes, and the PID that users see is the bootloader's. It forwards every signal
+except SIGKILL. Without this, the program would keep running unnoticed after `kill -9`, a timeout or the OOM killer.
 """
 
 import ctypes

@@ -17,7 +17,7 @@ from release_tools.releasing.publish.release_files import ReleaseFile
 
 State = Literal["none", "draft", "uploaded", "published"]
 
-_PUBLISHED_HINT: Final = "a published release is never changed: raise the version and release that"
+_PUBLISHED_HINT: Final = "a published release is never changed: bump the version and release that"
 
 
 @dataclass(frozen=True, kw_only=True)

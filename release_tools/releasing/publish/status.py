@@ -66,7 +66,7 @@ def next_step(status: ReleaseStatus) -> str:
     tag = status.tag
     leftovers = [draft.tag for draft in status.drafts if draft.tag != tag]
     if any(release.tag == tag for release in status.published):
-        step = f"{tag} is published; raise the version in pyproject.toml for the next release"
+        step = f"{tag} is published; bump the version in pyproject.toml for the next release"
     elif any(draft.tag == tag for draft in status.drafts):
         step = (
             f"{tag} is incomplete: rerun its workflow (`gh run rerun --failed`), publish the files in dist/ "
@@ -75,7 +75,7 @@ def next_step(status: ReleaseStatus) -> str:
     elif tag in status.tags:
         step = f"{tag} is being built, or its run failed: `gh run list` shows it"
     elif status.tags and _is_outdated(status):
-        step = f"{status.project_version} is not higher than {status.tags[0]}: raise the version in pyproject.toml"
+        step = f"{status.project_version} is not higher than {status.tags[0]}: bump the version in pyproject.toml"
     else:
         step = f"`invoke release --tag` releases {tag}"
     return "; ".join(

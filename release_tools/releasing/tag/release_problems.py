@@ -51,7 +51,7 @@ def _existing_tag_problems(state: ReleaseState) -> list[Problem]:
         problems.append(
             Problem(
                 what=f"the tag {state.tag} already exists on the remote, at {remote.commit[:7]}, not at {commit[:7]}",
-                hint="raise the version in pyproject.toml, or check out that commit to follow its release",
+                hint="bump the version in pyproject.toml, or check out that commit to follow its release",
             )
         )
     if local and local.commit != commit and (remote is None or remote.commit != local.commit):
@@ -89,7 +89,7 @@ def _version_problems(state: ReleaseState) -> list[Problem]:
     return [
         Problem(
             what=f"version {version} is not higher than that of the release tag {released[highest]}",
-            hint="raise the version in pyproject.toml, commit and push",
+            hint="bump the version in pyproject.toml, commit and push",
         )
     ]
 

@@ -162,7 +162,7 @@ def test_linked_worktree_mounts_its_repository_read_only() -> None:
     )
 
 
-def test_project_in_a_larger_checkout_is_mounted_over_it() -> None:
+def test_subproject_is_mounted_over_its_checkout() -> None:
     top = Path("/home/me/all")
     mounts = mounts_for(top / "app", (top, top / ".git"), None, {})
     assert [(str(mount.source), mount.is_writable) for mount in mounts] == [(str(top), False), (f"{top}/app", True)]

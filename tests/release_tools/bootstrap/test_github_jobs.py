@@ -74,7 +74,7 @@ def test_refused_tag_sets_no_output(
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_nox_is_added_to_the_path_of_later_steps(
+def test_later_steps_find_nox_on_path(
     tmp_path: Path, run_step: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fakes the installer, which needs the network."""

@@ -10,7 +10,7 @@ from release_tools.bootstrap.environment import tool_environment
 from release_tools.errors import NoCommitError, RequestError, UnknownPlatformError
 
 
-def test_stale_lock_is_refused_before_an_environment_is_created(project: Path) -> None:
+def test_stale_lock_creates_no_environment(project: Path) -> None:
     with pytest.raises(RequestError) as caught:
         tool_environment(project, "tests", ["main"])
     assert caught.value.problems[0].what.startswith("poetry.lock: ")

@@ -83,13 +83,13 @@ def test_no_child_sees_what_the_bootloader_set(code: str) -> None:
     assert not [name for name in seen if name.startswith("_PYI_")]
 
 
-def test_the_library_path_that_the_user_had_comes_back() -> None:
+def test_users_library_path_is_restored() -> None:
     seen = environment_of_child("subprocess.run(show)", LD_LIBRARY_PATH_ORIG="/opt/lib")
     assert seen["LD_LIBRARY_PATH"] == "/opt/lib"
     assert "LD_LIBRARY_PATH_ORIG" not in seen
 
 
-def test_a_library_path_that_the_app_chose_for_its_child_is_left_alone() -> None:
+def test_app_can_set_library_path_of_child() -> None:
     seen = environment_of_child("subprocess.run(show, env={**os.environ, 'LD_LIBRARY_PATH': '/chosen'})")
     assert seen["LD_LIBRARY_PATH"] == "/chosen"
 
@@ -100,46 +100,46 @@ def test_the_programs_own_environment_stays_as_it_is() -> None:
     assert seen["_PYI_PARENT_PROCESS_LEVEL"] == "1"
 
 
-def test_an_ordinary_program_with_a_library_path_keeps_it(tmp_path: Path) -> None:
+def test_library_path_outside_the_bundle_is_kept(tmp_path: Path) -> None:
     seen = environment_of_child("subprocess.run(show)", LD_LIBRARY_PATH=str(tmp_path))
     assert seen["LD_LIBRARY_PATH"] == str(tmp_path)
 
 
-def test_authorities_that_a_hook_chose_are_not_handed_on() -> None:
+def test_child_does_not_inherit_hooks_authorities() -> None:
     chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
     seen = environment_of_child("os.system(shlex.join(show))", **chosen)
     assert not {"SSL_CERT_FILE", "_RELEASE_TOOLS_AUTHORITIES"} & set(seen)
 
 
-def test_authorities_that_the_app_chose_are_handed_on() -> None:
+def test_child_inherits_authorities_set_by_app() -> None:
     chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
     seen = environment_of_child("os.environ['SSL_CERT_FILE'] = '/mine.pem'; subprocess.run(show)", **chosen)
     assert seen["SSL_CERT_FILE"] == "/mine.pem"
 
 
 @pytest.mark.parametrize("command", ["exit 0", "exit 7", "kill -9 $$", "no-such-program-xyz 2> /dev/null", ""])
-def test_a_shell_command_returns_what_it_returns_elsewhere(command: str) -> None:
+def test_shell_command_returns_original_status(command: str) -> None:
     assert int(run_hooked(f"print(os.system({command!r}))")) == os.system(command)  # noqa: S605 - the original
 
 
-def test_a_shell_command_may_be_bytes_and_may_not_be_something_else() -> None:
+def test_shell_command_must_be_text_or_bytes() -> None:
     assert run_hooked("os.system('echo ä'.encode())") == "ä\n"
     assert "TypeError" in run_hooked("try: os.system(1)\nexcept TypeError as error: print(repr(error))")
 
 
-def test_an_interrupt_during_a_shell_command_ends_the_command_and_not_the_program() -> None:
+def test_interrupt_ends_only_the_shell_command() -> None:
     code = (
         "status = os.system('kill -INT $PPID; kill -INT $$')\nprint(status, signal.getsignal(signal.SIGINT).__name__)"
     )
     assert run_hooked(code) == "2 default_int_handler\n"
 
 
-def test_an_interrupt_that_was_ignored_before_stays_ignored_in_the_command() -> None:
+def test_shell_command_inherits_ignored_interrupt() -> None:
     code = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint(os.system('kill -INT $$; exit 5') >> 8)"
     assert run_hooked(code) == "5\n"
 
 
-def test_a_shell_command_without_a_free_process_is_told_as_elsewhere() -> None:
+def test_shell_command_returns_error_if_sigchld_is_ignored() -> None:
     code = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nprint(os.system('exit 5'))"
     assert run_hooked(code) == "-1\n"
 
@@ -149,13 +149,13 @@ def test_auditing_sees_the_shell_command() -> None:
     assert run_hooked(code) == "(b'exit 0',)\n"
 
 
-def test_what_was_replaced_can_still_be_told_by_its_name_and_abilities() -> None:
+def test_wrapped_functions_keep_name_and_fd_support() -> None:
     assert run_hooked("print(os.system.__name__, os.execv.__name__)") == "system execv\n"
     original = os.execve in os.supports_fd
     assert run_hooked("print(os.execve in os.supports_fd)") == f"{original}\n"
 
 
-def test_workers_of_every_start_method_get_the_variables_that_they_need() -> None:
+def test_multiprocessing_workers_keep_bootloader_variables() -> None:
     code = """
 import multiprocessing
 for method in ("spawn", "forkserver", "fork"):

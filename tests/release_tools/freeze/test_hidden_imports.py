@@ -62,7 +62,7 @@ def test_nested_namespace_is_bundled_whole(tmp_path: Path) -> None:
     assert namespace_modules([cloud]) == ("vendor.cloud.storage", "vendor.cloud.storage.blobs")
 
 
-def test_folder_without_init_in_regular_package_is_no_namespace(tmp_path: Path) -> None:
+def test_folder_in_regular_package_is_no_namespace(tmp_path: Path) -> None:
     regular = install(tmp_path, "numeric", ["numeric/__init__.py", "numeric/core.py", "numeric/tests/test_core.py"])
     assert namespace_modules([regular]) == ()
 

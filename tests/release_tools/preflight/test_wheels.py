@@ -145,7 +145,7 @@ def test_only_packages_of_a_build_need_wheels(limited: ReleaseSettings) -> None:
         ),
     ],
 )
-def test_wheel_for_a_newer_system_names_the_limit_to_raise(
+def test_too_new_wheel_names_the_limit(
     limited: ReleaseSettings, platform: str, tags: tuple[str, ...], limits: tuple[str, str], marker: str
 ) -> None:
     problem = problem_of(limited, platform, *(f"thing-2.0-cp313-cp313-{tag}.whl" for tag in tags))

@@ -66,7 +66,7 @@ def test_orphan_is_killed_with_its_group(tmp_path: Path, listener: socket.socket
     assert is_closed(left_behind)
 
 
-def test_orphan_of_a_logged_program_does_not_block_the_log(tmp_path: Path, listener: socket.socket) -> None:
+def test_orphan_does_not_block_the_log(tmp_path: Path, listener: socket.socket) -> None:
     lines: list[str] = []
     code = f"{LEAVE_ONE_BEHIND}\nprint('left', flush=True)"
     assert run_logged(python(code, listener), cwd=tmp_path, env={}, log=tmp_path / "log", on_line=lines.append) == 0

@@ -334,7 +334,7 @@ os.waitpid(child, 0)
 
 
 @POSIX_ONLY
-def test_output_signals_and_exit_code_of_a_running_program(tmp_path: Path) -> None:
+def test_running_program_can_be_signalled(tmp_path: Path) -> None:
     with started(python(WAIT), cwd=tmp_path, environment={}, timeout_seconds=60) as program:
         assert program.read_line() == "ready"
         program.send_signal(signal.SIGTERM)
@@ -344,7 +344,7 @@ def test_output_signals_and_exit_code_of_a_running_program(tmp_path: Path) -> No
 
 
 @POSIX_ONLY
-def test_descendants_are_killed_at_the_end_of_the_block(tmp_path: Path) -> None:
+def test_descendants_die_with_the_block(tmp_path: Path) -> None:
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
     code = f"alive = open({str(pipe)!r}, 'wb')\n{WITH_A_CHILD}"
@@ -396,7 +396,7 @@ def test_background_program_has_low_priority_and_a_log(tmp_path: Path) -> None:
 
 
 @POSIX_ONLY
-def test_logged_program_is_killed_at_the_end_of_the_block(tmp_path: Path) -> None:
+def test_logged_program_dies_with_its_block(tmp_path: Path) -> None:
     pipe = tmp_path / "alive"
     os.mkfifo(pipe)
     code = f"alive = open({str(pipe)!r}, 'wb')\n{WAIT}"

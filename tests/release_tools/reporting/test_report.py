@@ -61,7 +61,7 @@ def test_no_section_when_every_check_passed() -> None:
     assert "skipped or failed" not in records_report([passed])
 
 
-def test_figure_is_a_code_span_of_its_first_line() -> None:
+def test_only_first_line_of_figure_is_shown() -> None:
     check = CheckResult(name="version", verdict="failed", figure="<b> @everyone\nsecond line")
     record = dataclasses.replace(GOOD, checks=(check,))
     assert "| `version` | failed | `<b> @everyone` | 0.0 |\n" in build_summary(record)

@@ -51,9 +51,7 @@ def hint_of(clone: ProjectClone, repository: FakeRepository, tag: str, answer: s
     return problem.hint
 
 
-def test_confirmed_test_release_is_deleted_with_drafts_and_tags(
-    released: ProjectClone, repository: FakeRepository
-) -> None:
+def test_confirmation_deletes_release_drafts_and_tags(released: ProjectClone, repository: FakeRepository) -> None:
     *listed, question, _ = run(released, repository, TEST_TAG, f"{TEST_TAG}\n")
     for part, line in zip(("103", "101", f"{TEST_TAG} on GitHub", f"{TEST_TAG} in this clone"), listed, strict=True):
         assert part in line

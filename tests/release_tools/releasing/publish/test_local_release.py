@@ -40,7 +40,7 @@ def test_damaged_record_of_an_archive_is_refused(dist: Path, files: tuple[Releas
 
 
 @pytest.mark.parametrize("change", [{"commit": "f" * 40}, {"verdict": "refused"}], ids=["other commit", "failed"])
-def test_record_of_other_commit_or_failed_build_is_refused(
+def test_unrelated_or_failed_record_is_refused(
     dist: Path, files: tuple[ReleaseFile, ...], change: dict[str, str]
 ) -> None:
     write_record(dist / ARCHIVES[0], dist / "record.json", **change)

@@ -137,7 +137,7 @@ def test_draft_of_another_publisher_is_deleted_after_publishing(
     assert repository.changes[-1] == f"DELETE /repos/owner/tiny/releases/{other['id']}"
 
 
-def test_draft_missing_from_stale_list_is_not_created_twice(publisher: Publisher, repository: FakeRepository) -> None:
+def test_stale_list_does_not_duplicate_draft(publisher: Publisher, repository: FakeRepository) -> None:
     repository.faults = [Fault(kind="stale", request="GET /repos/owner/tiny/releases\\?", skip=1)]
     publisher.publish()
     assert is_fully_published(repository, TAG)

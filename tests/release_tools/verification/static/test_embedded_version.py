@@ -107,7 +107,7 @@ def test_executable_without_resource_is_refused(settings: ReleaseSettings) -> No
     assert {finding.split()[0] for finding in found} == TEXTS.keys()
 
 
-def test_resource_of_downloaded_dev_build_may_be_of_any_commit(settings: ReleaseSettings) -> None:
+def test_downloaded_dev_resource_matches_any_commit(settings: ReleaseSettings) -> None:
     version = "1.2.3+dev.gabcdef0"
     context = with_resource(settings, {"FileVersion": version, "ProductVersion": version})
     assert check_version_resource(dataclasses.replace(context, version=DOWNLOADED_DEV))

@@ -93,7 +93,7 @@ def test_zip_bomb_is_refused(settings: ReleaseSettings, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_downloaded_zip_file_of_another_method_is_not_unpacked(settings: ReleaseSettings, method: int) -> None:
+def test_downloaded_zip_of_other_method_stays_packed(settings: ReleaseSettings, method: int) -> None:
     context = make_context(settings, data={"packed.zip": zip_file(method, zeros=bytes(2**20))})
     # The bootloader, the script and the zip file itself.
     assert check_leaks(context) == "none in 3 files and modules; not unpacked: packed.zip/zeros"
@@ -157,9 +157,7 @@ def test_folder_of_python_is_reported(settings: ReleaseSettings) -> None:
     assert check_leaks(context).endswith("/opt/pythons/3.13.1, is in libpython3.13.so")
 
 
-def test_only_dev_build_may_contain_python_folder_in_the_home(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_dev_build_may_contain_python_folder(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/home/nicola/python")
     binaries = {"libpython3.13.so": b"/home/nicola/python\0/home/nicola/python/lib\0"}
     context = make_context(settings, binaries=binaries)
@@ -179,9 +177,7 @@ def test_linked_python_folder_is_reported_by_either_name(
     assert check_leaks(context).endswith(f"{link}, is in linked.so, real.so")
 
 
-def test_dev_build_may_contain_no_other_folder_of_the_home(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_folder_in_dev_build_is_refused(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "base_prefix", "/home/nicola/python")
     context = make_context(settings, data={"a.txt": b"/home/nicola/python and /home/nicola/notes"})
     assert findings_of(check_leaks, as_dev_build(context)) == ("a.txt contains the home folder of nicola",)

@@ -278,7 +278,7 @@ def test_project_without_a_suite_is_skipped(make_context: MakeContext) -> None:
         check_source_trace(context)
 
 
-def test_environment_with_a_space_in_its_path_is_traced(prepare: Prepare) -> None:
+def test_environment_path_may_contain_spaces(prepare: Prepare) -> None:
     context = prepare(a_test_of("plugin"))
     moved = context.settings.root / "in a folder"
     shutil.copytree(context.build.python.parents[1], moved, symlinks=True)
