@@ -14,6 +14,9 @@ EXIT_LIMIT = 3
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+# The longest part of a message that comes from elsewhere, in characters.
+_MAX_DETAIL = 400
+
 
 class RunnerError(Exception):
     """The base class: a message, a hint, a machine-readable kind and an exit code."""
@@ -98,9 +101,16 @@ class InternalError(RunnerError):
     @classmethod
     def wrap(cls, error: BaseException) -> Self:
         """Return the error to report for an unexpected exception."""
-        wrapped = cls(f"{type(error).__name__}: {str(error) or 'no message'}", "run again with -v to see the traceback")
+        text = shorten(str(error)) or "no message"
+        wrapped = cls(f"{type(error).__name__}: {text}", "run again with -v to see the traceback")
         wrapped.__cause__ = error
         return wrapped
+
+
+def shorten(text: str) -> str:
+    """The text on one line, cut off where it's longer than an error message should be."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_DETAIL else f"{line[:_MAX_DETAIL]}…"
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

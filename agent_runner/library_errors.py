@@ -7,11 +7,9 @@ import ssl
 from pydantic_ai import exceptions as library
 
 from agent_runner.agent_file import Limits
-from agent_runner.errors import InternalError, LimitReachedError, ModelError, RunnerError, causes
+from agent_runner.errors import InternalError, LimitReachedError, ModelError, RunnerError, causes, shorten
 from agent_runner.output import pluralize
 from agent_runner.providers import KnownProvider, find_provider
-
-_LONGEST_DETAIL = 400
 
 
 def translate_error(  # noqa: PLR0911 - one per exception class
@@ -32,9 +30,9 @@ def translate_error(  # noqa: PLR0911 - one per exception class
             return _translate_api_error(error, model_name, base_url)
         case library.UnexpectedModelBehavior():
             where = f" at {base_url.rstrip('/')}" if base_url else ""
-            return ModelError(f"unexpected response from the model {model_name}{where}: {_shorten(error.message)}")
+            return ModelError(f"unexpected response from the model {model_name}{where}: {shorten(error.message)}")
         case library.AgentRunError() | library.UserError():
-            return ModelError(_shorten(error.message))
+            return ModelError(shorten(error.message))
         case _:
             return InternalError.wrap(error)
 
@@ -50,7 +48,7 @@ def _translate_limit(error: library.UsageLimitExceeded, limits: Limits) -> Limit
         if name in error.message:
             message = f"stopped after {pluralize(getattr(limits, key), noun)} (limits.{key})"
             return LimitReachedError(message, f"raise limits.{key} in the agent file")
-    return LimitReachedError(_shorten(error.message))
+    return LimitReachedError(shorten(error.message))
 
 
 def _translate_api_error(  # noqa: PLR0911 - one per exception class
@@ -101,7 +99,7 @@ def _translate_connection_error(
     if error.phase == "read" or error.in_stream:
         hint = "try again later"
         return ModelError(f"{where} closed the connection in the middle of a response", hint, retryable=True)
-    return ModelError(f"can't connect to {where}: {_shorten(error.message)}", address_hint, retryable=True)
+    return ModelError(f"can't connect to {where}: {shorten(error.message)}", address_hint, retryable=True)
 
 
 def _not_found_hint(provider: KnownProvider | None) -> str:
@@ -117,9 +115,4 @@ def _endpoint_message(error: library.ModelAPIError) -> str:
         body = body["error"]
     if isinstance(body, dict):
         body = body.get("message") or body.get("error") or body.get("detail")
-    return _shorten(body) if isinstance(body, str) else ""
-
-
-def _shorten(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"
+    return shorten(body) if isinstance(body, str) else ""

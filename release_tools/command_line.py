@@ -32,6 +32,6 @@ def run_command(parser: argparse.ArgumentParser) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted\nhint: dist/ is unchanged; run the same command again", file=sys.stderr)
+        print("error: interrupted\nhint: run the same command again", file=sys.stderr)
         return 130
     return 0

@@ -164,8 +164,8 @@ class InstalledEnvironment:
     def build_only_modules(self) -> tuple[str, ...]:
         """The top-level names that only `build_only` distributions have, in order.
 
-        The app gets none of them where it is installed from the lock, and so none into its bundle. PyInstaller would
-        bundle some: with setuptools installed, it gives setuptools' vendored packages to everyone who asks for them.
+        An app installed from the lock doesn't have them, so its bundle mustn't either. PyInstaller would add some: if
+        setuptools is installed, it resolves imports to setuptools' vendored packages.
         """
         app = {*self.for_app, normalized_name(self.project_name)}
         return tuple(

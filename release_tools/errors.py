@@ -261,7 +261,7 @@ class VerificationError(ReleaseError):
         self.archive, self.checks = archive, tuple(checks)
         super().__init__(
             f"{archive.name} failed verification and was not copied to dist/: {', '.join(checks)}",
-            "fix what the report shows and build again; nox -s build -- --keep-going runs the remaining checks too",
+            "fix what the report shows and build again; pass -- --keep-going to run the remaining checks too",
         )
 
 

@@ -152,7 +152,7 @@ def _record(
         archive_bytes=archive.stat().st_size,
         executable_bytes=executable.stat().st_size,
         sha256=sha256_of(archive) if is_good else "",
-        verdict="verified" if is_good else "refused",
+        verdict=("quick" if build.is_quick else "verified") if is_good else "refused",
         stages=progress.seconds,
         checks=results,
         sizes=measure_sizes(executable, build.installed),

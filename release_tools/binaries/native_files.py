@@ -66,13 +66,25 @@ def read_native(content: bytes) -> NativeFile | None:
     with warnings.catch_warnings(), contextlib.suppress(ValueError):
         # lief warns about every constant that is newer than itself.
         warnings.simplefilter("ignore", RuntimeWarning)
-        if content.startswith(b"\x7fELF"):
-            return _read_elf(content)
-        if content.startswith(b"MZ"):
-            return _read_pe(content)
-        if content[:4] in _MACHO_MAGICS:
-            return _read_macho(content)
+        match format_of(content):
+            case "ELF":
+                return _read_elf(content)
+            case "PE":
+                return _read_pe(content)
+            case "MACHO":
+                return _read_macho(content)
+            case None:
+                return None
     return None
+
+
+def format_of(content: bytes) -> BinaryFormat | None:
+    """The native format that the first bytes announce; the rest may still be damaged."""
+    if content.startswith(b"\x7fELF"):
+        return "ELF"
+    if content.startswith(b"MZ"):
+        return "PE"
+    return "MACHO" if content[:4] in _MACHO_MAGICS else None
 
 
 def is_relative_rpath(folder: str) -> bool:

@@ -64,7 +64,7 @@ def _problems(root: Path, path: Path) -> Iterator[Problem]:
     elif is_checkout(root) and git(root, "ls-files", "--", str(path)).strip():
         yield Problem(
             what=f"git tracks files in {path.relative_to(root).as_posix()}",
-            hint="move them to another folder with `git mv`; this one is for builds",
+            hint="builds overwrite this folder: move the files elsewhere with `git mv`",
         )
 
 

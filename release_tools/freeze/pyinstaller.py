@@ -41,7 +41,7 @@ FATAL_MESSAGES: Final = (
 
 # What a program needs to run at all, and how Apple's tools are found. Wine needs its own.
 _KEPT_VARIABLES: Final = frozenset(
-    {"PATH", "TMPDIR", "TEMP", "TMP"}
+    {"PATH", "TMPDIR", "TEMP", "TMP", "PYTHONDONTWRITEBYTECODE"}
     | {"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"}
     | {"DEVELOPER_DIR", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET"}
 )
@@ -86,6 +86,8 @@ def freeze(
         env={
             **scrub_environment(os.environ, folder / "home"),
             PLAN_VARIABLE: str(plan_path),
+            # The hooks open files without naming an encoding.
+            "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0",
             "SOURCE_DATE_EPOCH": str(source_date),
             "PYINSTALLER_CONFIG_DIR": str(folder / "cache"),
@@ -105,7 +107,7 @@ def freeze(
     findings = [
         finding
         for finding in fatal_findings(lines, settings.allowed_messages, platform)
-        if not names_unexpected_module(finding, expected, plan.own_packages)
+        if not names_unexpected_module(finding, expected, installed.project.packages)
     ]
     if findings:
         raise FreezeError(
@@ -148,11 +150,13 @@ def names_unexpected_module(finding: str, expected: Collection[str], own_package
     """Whether a log message is about a hidden import of a module that is missing from source too.
 
     PyInstaller's hooks name modules of optional dependencies and of other releases. `expected` are the modules of the
-    bundled distributions and those that the plan names; a hook that names a missing module of the app's own packages
-    is the app's, and wrong.
+    bundled distributions and those that the plan names. If the missing module belongs to the app, the hook is the app's
+    own, and it's a bug; a module that Python should have is missing from a damaged Python.
     """
     named = re.match(r'Hidden import "([\w.]+)" not found', finding)
-    return named is not None and named[1] not in expected and named[1].partition(".")[0] not in own_packages
+    if named is None or named[1] in expected:
+        return False
+    return named[1].partition(".")[0] not in {*own_packages, *sys.stdlib_module_names}
 
 
 def _names_library_of_another_system(finding: str, platform: Platform) -> bool:

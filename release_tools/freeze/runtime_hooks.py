@@ -8,10 +8,10 @@ from typing import Final
 
 RUNTIME: Final = Path(__file__).with_name("runtime")
 
-# The name that the package has in the bundle, where no app has one like it.
+# The package's name in the bundle, chosen so that no app's module clashes with it.
 PACKAGE: Final = "_release_tools_runtime"
 
-# As PyInstaller writes its own hooks: they run in `__main__`, where the app would see every name that they leave.
+# Cleans up like PyInstaller's own hooks: they run in `__main__`, and the app would see any name they leave.
 _HOOK: Final = f"""\
 def _pyi_rthook():
     import {PACKAGE}

@@ -1,7 +1,7 @@
 """The table of checks, in the order in which they run.
 
-Every check works on the packaged archive, unpacked into an empty folder, never on the output of the freeze. No phase
-starts after a failed one, so an executable whose bytes are wrong is never started.
+Every check works on the packaged archive, unpacked into an empty folder, never on the output of the freeze. Unless
+`--keep-going`, no phase starts after a failed one. A downloaded archive whose bytes are wrong is never started.
 """
 
 from typing import Final

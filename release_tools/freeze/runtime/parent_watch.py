@@ -21,8 +21,8 @@ def find_bootloader(bundle: str) -> int:
     """The bootloader's process id, 0 where it does not wait for this process.
 
     The bundle's folder is `_MEI`, that id in eight hexadecimal digits, and random characters. A worker of
-    multiprocessing has the same folder but another parent, which may well end first, as may the shell that is the
-    parent of a program in a folder of its own.
+    multiprocessing has the same folder but another parent, which may exit first. So may the shell that started a
+    one-folder build.
     """
     folder = os.path.basename(bundle)  # noqa: PTH119 - pathlib would cost time at every start
     try:

@@ -25,7 +25,7 @@ RELEASE_JOB: Final = "create-release"
 VERSION_JOB: Final = "version"
 RECORD_ARTIFACT: Final = "build-record"
 
-# Where GitHub has no arm64 runners, this platform is emulated on the other one's runner.
+# Without arm64 runners, linux-arm64 is built under QEMU on linux-amd64's runner.
 _EMULATED: Final = ("linux-arm64", "linux-amd64")
 _EMULATION_CONDITION: Final = "inputs.emulate-linux-arm64 || vars.EMULATE_LINUX_ARM64 == 'true'"
 _SETUP_UV: Final = "astral-sh/setup-uv@"

@@ -80,7 +80,7 @@ def _malfunction(context: VerificationContext, place: Place) -> str:
 def _missing_error(context: VerificationContext, place: Place) -> str:
     finished = _start(context, place, "--version")
     if finished.code == 0:
-        return "no program can work there, but this one exits with 0"
+        return "it should fail there, but exits with 0"
     if not any(text in finished.stderr for text in place.expected_message):
         return f"its error doesn't mention {' or '.join(place.expected_message)}; {described(finished)}"
     return ""

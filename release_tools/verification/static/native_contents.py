@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from release_tools.binaries.native_files import NativeFile, read_native
+from release_tools.binaries.native_files import NativeFile, format_of, read_native
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
@@ -75,8 +75,9 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
     for member in payload.members:
         if member.kind not in {BINARY, DATA}:
             continue
-        native = read_native(payload.read(member))
-        if _is_loaded(member, native, binary_format):
+        content = payload.read(member)
+        native = read_native(content)
+        if _is_loaded(member, content, native, binary_format):
             members[member.name] = native
     names = (PurePosixPath(member.name).name for member in payload.members if member.kind in UNPACKED)
     return NativeContents(
@@ -87,15 +88,16 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
     )
 
 
-def _is_loaded(member: PayloadMember, native: NativeFile | None, binary_format: BinaryFormat) -> bool:
+def _is_loaded(member: PayloadMember, content: bytes, native: NativeFile | None, binary_format: BinaryFormat) -> bool:
     """Whether the program may load or start this member as native code.
 
     PyInstaller's kind says little: it collects every file with the executable bit as a binary, such as a script or the
-    text files of some wheels; on Windows that is every file. Some packages contain libraries for other systems as data.
+    text files of some wheels; on Windows that is every file. Some packages contain libraries and programs for other
+    systems.
     """
     is_library = _LIBRARY_NAME.fullmatch(member.name) is not None
     if member.kind == BINARY and binary_format != "PE":
-        return is_library or native is not None
+        return is_library or format_of(content) == binary_format
     if member.kind == BINARY and _PE_LIBRARY_NAME.fullmatch(member.name):
         return True
     return is_library and native is not None and native.format == binary_format

@@ -54,7 +54,12 @@ def check_exit_codes(context: VerificationContext) -> str:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         problems = list(filter(None, pool.map(find_problem, EXIT_CODES)))
-    refuse(context, problems, what="exit codes get lost", hint="look for code that ends the process when it exits")
+    refuse(
+        context,
+        problems,
+        what="the caller gets the wrong exit code",
+        hint="look for code that ends the process when it exits",
+    )
     return ", ".join(map(str, EXIT_CODES))
 
 

@@ -136,6 +136,13 @@ def test_unexpected_exception_is_internal_error() -> None:
     assert error.message == "ZeroDivisionError: division by zero"
 
 
+def test_long_unexpected_exception_stays_one_line() -> None:
+    error = translate(ValueError("a line\n" * 1000))
+
+    assert "\n" not in error.message
+    assert len(error.message) < 500
+
+
 def test_errors_survive_pickling() -> None:
     error = ModelError("what", "hint", retryable=True)
 

@@ -84,8 +84,9 @@ def test_only_allowed_message_is_ignored() -> None:
         ("numpy.core", False),
         ("elsewhere.plugin", False),
         ("tiny_app.plugins.late", False),
+        ("_ctypes", False),
     ],
-    ids=["not installed", "of another release", "installed", "named by the plan", "of the app"],
+    ids=["not installed", "of another release", "installed", "named by the plan", "of the app", "of Python"],
 )
 def test_hidden_import_missing_from_source_is_unexpected(module: str, is_unexpected: bool) -> None:
     finding = f'Hidden import "{module}" not found!'

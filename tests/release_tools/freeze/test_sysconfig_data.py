@@ -70,7 +70,10 @@ def test_other_variables_are_unchanged(tmp_path: Path, monkeypatch: pytest.Monke
 def test_data_of_the_running_python_is_cleaned(tmp_path: Path) -> None:
     path = written_data(tmp_path / "neutral")
     assert path.stem == sysconfig._get_sysconfigdata_name()  # type: ignore[attr-defined]
-    assert data_at(path).keys() <= sysconfig.get_config_vars().keys()
+    variables = data_at(path)
+    assert variables.keys() <= sysconfig.get_config_vars().keys()
+    texts = [value for value in variables.values() if isinstance(value, str)]
+    assert [text for text in texts for folder in python_folders({}) if f"{folder}/" in text] == []
 
 
 def test_system_folders_are_kept() -> None:

@@ -52,8 +52,17 @@ def test_executable_text_is_not_native(settings: ReleaseSettings, platform: str)
 
 
 def test_bundled_program_is_checked_by_its_bytes(settings: ReleaseSettings) -> None:
-    context = make_context(settings, binaries={"tiny/tool": make_elf(machine=AARCH64), "tiny/other": make_elf()})
-    assert findings_of(check_member_architectures, context) == ("tiny/tool is ELF for arm64",)
+    programs = {
+        "tiny/tool": make_elf(machine=AARCH64),
+        "tiny/damaged": make_elf()[:7] + b"\xff" * 2000,
+        "tiny/good": make_elf(),
+        "tiny/setup.exe": make_pe(),
+    }
+    context = make_context(settings, binaries=programs)
+    assert findings_of(check_member_architectures, context) == (
+        "tiny/damaged is not a native file",
+        "tiny/tool is ELF for arm64",
+    )
 
 
 def test_windows_libraries_are_recognized_by_suffix(settings: ReleaseSettings) -> None:
