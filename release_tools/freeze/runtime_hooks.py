@@ -38,7 +38,8 @@ def write_runtime_hook(folder: Path, authorities: tuple[str, ...] | None = None)
     `authorities` is where OpenSSL looks for certificate authorities, by default what this Python's was compiled for.
     """
     package = folder / PACKAGE
-    shutil.copytree(RUNTIME, package, ignore=shutil.ignore_patterns("__pycache__"))
+    # Only what is in the files, not their modes and times.
+    shutil.copytree(RUNTIME, package, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
     facts = default_authorities() if authorities is None else authorities
     (package / "build_facts.py").write_text(f"OPENSSL_AUTHORITIES = {facts!r}\n", encoding="utf-8")
     script = folder / "pyi_rth_release_tools.py"
