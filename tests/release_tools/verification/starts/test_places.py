@@ -87,8 +87,8 @@ BROKEN = {
     "PYTHON variables": (f"import sys; {PRINTS_VERSION}", "", "it exited with 1"),
     "no time zones": (NEEDS_ZONES, "-I", "no zone"),
     "closed output": ("import sys; sys.stdout.write('tiny 1.2.3')", "-I", "--version crashes"),
-    "temporary folder noexec": (f"import sys; {PRINTS_VERSION}", "-I", "this one exits with 0"),
-    "temporary folder full": (f"import sys; {PRINTS_VERSION}", "-I", "this one exits with 0"),
+    "temporary folder noexec": (f"import sys; {PRINTS_VERSION}", "-I", "exits with 0"),
+    "temporary folder full": (f"import sys; {PRINTS_VERSION}", "-I", "exits with 0"),
 }
 NEED_MOUNTS = {"no time zones", "temporary folder noexec", "temporary folder full"}
 
