@@ -1,7 +1,6 @@
 """The executable's size by distribution, and what changed since the last build."""
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,6 @@ BOOTSTRAP: Final = "PyInstaller"
 SHARED_LIBRARIES: Final = "shared libraries"
 OTHER_MODULES: Final = "other modules"
 
-_METADATA_FOLDER: Final = re.compile(r"^([^/\n]+\.dist-info)/METADATA,", re.MULTILINE)
 _SMALLEST_CHANGE: Final = 50_000
 _SHOWN_DISTRIBUTIONS: Final = 6
 
@@ -50,14 +48,18 @@ def find_owners(installed: Iterable[InstalledDistribution]) -> Owners:
     modules: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for one in installed:
-        # `Distribution.files` would look up every file on disk.
-        folder = _METADATA_FOLDER.search(one.found.read_text("RECORD") or "")
-        if folder is None:
+        metadata_path = next(filter(_is_metadata, (file.path for file in one.record)), None)
+        if metadata_path is None:
             continue
-        metadata[folder[1]] = one.name
+        metadata[metadata_path.partition("/")[0]] = one.name
         files |= dict.fromkeys((file.path for file in one.files), one.name)
         modules |= dict.fromkeys(one.modules, one.name)
     return Owners(files=files, modules=modules, metadata=metadata)
+
+
+def _is_metadata(path: str) -> bool:
+    # Vendored packages have metadata further down.
+    return path.endswith(".dist-info/METADATA") and path.count("/") == 1
 
 
 def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owners) -> dict[str, int]:
