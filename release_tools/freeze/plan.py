@@ -35,7 +35,9 @@ class FreezePlan:
     left_out_metadata: tuple[str, ...]
     # The analysis looks for modules here first.
     search_path: tuple[str, ...]
+    # The first and the last run-time hook.
     runtime_hook: str
+    last_runtime_hook: str
     exclude_modules: tuple[str, ...]
     glibc_floor: str | None
     is_stripped: bool
@@ -46,7 +48,7 @@ class FreezePlan:
 def make_plan(
     settings: ReleaseSettings, installed: InstalledEnvironment, platform: Platform, folder: Path
 ) -> FreezePlan:
-    """Plan the bundle, and write the launcher and runtime hook into `folder`."""
+    """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
@@ -67,6 +69,7 @@ def make_plan(
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         search_path=(str(hook.search_path), *sysconfig_folders),
         runtime_hook=str(hook.script),
+        last_runtime_hook=str(hook.last_script),
         exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
         glibc_floor=settings.glibc_floor,
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.

@@ -1,4 +1,4 @@
-"""Puts the package `runtime/` into the bundle, with a run-time hook that installs it before the app starts."""
+"""Puts the package `runtime/` into the bundle, with the run-time hooks that call it before the app starts."""
 
 import shutil
 import ssl
@@ -16,7 +16,7 @@ _HOOK: Final = f"""\
 def _pyi_rthook():
     import {PACKAGE}
 
-    {PACKAGE}.install()
+    {PACKAGE}.{{function}}()
 
 
 _pyi_rthook()
@@ -26,14 +26,15 @@ del _pyi_rthook
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeHook:
-    """The hook's script, and the folder where the analysis finds the package."""
+    """The scripts that run before and after all other hooks, and the folder where the analysis finds the package."""
 
     script: Path
+    last_script: Path
     search_path: Path
 
 
 def write_runtime_hook(folder: Path, authorities: tuple[str, ...] | None = None) -> RuntimeHook:
-    """Copy the package into `folder`, with the facts of this build, and write the hook beside it.
+    """Copy the package into `folder`, with the facts of this build, and write the hooks beside it.
 
     `authorities` is where OpenSSL looks for certificate authorities, by default what this Python's was compiled for.
     """
@@ -42,9 +43,10 @@ def write_runtime_hook(folder: Path, authorities: tuple[str, ...] | None = None)
     shutil.copytree(RUNTIME, package, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
     facts = default_authorities() if authorities is None else authorities
     (package / "build_facts.py").write_text(f"OPENSSL_AUTHORITIES = {facts!r}\n", encoding="utf-8")
-    script = folder / "pyi_rth_release_tools.py"
-    script.write_text(_HOOK, encoding="utf-8")
-    return RuntimeHook(script=script, search_path=folder)
+    script, last_script = folder / "pyi_rth_release_tools.py", folder / "pyi_rth_release_tools_last.py"
+    script.write_text(_HOOK.format(function="install"), encoding="utf-8")
+    last_script.write_text(_HOOK.format(function="finish"), encoding="utf-8")
+    return RuntimeHook(script=script, last_script=last_script, search_path=folder)
 
 
 def default_authorities() -> tuple[str, str]:

@@ -3,12 +3,20 @@
 Every start pays for this: it takes a few milliseconds, and imports nothing that isn't needed at once.
 """
 
-from . import authorities, child_environment, parent_watch, time_zones
+from . import authorities, child_environment, locale_coercion, parent_watch, time_zones
 
 
 def install() -> None:
-    """Prepare this process; called once, by the run-time hook."""
+    """Prepare this process; called once, by the first run-time hook."""
     parent_watch.install()
+    # Child processes get its change, unlike those that follow.
+    locale_coercion.install()
+    child_environment.remember()
     authorities.install()
     time_zones.install()
     child_environment.install()
+
+
+def finish() -> None:
+    """Finish after PyInstaller's run-time hooks; called once, by the last one."""
+    child_environment.compare()

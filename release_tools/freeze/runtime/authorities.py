@@ -18,16 +18,13 @@ WELL_KNOWN = (
     "/etc/ssl/cert.pem",  # macOS, Alpine
 )
 
-# Holds the path that was chosen here, so that child processes don't get it as if the user had set it.
-CHOICE_VARIABLE = "_RELEASE_TOOLS_AUTHORITIES"
-
 
 def install() -> None:
     """Name the machine's authorities in SSL_CERT_FILE, unless OpenSSL or the user has some already."""
     # On Windows, Python reads the authorities from the system's own store.
     chosen = "" if sys.platform == "win32" else find_authorities(OPENSSL_AUTHORITIES)
     if chosen:
-        os.environ["SSL_CERT_FILE"] = os.environ[CHOICE_VARIABLE] = chosen
+        os.environ["SSL_CERT_FILE"] = chosen
 
 
 def find_authorities(compiled_in: tuple[str, ...]) -> str:

@@ -1,9 +1,9 @@
 """Gives the frozen program's child processes the environment that the program itself was started with.
 
 The bootloader points LD_LIBRARY_PATH (or the like) at the bundle's libraries, leaves `_PYI_*` variables for its own
-second process and, on Windows, makes the bundle a DLL folder. A shell, an editor or another frozen program that
-inherits these breaks, or dies with this program. `os.environ` stays as it is, and so does what multiprocessing gives
-its workers: they are this same program and need the variables.
+second process and, on Windows, makes the bundle a DLL folder. Run-time hooks set more variables, such as TCL_LIBRARY. A
+shell, an editor or another program that inherits these breaks, or dies with this program. `os.environ` stays as it is,
+and so does what multiprocessing gives its workers: they are this same program and need the variables.
 """
 
 import contextlib
@@ -15,8 +15,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .authorities import CHOICE_VARIABLE
-
 BUNDLE = getattr(sys, "_MEIPASS", "")
 SET_BY_BOOTLOADER = {
     name: os.environ[name]
@@ -24,11 +22,33 @@ SET_BY_BOOTLOADER = {
     if BUNDLE and BUNDLE in os.environ.get(name, "")
 }
 
+# What a variable was and what it became, for each that a run-time hook changed. These are variables too, since a worker
+# of multiprocessing inherits the change and couldn't tell.
+WAS, BECAME = "_RELEASE_TOOLS_WAS_", "_RELEASE_TOOLS_BECAME_"
+before_hooks: dict[str, str] = {}
+
 # The position of `env` in Popen's parameters after `self`; passing it by position is rare, but allowed.
 ENV_POSITION = 10
 
 original_init: Any = subprocess.Popen.__init__
 original_execve: Any = os.execve
+
+
+def remember() -> None:
+    """Remember the environment before the run-time hooks change it."""
+    before_hooks.update(os.environ)
+
+
+def compare() -> None:
+    """Find the variables that the run-time hooks changed."""
+    for name, value in tuple(os.environ.items()):
+        before = before_hooks.get(name)
+        # `without_library_folders` cleans the PATH of Windows, in which the hooks' change is only a part.
+        if value == before or (sys.platform == "win32" and name == "PATH"):
+            continue
+        if before is not None and before != before_hooks.get(BECAME + name):
+            os.environ[WAS + name] = before
+        os.environ[BECAME + name] = value
 
 
 def install() -> None:
@@ -60,9 +80,14 @@ def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
         cleaned = {
             name: without_library_folders(value) if name.upper() == "PATH" else value for name, value in cleaned.items()
         }
-    authorities = cleaned.pop(CHOICE_VARIABLE, None)
-    if authorities is not None and cleaned.get("SSL_CERT_FILE") == authorities:
-        del cleaned["SSL_CERT_FILE"]
+    for marker in [name for name in cleaned if name.startswith(BECAME)]:
+        name, became = marker.removeprefix(BECAME), cleaned.pop(marker)
+        original = cleaned.pop(WAS + name, None)
+        # As above.
+        if cleaned.get(name) == became:
+            del cleaned[name]
+            if original is not None:
+                cleaned[name] = original
     return cleaned
 
 

@@ -105,16 +105,32 @@ def test_library_path_outside_the_bundle_is_kept(tmp_path: Path) -> None:
     assert seen["LD_LIBRARY_PATH"] == str(tmp_path)
 
 
-def test_child_does_not_inherit_hooks_authorities() -> None:
-    chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
-    seen = environment_of_child("os.system(shlex.join(show))", **chosen)
-    assert not {"SSL_CERT_FILE", "_RELEASE_TOOLS_AUTHORITIES"} & set(seen)
+HOOKS = """
+child_environment.remember()
+os.environ["TCL_LIBRARY"] = "/bundle/_MEIabc/_tcl_data"
+os.environ["GST_REGISTRY_FORK"] = "no"
+child_environment.compare()
+"""
 
 
-def test_child_inherits_authorities_set_by_app() -> None:
-    chosen = {"SSL_CERT_FILE": "/found.pem", "_RELEASE_TOOLS_AUTHORITIES": "/found.pem"}
-    seen = environment_of_child("os.environ['SSL_CERT_FILE'] = '/mine.pem'; subprocess.run(show)", **chosen)
-    assert seen["SSL_CERT_FILE"] == "/mine.pem"
+@pytest.mark.parametrize("user", [{}, {"TCL_LIBRARY": "/usr/lib/tcl", "GST_REGISTRY_FORK": ""}])
+def test_child_gets_users_value_of_what_hooks_changed(user: dict[str, str]) -> None:
+    seen = environment_of_child(f"{HOOKS}os.system(shlex.join(show))", **user)
+    assert {name: value for name, value in seen.items() if name.startswith(("TCL", "GST", "_RELEASE"))} == user
+
+
+def test_worker_knows_the_users_value_of_what_hooks_changed() -> None:
+    worker = [sys.executable, "-c", f"{PRELUDE}{HOOKS}subprocess.run(show)"]
+    # As multiprocessing starts it: with the environment as it is.
+    code = f"{HOOKS}child_environment.original_init(*(p := [subprocess.Popen.__new__(subprocess.Popen)]), {worker})"
+    seen = environment_of_child(f"{code}\np[0].wait()", TCL_LIBRARY="/usr/lib/tcl")
+    assert seen["TCL_LIBRARY"] == "/usr/lib/tcl"
+    assert "GST_REGISTRY_FORK" not in seen
+
+
+def test_child_inherits_what_the_app_set_after_hooks() -> None:
+    code = f"{HOOKS}os.environ['TCL_LIBRARY'] = '/bundle/_MEIabc/mine'; subprocess.run(show)"
+    assert environment_of_child(code)["TCL_LIBRARY"] == "/bundle/_MEIabc/mine"
 
 
 @pytest.mark.parametrize("command", ["exit 0", "exit 7", "kill -9 $$", "no-such-program-xyz 2> /dev/null", ""])

@@ -26,6 +26,7 @@ EMPTY_PLAN = FreezePlan(
     datas=(),
     left_out_metadata=(),
     runtime_hook="",
+    last_runtime_hook="",
     search_path=(),
     exclude_modules=(),
     glibc_floor=None,

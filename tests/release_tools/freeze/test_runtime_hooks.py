@@ -1,6 +1,7 @@
 """The run-time hook as the freeze gets it, in an ordinary interpreter that looks like a frozen one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,11 @@ pytestmark = [
 
 
 def run_hook(folder: Path, code: str, authorities: tuple[str, ...] = ("/",), **variables: str) -> str:
-    """What `code` prints after the hook ran."""
+    """What `code` prints after the hooks ran."""
     hook = write_runtime_hook(folder / "runtime", authorities)
     program = (
         f"import sys\nsys._MEIPASS = '/tmp/_MEI0000beefabcdef'\nsys.path.insert(0, {str(hook.search_path)!r})\n"
-        f"exec(open({str(hook.script)!r}).read())\n{code}"
+        f"exec(open({str(hook.script)!r}).read())\nexec(open({str(hook.last_script)!r}).read())\n{code}"
     )
     return subprocess.run(
         [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True, timeout=60
@@ -51,7 +52,7 @@ def test_compiled_in_authorities_reach_the_bundle(tmp_path: Path) -> None:
     assert facts["OPENSSL_AUTHORITIES"] == default_authorities()
 
 
-SHOW = "import os; print(os.environ.get('SSL_CERT_FILE', ''), os.environ.get('_RELEASE_TOOLS_AUTHORITIES', ''))"
+SHOW = "import os; print(os.environ.get('SSL_CERT_FILE', ''))"
 
 
 @pytest.fixture
@@ -67,7 +68,13 @@ def test_authorities_are_found_for_openssl(tmp_path: Path, bundle_of_authorities
     empty = tmp_path / "certs"
     empty.mkdir()
     shown = run_hook(tmp_path, SHOW, (str(tmp_path / "cert.pem"), str(empty)))
-    assert shown == f"{bundle_of_authorities} {bundle_of_authorities}\n"
+    assert shown == f"{bundle_of_authorities}\n"
+
+
+def test_child_does_not_get_the_found_authorities(tmp_path: Path, bundle_of_authorities: str) -> None:
+    code = "import os; os.system('echo ${SSL_CERT_FILE:-none}')"
+    assert bundle_of_authorities
+    assert run_hook(tmp_path, code, ("/none",)) == "none\n"
 
 
 def test_found_authorities_are_loaded(tmp_path: Path, bundle_of_authorities: str) -> None:
@@ -89,6 +96,49 @@ def test_authorities_that_openssl_finds_are_kept(tmp_path: Path, name: str) -> N
     file.parent.mkdir(exist_ok=True)
     file.write_text("", encoding="utf-8")
     assert run_hook(tmp_path, SHOW, (str(tmp_path / "cert.pem"), str(tmp_path / "certs"))).split() == []
+
+
+SHOW_LOCALE = "import _locale, os; print(_locale.setlocale(_locale.LC_ALL), os.environ.get('LC_CTYPE'))"
+LOCALES: tuple[dict[str, str], ...] = (
+    {},
+    {"LANG": "C"},
+    {"LANG": "xx_XX"},
+    {"LC_CTYPE": "POSIX"},
+    {"LC_CTYPE": "C", "LANG": "C.UTF-8"},
+    {"LANG": "C.UTF-8"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "POSIX"},
+    {"LC_ALL": "", "LANG": "C"},
+    {"LC_ALL": "C.UTF-8"},
+    {"LC_ALL": "en_US.ISO-8859-1"},
+    {"LANG": "en_US.ISO-8859-1"},
+    {"LC_NUMERIC": "en_US.ISO-8859-1"},
+    {"PYTHONCOERCECLOCALE": "0"},
+)
+
+
+@pytest.mark.parametrize("variables", LOCALES, ids=lambda it: " ".join("=".join(pair) for pair in it.items()) or "none")
+def test_locale_is_coerced_as_python_does(tmp_path: Path, variables: dict[str, str]) -> None:
+    localedef = shutil.which("localedef")
+    if localedef:
+        command = [localedef, "--inputfile=en_US", "--charmap=ISO-8859-1", str(tmp_path / "en_US.ISO-8859-1")]
+        subprocess.run(command, check=True, timeout=60)
+        variables = {**variables, "LOCPATH": str(tmp_path)}
+    command = [sys.executable, "-c", SHOW_LOCALE]
+    source = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60).stdout
+    # Isolated, Python ignores the variable, so that only the hook can obey it. Its own coercion is undone.
+    undo = "import _locale, os\nos.environ.pop('LC_CTYPE', 0)\n"
+    undo += f"os.environ |= {variables!r}\n_locale.setlocale(_locale.LC_ALL, 'C')\n"
+    undo += "try: _locale.setlocale(_locale.LC_CTYPE, '')\nexcept _locale.Error: pass\n"
+    hook = write_runtime_hook(tmp_path / "runtime", ("/",))
+    code = f"{undo}import sys; sys.path.insert(0, {str(hook.search_path)!r})\nexec(open({str(hook.script)!r}).read())\n"
+    command = [sys.executable, "-IXutf8", "-c", code + SHOW_LOCALE]
+    frozen = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert frozen == source
+
+
+def test_child_gets_the_coerced_locale(tmp_path: Path) -> None:
+    assert run_hook(tmp_path, "import os; os.system('echo $LC_CTYPE')", LANG="C").startswith(("C.", "UTF-8"))
 
 
 WATCHED = """

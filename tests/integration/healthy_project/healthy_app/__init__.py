@@ -1,1 +1,8 @@
-"""An app that uses everything that's hard to freeze, and works."""
+"""An app that works, although much of it is hard to freeze. It has a hook for PyInstaller."""
+
+from pathlib import Path
+
+
+def hook_folders() -> list[str]:
+    """The folder of the hook."""
+    return [str(Path(__file__).with_name("hooks"))]

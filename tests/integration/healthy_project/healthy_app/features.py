@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import importlib.resources
 import inspect
+import locale
 import multiprocessing
 import os
 import pkgutil
@@ -84,6 +85,15 @@ def tls() -> str:
     return ssl.create_default_context().verify_mode.name
 
 
+def utf8_locale() -> str:
+    """Insist on a UTF-8 locale, as some command-line libraries do."""
+    ask = getattr(locale, "nl_langinfo", None)
+    codeset = ask(locale.CODESET) if ask else "UTF-8"
+    if codeset != "UTF-8":
+        sys.exit(f"the locale uses {codeset}, not UTF-8")
+    return codeset
+
+
 def described() -> dict[str, str]:
     """Read the source of every command."""
     return {name: inspect.getsource(function) for name, function in COMMANDS.items()}
@@ -98,4 +108,5 @@ COMMANDS: Final[dict[str, Callable[[], str]]] = {
     "children": children,
     "zones": zones,
     "tls": tls,
+    "locale": utf8_locale,
 }

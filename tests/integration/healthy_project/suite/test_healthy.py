@@ -14,6 +14,7 @@ ANSWERS = {
     "children": "children get the original environment",
     "zones": "2026-07-01T14:00:00+02:00",
     "tls": "CERT_REQUIRED",
+    "locale": "UTF-8",
 }
 
 
