@@ -77,7 +77,7 @@ class InstalledDistribution:
     @cached_property
     def source_modules(self) -> tuple[str, ...]:
         """The dotted names of its modules that are source: only these can be entries of a bundle's module archive."""
-        return tuple(sorted({name for file in self.files if (name := _source_module(file.path))}))
+        return tuple(sorted({name for file in self.files if (name := source_module(file.path))}))
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class InstalledDistribution:
         return tuple(
             (str(self.locate(file.path)), PurePosixPath(file.path).parent.as_posix())
             for file in self.files
-            if _source_module(file.path) is None
+            if source_module(file.path) is None
         )
 
     @cached_property
@@ -224,5 +224,6 @@ def _is_shipped(path: str) -> bool:
     return not top.endswith((".dist-info", ".data")) and not {"..", "__pycache__"}.intersection((top, *rest))
 
 
-def _source_module(path: str) -> str | None:
+def source_module(path: str) -> str | None:
+    """The dotted name of the module that a source file of site-packages is, or None if it's no source of a module."""
     return module_name(path) if path.endswith(".py") else None

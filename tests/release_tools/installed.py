@@ -1,6 +1,7 @@
 """Environments for tests: distributions as an installer leaves them, and locks that want them."""
 
-import zlib
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, PathDistribution, distributions
 from pathlib import Path
@@ -31,10 +32,15 @@ def install(
     for path, text in {**texts, **written}.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text, encoding="utf-8")
-    record = [f"{path},{f'sha256={zlib.crc32(texts[path].encode())}' if path in texts else ''}," for path in files]
+    record = [f"{path},{_digest(texts[path]) if path in texts else ''}," for path in files]
     record += [f"{path},," for path in (*written, f"{folder}/RECORD")]
     (site / folder / "RECORD").write_text("\n".join(record), encoding="utf-8")
     return InstalledDistribution(found=PathDistribution(site / folder))
+
+
+def _digest(text: str) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+    return f"sha256={digest.decode()}"
 
 
 def lock_of(packages: Mapping[str, str], **groups: set[str]) -> LockFile:

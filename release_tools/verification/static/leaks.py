@@ -1,9 +1,12 @@
 """Checks that the executable contains no secret, and no folder or host name of the build machine.
 
 Everything in it is searched, with modules and zip files unpacked. A finding names the kind of secret, never its value.
+What a dependency's locked wheel already publishes isn't a leak.
 """
 
+import base64
 import getpass
+import hashlib
 import io
 import os
 import re
@@ -12,12 +15,14 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Final
 
 from packaging.utils import canonicalize_name
 
 from release_tools.binaries.payload import MODULES, UNPACKED, Payload
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment, RecordedFile, source_module
 from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
 from release_tools.verification.static.secret_patterns import SECRET_PATTERNS, Mark, secret_variables
 from release_tools.verification.static.sizes import OTHER_MODULES, SHARED_LIBRARIES, find_owners
@@ -47,12 +52,14 @@ _MOST_UNZIPPED_BYTES: Final = 1024 * 1024 * 1024
 class Part:
     """A piece of the executable. `is_locked` for an unchanged file of a locked distribution.
 
-    `content` is None if it can't be unpacked, as with a password; the zip file around it is searched anyway.
+    `content` is None if it can't be unpacked, as with a password; the zip file around it is searched anyway. `origin`
+    is the path of a file in the bundle, or the name of a module after `module `.
     """
 
     name: str
     content: bytes | None
     is_locked: bool
+    origin: str = ""
 
 
 def check_leaks(context: VerificationContext) -> str:
@@ -68,7 +75,10 @@ def check_leaks(context: VerificationContext) -> str:
     )
     marks = [*machine_marks(context, home), *secret_marks(os.environ)]
     is_personal = home is not None and any(text in name for name in python.texts for text in home.texts)
-    named, found, packed, count = [], [], [], 0
+    published = PublishedFiles(installed=context.evidence.installed if context.evidence else None)
+    named, packed, count = [], [], 0
+    found: list[str] = []
+    known: list[str] = []
     for part in parts_of(context):
         content = part.content
         if content is None:
@@ -79,11 +89,9 @@ def check_leaks(context: VerificationContext) -> str:
             named.append(part.name)
             for text in python.texts:
                 content = content.replace(text, b"")
-        found += [
-            f"{part.name} contains {mark.what}"
-            for mark in marks
-            if not (mark.is_of_machine and part.is_locked) and mark.is_in(content)
-        ]
+        for mark in marks:
+            if not (mark.is_of_machine and part.is_locked) and mark.is_in(content):
+                (known if published.have(part.origin, mark) else found).append(f"{part.name} contains {mark.what}")
     if is_personal and not context.version.is_dev:
         found += [f"{name} contains {python.what}" for name in named]
     refuse(
@@ -94,8 +102,37 @@ def check_leaks(context: VerificationContext) -> str:
         "finding to allowed-findings with a reason",
     )
     stated = f"; {python.what}, is in {_few(named)}" if named else ""
+    stated += f"; published in locked wheels: {_few(known)}" if known else ""
     stated += f"; not unpacked: {_few(packed)}" if packed else ""
     return f"none in {count} files and modules{stated}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFiles:
+    """The files of the locked wheels that the app depends on, for which everyone can look up what's in them."""
+
+    installed: InstalledEnvironment | None
+
+    def have(self, origin: str, mark: Mark) -> bool:
+        """Whether the mark is in the file that a part of the bundle comes from, and that file matches its RECORD."""
+        found = self._files.get(origin)
+        if found is None:
+            return False
+        distribution, file = found
+        try:
+            content = distribution.locate(file.path).read_bytes()
+        except OSError:
+            return False
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode("ascii")
+        return file.digest == f"sha256={digest}" and mark.is_in(content)
+
+    @cached_property
+    def _files(self) -> Mapping[str, tuple[InstalledDistribution, RecordedFile]]:
+        if self.installed is None:
+            return {}
+        files = [(one, file) for one in self.installed.dependencies for file in one.record]
+        modules = {f"module {name}": pair for pair in files if (name := source_module(pair[1].path))}
+        return {**modules, **{pair[1].path: pair for pair in files}}
 
 
 def home_of(user: str) -> Mark | None:
@@ -160,7 +197,7 @@ def parts_of(context: VerificationContext) -> Iterator[Part]:
         if member.kind in UNPACKED:
             content = payload.read(member)
             owned = owners is None or is_locked(owners.of_file(member.name))
-            yield Part(name=member.name, content=content, is_locked=owned)
+            yield Part(name=member.name, content=content, is_locked=owned, origin=member.name)
             for name, inner in _unzipped(content, is_trusted=owners is not None):
                 unzipped += len(inner or b"")
                 if unzipped > _MOST_UNZIPPED_BYTES:
@@ -170,12 +207,12 @@ def parts_of(context: VerificationContext) -> Iterator[Part]:
                         "don't run a downloaded executable like this; in your own, bundle the file uncompressed",
                         [member.name],
                     )
-                yield Part(name=f"{member.name}/{name}", content=inner, is_locked=owned)
+                yield Part(name=f"{member.name}/{name}", content=inner, is_locked=owned, origin=member.name)
         elif member.kind != MODULES:
             yield Part(name=member.name, content=payload.read(member), is_locked=owners is None)
     for name, content in payload.read_modules():
         owned = owners is None or is_locked(owners.of_module(name))
-        yield Part(name=f"module {name}", content=content, is_locked=owned)
+        yield Part(name=f"module {name}", content=content, is_locked=owned, origin=f"module {name}")
 
 
 def _unzipped(content: bytes, *, is_trusted: bool) -> Iterator[tuple[str, bytes | None]]:

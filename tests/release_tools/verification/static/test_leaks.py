@@ -14,6 +14,7 @@ import pytest
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError
 from release_tools.verification.static.leaks import check_leaks, machine_marks, secret_marks
+from tests.release_tools.installed import PROJECT, environment_of, install
 from tests.release_tools.verification.context_variants import allowing, as_build
 from tests.release_tools.verification.static.contexts import as_dev_build, findings_of, make_context
 
@@ -215,6 +216,33 @@ def test_secret_is_found_but_not_shown(settings: ReleaseSettings, what: str, sec
         check_leaks(context)
     assert caught.value.findings == tuple(f"{part} contains {what}" for part in ("a.json", "b.json", "module app"))
     assert secret not in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("distribution", "changed", "is_found"),
+    [("client", "", False), ("client", "# patched here", True), (PROJECT, "", True)],
+    ids=["locked wheel", "file that was changed", "project"],
+)
+def test_only_what_a_locked_wheel_publishes_is_no_leak(
+    settings: ReleaseSettings, tmp_path: Path, distribution: str, changed: str, is_found: bool
+) -> None:
+    secret = SECRETS["a Google API key"]
+    texts = {"client/keys.json": secret, "client/api.py": f"KEY = {secret!r}\n"}
+    installed = install(tmp_path, distribution, texts)
+    for path, text in texts.items():
+        (tmp_path / path).write_text(text + changed, encoding="utf-8")
+    others = () if distribution == PROJECT else (install(tmp_path, PROJECT, ()),)
+    context = make_context(
+        settings,
+        data={"client/keys.json": (secret + changed).encode()},
+        modules={"client.api": texts["client/api.py"]},
+        installed=environment_of(installed, *others),
+    )
+    found = [f"{part} contains a Google API key" for part in ("client/keys.json", "module client.api")]
+    if is_found:
+        assert findings_of(check_leaks, context) == tuple(found)
+    else:
+        assert all(finding in str(check_leaks(context)) for finding in found)
 
 
 @pytest.mark.parametrize("text", LOOKALIKES)
