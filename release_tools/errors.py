@@ -7,6 +7,7 @@ caught where a command ends (Nox session, Invoke task, `python -m release_tools`
 import errno
 import shlex
 import signal
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,9 +90,16 @@ class RequestError(ProblemsFoundError):
 class PreflightError(ProblemsFoundError):
     """The locked environment would produce a broken binary; nothing was frozen."""
 
-    def __init__(self, platform_name: str, problems: Sequence[Problem]) -> None:
-        self.platform_name = platform_name
+    def __init__(self, platform_name: str, problems: Sequence[Problem], allowance: str = "") -> None:
+        self.platform_name, self.allowance = platform_name, allowance
         super().__init__(f"preflight failed for {platform_name}", problems)
+
+    def __str__(self) -> str:
+        """The problems, then the TOML that allows those that can be harmless."""
+        if not self.allowance:
+            return super().__str__()
+        block = textwrap.indent(self.allowance, "    ")
+        return f"{super().__str__()}\nif it's harmless, in pyproject.toml, with the reason:\n{block}"
 
 
 class MissingWheelsError(ProblemsFoundError):

@@ -49,7 +49,7 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, keep_g
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
     with progress.stage("preflight"):
-        check_preflight(build.settings, build.lock, build.installed, build.platform)
+        preflight = check_preflight(build.settings, build.lock, build.installed, build.platform)
     # The traced test suite runs while PyInstaller keeps one processor busy.
     with tracing_suite(_verification_context(build)) as context:
         with progress.stage("freeze"):
@@ -58,6 +58,7 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, keep_g
             archive = _package(build, frozen.executable)
         with progress.stage("verify"):
             results = _verify(context, archive, frozen, progress, keep_going=keep_going)
+    results = (preflight, *results)
     failed = [result.name for result in results if result.is_failed]
     # A quick build stays where it was packaged: `dist/` holds only what was verified in full.
     if not failed and not build.is_quick:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.errors import Problem, SettingsError
+from release_tools.findings import is_match
 from release_tools.settings_schema import (
     CONTAINER_TABLE,
     EXECUTABLE_NAME,
@@ -40,11 +41,14 @@ class AllowedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedFinding:
-    """A finding of a verification check, and why it is harmless here."""
+    """A finding of a check, as the report names it, and why it is harmless here. `*` stands for any text."""
 
     check: str
     finding: str
     reason: str
+
+    def matches(self, check: str, finding: str) -> bool:
+        return self.check == check and is_match(self.finding, finding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,10 @@ class ReleaseSettings:
     def bundled_whole(self) -> tuple[str, ...]:
         """The distributions that are bundled with every module and file: the project and `whole-distributions`."""
         return (self.project_name, *self.whole_distributions)
+
+    def allowing(self, check: str, finding: str) -> AllowedFinding | None:
+        """The entry of `allowed-findings` that allows this finding of a check."""
+        return next((entry for entry in self.allowed_findings if entry.matches(check, finding)), None)
 
     @property
     def lock_path(self) -> Path:

@@ -7,13 +7,16 @@ from packaging.version import Version
 
 from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import PreflightError, Problem
+from release_tools.findings import Finding, allowance, stable_text
 from release_tools.lockfile import LockFile, normalized_name
 from release_tools.platforms import Platform
 from release_tools.preflight.collisions import collision_problems
 from release_tools.preflight.own_code import own_code_problems
 from release_tools.preflight.wheels import check_wheels
+from release_tools.reporting.records import CheckResult
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import did_you_mean
+from release_tools.verification.check import allowance_notes
 from release_tools.verification.checks import CHECKS
 
 # Earlier releases have a vulnerability in the bootloader (GHSA-9fxf-4qw3-ghmr), or don't start from a shell that a
@@ -26,8 +29,16 @@ CHECK_NAME: Final = "preflight"
 
 def check_preflight(
     settings: ReleaseSettings, lock: LockFile, installed: InstalledEnvironment, platform: Platform
-) -> None:
-    """Raise `PreflightError` with all problems, if there are any."""
+) -> CheckResult:
+    """The result of preflight, with notes on what the settings allow.
+
+    Raises `PreflightError` with all problems, if there are any.
+    """
+    contents = {
+        stable_text(problem.what, [settings.root]): problem for problem in _content_problems(settings, installed)
+    }
+    allowed = {finding: entry for finding in contents if (entry := settings.allowing(CHECK_NAME, finding))}
+    refused = {finding: problem for finding, problem in contents.items() if finding not in allowed}
     problems = [
         *_python_problems(settings),
         *_lock_difference_problems(installed),
@@ -36,10 +47,12 @@ def check_preflight(
         *_license_problems(settings),
         *_whole_distribution_problems(settings, installed),
         *_allowed_finding_problems(settings),
-        *_content_problems(settings, installed),
+        *(Problem(what=finding, hint=problem.hint) for finding, problem in refused.items()),
     ]
     if problems:
-        raise PreflightError(platform.name, problems)
+        raise PreflightError(platform.name, problems, allowance(CHECK_NAME, [Finding(text=text) for text in refused]))
+    notes = allowance_notes(settings, CHECK_NAME, allowed)
+    return CheckResult(name=CHECK_NAME, verdict="passed", figure=f"{len(installed.bundled)} distributions", notes=notes)
 
 
 def _python_problems(settings: ReleaseSettings) -> list[Problem]:
@@ -129,17 +142,7 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
             )
         ]
     is_complete = installed.by_name.keys() >= installed.for_build.keys()
-    found = [
+    return [
         *collision_problems(installed.by_name.values(), own),
         *own_code_problems(own, installed.build_only_modules if is_complete else ()),
-    ]
-    allowed = [entry.finding for entry in settings.allowed_findings if entry.check == CHECK_NAME]
-    return [
-        Problem(
-            what=problem.what,
-            hint=f"{problem.hint}; if it's harmless, add to allowed-findings of [tool.release-tools]: "
-            f'{{check = "{CHECK_NAME}", finding = "part of this message", reason = "…"}}',
-        )
-        for problem in found
-        if not any(part in problem.what for part in allowed)
     ]

@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from release_tools.bootstrap.stages import STAGES
 from release_tools.errors import DuplicateRecordError, RecordError
+from release_tools.findings import Finding
 from release_tools.platforms import platform_names
 
 _SCHEMA: Final = 1
@@ -31,7 +32,9 @@ Verdict = Literal["passed", "failed", "skipped"]
 class CheckResult:
     """The result of a check. `figure` is what was measured, what is wrong, or why the check was skipped.
 
-    `value` is the number that `figure` shows, for a check that measures one.
+    `value` is the number that `figure` shows, for a check that measures one. `notes` are what it saw and judged
+    harmless, and what the settings allow. A failed check has `findings`; `cure` is the line of `[tool.release-tools]`
+    that cures them, or "".
     """
 
     name: str
@@ -40,6 +43,9 @@ class CheckResult:
     hint: str = ""
     seconds: float = 0.0
     value: float | None = None
+    notes: Sequence[str] = ()
+    findings: Sequence[Finding] = ()
+    cure: str = ""
 
     @property
     def is_failed(self) -> bool:
@@ -114,10 +120,13 @@ def read_record(path: Path) -> BuildRecord:
         if not fits(content[key]):
             raise RecordError(path, f"{key} is {_shown(content[key])}, not {form}")
     known = {key: content[key] for key in _KEYS if key in content}
-    checks = tuple(
-        CheckResult(**{key: check[key] for key in _CHECK_KEYS if key in check}) for check in content["checks"]
-    )
-    return BuildRecord(**{**known, "checks": checks})
+    return BuildRecord(**{**known, "checks": tuple(map(_check_result, content["checks"]))})
+
+
+def _check_result(check: Mapping[str, Any]) -> CheckResult:
+    known = {key: check[key] for key in _CHECK_KEYS if key in check}
+    findings = tuple(Finding(**{key: found[key] for key in _FINDING_KEYS}) for found in known.get("findings", ()))
+    return CheckResult(**{**known, "notes": tuple(known.get("notes", ())), "findings": findings})
 
 
 def _place_in_table(record: BuildRecord) -> int:
@@ -198,6 +207,18 @@ def _is_check_list(value: object) -> bool:
     )
 
 
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_finding_list(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(found, dict) and all(_is_text(found.get(key)) for key in _FINDING_KEYS) for found in value
+    )
+
+
+_FINDING_KEYS: Final = ("text", "detail", "owner")
+
 _RELEASE: Final = r"\d+\.\d+(\.\d+)?[0-9A-Za-z.+-]{0,40}"
 
 _CHECK_KEYS: Final[dict[str, Callable[[object], bool]]] = {
@@ -207,6 +228,9 @@ _CHECK_KEYS: Final[dict[str, Callable[[object], bool]]] = {
     "hint": _is_text,
     "seconds": _is_number,
     "value": _is_number_or_none,
+    "notes": _is_text_list,
+    "findings": _is_finding_list,
+    "cure": _is_text,
 }
 
 _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {

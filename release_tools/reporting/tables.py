@@ -1,5 +1,6 @@
 """A build's results as tables in the terminal."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,9 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from release_tools.errors import escape_control_chars
+from release_tools.findings import allowance
 from release_tools.reporting.file_size import format_size
 from release_tools.reporting.output import print_plain
 from release_tools.reporting.records import BuildRecord, CheckResult
+from release_tools.settings_schema import TABLE
+
+# More notes of a check are only in the build record.
+_SHOWN_NOTES: Final = 5
 
 _VERDICT_STYLES: Final = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
@@ -24,7 +30,7 @@ def print_report(record: BuildRecord, console: Console) -> None:
 
 
 def print_checks(title: str, checks: Sequence[CheckResult], console: Console) -> None:
-    """Print one row per check, then everything that the failed ones found, with their hints."""
+    """Print one row per check, then the notes, then what the failed ones found, with hints and settings to paste."""
     table = Table(box=box.SIMPLE_HEAD, title=Text(escape_control_chars(title)), title_justify="left")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -39,9 +45,28 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
             f"{check.seconds:.1f}",
         )
     console.print(table)
+    notes = [line for check in checks for line in note_lines(check)]
+    if notes:
+        print_plain(console, "notes\n" + "".join(f"  {line}\n" for line in notes))
     for check in checks:
         if check.is_failed:
-            print_plain(console, f"{check.name}: {check.figure}\nhint: {check.hint}\n")
+            print_plain(console, f"{check.name}: {check.figure}\nhint: {check.hint}\n{settings_to_paste(check)}")
+
+
+def note_lines(check: CheckResult) -> list[str]:
+    """The notes of a check, each with its name, cut off after the first few."""
+    more = len(check.notes) - _SHOWN_NOTES
+    lines = [f"{check.name}: {note}" for note in check.notes[:_SHOWN_NOTES]]
+    return [*lines, *([f"{check.name}: and {more} more, in the build record"] if more > 0 else [])]
+
+
+def settings_to_paste(check: CheckResult) -> str:
+    """The setting that cures what a failed check found, if there is one, and the entries that allow it."""
+    cure = f"in {TABLE}:\n{textwrap.indent(check.cure, '    ')}\n" if check.cure else ""
+    if not check.findings:
+        return cure
+    block = textwrap.indent(allowance(check.name, check.findings), "    ")
+    return f"{cure}{'or, ' if cure else ''}if it's harmless, in pyproject.toml, with the reason:\n{block}"
 
 
 def facts(record: BuildRecord) -> list[tuple[str, str]]:

@@ -1,27 +1,48 @@
 """The interface of a check: what it gets, what it returns and what it raises."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from release_tools.distributions import InstalledEnvironment
-from release_tools.errors import ReleaseError
+from release_tools.errors import ReleaseError, escape_control_chars
+from release_tools.findings import listed, stable_text
 from release_tools.platforms import Platform
-from release_tools.settings import ReleaseSettings
+from release_tools.settings import AllowedFinding, ReleaseSettings
 from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.versions import BuildVersion
 
-# An error lists this many findings.
-SHOWN: Final = 10
-
 
 class CheckFailedError(ReleaseError):
-    """A check found something wrong. `findings` lists what, where there can be several."""
+    """A check found something wrong.
 
-    def __init__(self, what: str, hint: str, findings: Iterable[str] = ()) -> None:
-        super().__init__(what, hint)
-        self.findings = tuple(findings)
+    `findings` are what it found, each with details if it's a mapping. Without any, the first line of `what` is the only
+    finding. `output` is what a program printed about it. `cure` is the line of `[tool.release-tools]` that cures it.
+    What says that an archive can't be trusted `is_final`: no setting allows it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        hint: str,
+        findings: Iterable[str] | Mapping[str, str] = (),
+        *,
+        output: str = "",
+        cure: str = "",
+        is_final: bool = False,
+    ) -> None:
+        given = dict(findings) if isinstance(findings, Mapping) else dict.fromkeys(findings, "")
+        self.is_listed = bool(given)
+        self.details = given or {what.partition("\n")[0].rstrip(":"): ""}
+        self.headline, self.output, self.cure, self.is_final = what, output, cure, is_final
+        lines = (f"{name}: {detail}" if detail else name for name, detail in given.items())
+        shown = f"{what}:{listed(lines)}" if given else what
+        super().__init__(f"{shown}\n{output}" if output else shown, hint)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        return tuple(self.details)
 
 
 class CheckSkippedError(Exception):
@@ -62,6 +83,8 @@ class VerificationContext:
     temporary_root: Path | None = None
     check: str = ""
     is_quick: bool = False
+    # What the settings allowed of the running check so far, with the entry that did.
+    allowed: dict[str, AllowedFinding] = field(default_factory=dict, compare=False)
 
     @property
     def build(self) -> BuildEvidence:
@@ -83,11 +106,20 @@ class VerificationContext:
             raise CheckFailedError("the build has no probe twin", "freeze.spec writes it next to the executable")
         return self.build.probe
 
-    def is_allowed(self, finding: str) -> bool:
-        """Whether the project's settings allow this finding of the running check."""
-        return any(
-            allowed.check == self.check and allowed.finding == finding for allowed in self.settings.allowed_findings
-        )
+    def is_allowed(self, finding: str, detail: str = "") -> bool:
+        """Whether the settings allow this finding of the running check, named with or without its detail."""
+        name = self.stable(finding)
+        spellings = (name, self.stable(f"{finding}: {detail}")) if detail else (name,)
+        entry = next(filter(None, (self.settings.allowing(self.check, spelling) for spelling in spellings)), None)
+        if entry is not None:
+            self.allowed[name] = entry
+        return entry is not None
+
+    def stable(self, finding: str) -> str:
+        """A finding as the report names it, without what only this build and this machine have."""
+        folders = (self.scratch, self.settings.root, *([self.temporary_root] if self.temporary_root else []))
+        words = [self.version.exact] if self.version.is_dev and self.version.is_exact else []
+        return escape_control_chars(stable_text(finding, folders, words))
 
     @property
     def version_line(self) -> str:
@@ -126,24 +158,30 @@ Need = Literal["archive", "host", "build"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """A measured figure: the text to report, with its unit, and the number."""
+class Passed:
+    """What a check that passed reports: a figure, and its number if it measured one.
+
+    `notes` are what it saw and judged harmless, and what it left out, one line each.
+    """
 
     figure: str
-    value: float
+    value: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check. `run` returns the figure to report, or raises `CheckFailedError` or `CheckSkippedError`.
+    """One check. `run` returns what to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
-    Checks that are `is_long` start before the others of their phase.
+    Checks that are `is_long` start before the others of their phase. `is_identity` if a failure means that an archive
+    isn't what its name says: for a downloaded one, no setting allows that.
     """
 
     name: str
     needs: Need
-    run: Callable[[VerificationContext], str | Measurement]
+    run: Callable[[VerificationContext], str | Passed]
     is_long: bool = False
+    is_identity: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,22 +192,32 @@ class Phase:
     is_concurrent: bool = True
 
 
-def refuse(context: VerificationContext, findings: Iterable[str] | Mapping[str, str], *, what: str, hint: str) -> None:
+def refuse(
+    context: VerificationContext,
+    findings: Iterable[str] | Mapping[str, str],
+    *,
+    what: str,
+    hint: str,
+    cure: str = "",
+) -> None:
     """Raise `CheckFailedError` with the findings that the settings don't allow, sorted; `what` introduces the list.
 
-    A mapping adds details to each finding.
+    A mapping adds details to each finding. `cure` is the line of `[tool.release-tools]` that cures them, if there is
+    one; `list_setting` writes it.
     """
     details = findings if isinstance(findings, Mapping) else dict.fromkeys(findings, "")
-    remaining = {name: detail for name, detail in sorted(details.items()) if not context.is_allowed(name)}
+    remaining = {name: detail for name, detail in sorted(details.items()) if not context.is_allowed(name, detail)}
     if remaining:
-        lines = (f"{name}: {detail}" if detail else name for name, detail in remaining.items())
-        raise CheckFailedError(f"{what}:{listed(lines)}", hint, remaining)
+        raise CheckFailedError(what, hint, remaining, cure=cure)
 
 
-def listed(items: Iterable[str]) -> str:
-    """The text after a colon: one item on the same line, or a list below it, cut off after the first few."""
-    found = list(items)
-    if len(found) == 1:
-        return f" {found[0]}"
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "".join(f"\n  - {item}" for item in [*found[:SHOWN], *more])
+def allowance_notes(settings: ReleaseSettings, check: str, allowed: Mapping[str, AllowedFinding]) -> tuple[str, ...]:
+    """Notes on the findings of a check that the settings allow, and on the entries for it that matched nothing."""
+    return (
+        *(f"allowed: {finding} ({entry.reason})" for finding, entry in allowed.items()),
+        *(
+            f"not found, though allowed-findings has it: {entry.finding}"
+            for entry in settings.allowed_findings
+            if entry.check == check and entry not in allowed.values()
+        ),
+    )

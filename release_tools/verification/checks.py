@@ -28,11 +28,11 @@ START_UP: Final = "start-up"
 BYTES: Final = Phase(
     checks=(
         # Read the bytes of the archive and everything in the executable, on any machine.
-        Check(name="archive members", needs="archive", run=archive.check_members),
+        Check(name="archive members", needs="archive", run=archive.check_members, is_identity=True),
         Check(name="archive size", needs="archive", run=archive.check_size),
-        Check(name="architecture", needs="archive", run=archive.check_architecture),
-        Check(name="bundled version", needs="archive", run=embedded_version.check_bundled_version),
-        Check(name="version resource", needs="archive", run=embedded_version.check_version_resource),
+        Check(name="architecture", needs="archive", run=archive.check_architecture, is_identity=True),
+        Check(name="bundled version", needs="archive", run=embedded_version.check_bundled_version, is_identity=True),
+        Check(name="version resource", needs="archive", run=embedded_version.check_version_resource, is_identity=True),
         Check(name="member architectures", needs="archive", run=native_members.check_member_architectures),
         Check(name="glibc floor", needs="archive", run=floors.check_glibc_floor),
         Check(name="macOS minimum", needs="archive", run=floors.check_macos_minimum),

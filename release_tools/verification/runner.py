@@ -9,12 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from release_tools.errors import ReleaseError
+from release_tools.errors import ReleaseError, escape_control_chars
+from release_tools.findings import Finding, lines_of, listed, subject_of
 from release_tools.platforms import host_platform
 from release_tools.reporting.records import CheckResult
-from release_tools.verification.check import Check, CheckSkippedError, Measurement, Phase, VerificationContext
+from release_tools.verification.check import (
+    Check,
+    CheckFailedError,
+    CheckSkippedError,
+    Passed,
+    Phase,
+    VerificationContext,
+    allowance_notes,
+)
 from release_tools.verification.checks import PHASES
 from release_tools.verification.starts.memory_folder import temporary_root
+from release_tools.verification.static.sizes import find_owners
 
 _CRASH_HINT: Final = (
     "if the message names a problem of this machine, such as a full disk, fix it and run the command again; otherwise "
@@ -71,18 +81,64 @@ def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult
 
 def _run(check: Check, context: VerificationContext) -> CheckResult:
     started = time.monotonic()
+    context = replace(context, check=check.name, allowed={})
     try:
         _require(check, context)
-        found = check.run(replace(context, check=check.name))
-        figure, value = (found.figure, found.value) if isinstance(found, Measurement) else (found, None)
-        result = CheckResult(name=check.name, verdict="passed", figure=figure, value=value)
+        found = check.run(context)
+        passed = found if isinstance(found, Passed) else Passed(figure=found)
+        result = CheckResult(
+            name=check.name, verdict="passed", figure=passed.figure, value=passed.value, notes=passed.notes
+        )
     except CheckSkippedError as skipped:
         result = CheckResult(name=check.name, verdict="skipped", figure=str(skipped))
+    except CheckFailedError as failure:
+        result = _judge(check, context, failure)
     except ReleaseError as failure:
-        result = CheckResult(name=check.name, verdict="failed", figure=failure.what, hint=failure.hint)
+        result = _judge(check, context, CheckFailedError(failure.what, failure.hint, is_final=context.evidence is None))
     except Exception as error:  # noqa: BLE001 - a check that crashes has failed, and the others continue
-        result = CheckResult(name=check.name, verdict="failed", figure=_describe_crash(error), hint=_CRASH_HINT)
+        what = _describe_crash(error)
+        result = _judge(check, context, CheckFailedError(what, _CRASH_HINT, is_final=context.evidence is None))
+    if result.verdict != "skipped":
+        notes = allowance_notes(context.settings, check.name, context.allowed)
+        result = replace(result, notes=(*result.notes, *notes))
     return result.taking(time.monotonic() - started)
+
+
+def _judge(check: Check, context: VerificationContext, failure: CheckFailedError) -> CheckResult:
+    """The result of a check that raised: failed, or passed if the settings allow everything that it found."""
+    is_final = failure.is_final or (check.is_identity and context.evidence is None)
+    remaining = {
+        name: detail for name, detail in failure.details.items() if is_final or not context.is_allowed(name, detail)
+    }
+    if not remaining:
+        return CheckResult(name=check.name, verdict="passed", figure="what it found is allowed")
+    owners = _owners(context)
+    findings = tuple(
+        Finding(text=context.stable(name), detail=detail, owner=owners(name)) for name, detail in remaining.items()
+    )
+    figure = f"{failure.headline}:{listed(lines_of(findings))}" if failure.is_listed else failure.headline
+    return CheckResult(
+        name=check.name,
+        verdict="failed",
+        figure=escape_control_chars(f"{figure}\n{failure.output}" if failure.output else figure),
+        hint=failure.hint,
+        findings=() if is_final else findings,
+        cure=failure.cure,
+    )
+
+
+def _owners(context: VerificationContext) -> Callable[[str], str]:
+    """A function that returns the distribution of the module or file that a finding names; "" if it is unknown."""
+    if context.evidence is None:
+        return lambda _: ""
+    installed = context.evidence.installed
+    owners = find_owners(installed.distributions)
+
+    def owner_of(finding: str) -> str:
+        name = owners.find(subject_of(context.stable(finding)))
+        return installed.require(name).label if name else ""
+
+    return owner_of
 
 
 def _describe_crash(error: Exception) -> str:

@@ -19,7 +19,7 @@ LIBRARY = REPOSITORY / "release_tools"
 LAYERS = (
     ("errors",),
     ("processes",),
-    ("platforms", "settings", "settings_schema", "repository", "versions", "lockfile", "archives"),
+    ("platforms", "settings", "settings_schema", "repository", "versions", "lockfile", "archives", "findings"),
     ("distributions",),
     ("bootstrap",),
     ("reporting",),

@@ -10,7 +10,7 @@ from release_tools.processes.run import Finished, observe
 from release_tools.verification.check import (
     CheckFailedError,
     CheckSkippedError,
-    Measurement,
+    Passed,
     VerificationContext,
     refuse,
 )
@@ -88,7 +88,7 @@ def check_unknown_option(context: VerificationContext) -> str:
     return figure
 
 
-def check_start_up(context: VerificationContext) -> Measurement:
+def check_start_up(context: VerificationContext) -> Passed:
     """How long `--version` takes, the best of several starts; there's no limit."""
     rounds = QUICK_START_UP_ROUNDS if context.is_quick else START_UP_ROUNDS
     finished = [start(context, "--version") for _ in range(rounds)]
@@ -99,7 +99,7 @@ def check_start_up(context: VerificationContext) -> Measurement:
                 "start it repeatedly by hand to find out what it depends on",
             )
     best = min(one.seconds for one in finished)
-    return Measurement(figure=f"{best:.2f} s", value=round(best, 3))
+    return Passed(figure=f"{best:.2f} s", value=round(best, 3))
 
 
 def check_temporary_files(context: VerificationContext) -> str:

@@ -2,7 +2,7 @@
 
 from release_tools.archives import EXECUTABLE_MODE, FILE_MODE, member_modes
 from release_tools.binaries.native_files import read_native
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 LICENSE_FILES = ("LICENSE", "THIRD_PARTY_LICENSES")
 MIB = 1024 * 1024
@@ -21,7 +21,7 @@ def check_members(context: VerificationContext) -> str:
     ]
     if wrong:
         raise CheckFailedError(
-            f"wrong contents of {context.archive.name}:{listed(wrong)}",
+            f"wrong contents of {context.archive.name}",
             "build the archive again, or download it again; don't repack it",
             wrong,
         )

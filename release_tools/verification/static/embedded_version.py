@@ -9,7 +9,7 @@ from packaging.version import Version
 from release_tools.binaries.payload import Payload
 from release_tools.freeze.version_resource import version_numbers
 from release_tools.lockfile import normalized_name
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, listed
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 _METADATA: Final = ".dist-info/METADATA"
 _HINT: Final = "build the archive again, or download it again; don't rename it"
@@ -25,7 +25,6 @@ def check_bundled_version(context: VerificationContext) -> str:
         f"the archive is named {context.version.label}, but the bundled metadata of {project} has "
         f"{' and '.join(versions) or 'no version'}",
         _HINT,
-        versions,
     )
 
 
@@ -68,7 +67,7 @@ def check_version_resource(context: VerificationContext) -> str:
     if not wrong and numbers != version_numbers(Version(texts["FileVersion"])):
         wrong.append(f"the numeric version is {'.'.join(map(str, numbers))}")
     if wrong:
-        raise CheckFailedError(f"wrong version resource in {context.executable.name}:{listed(wrong)}", _HINT, wrong)
+        raise CheckFailedError(f"wrong version resource in {context.executable.name}", _HINT, wrong)
     return f"{texts['ProductName']} {texts['FileVersion']}: {texts['FileDescription']}"
 
 

@@ -15,7 +15,7 @@ from release_tools.binaries.symbol_versions import (
     newest_versions,
     runtime_versions,
 )
-from release_tools.verification.check import CheckFailedError, VerificationContext
+from release_tools.verification.check import VerificationContext, refuse
 from release_tools.verification.static.native_contents import contents_of
 
 
@@ -29,13 +29,13 @@ def check_glibc_floor(context: VerificationContext) -> str:
         for library in ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
         if library in newest
     ]
-    if limit is not None and "GLIBC" in newest:
-        _refuse_newer(context, "glibc-floor", limit, newest["GLIBC"].version, newest["GLIBC"].file)
     if limit is not None:
+        needs = _newer(limit, newest["GLIBC"].version, newest["GLIBC"].file) if "GLIBC" in newest else {}
         unbundled = [
             name for library, names in RUNTIME_LIBRARIES.items() if library not in contents.file_names for name in names
         ]
-        _refuse_newer_runtime(context, limit, {name: newest[name] for name in unbundled if name in newest})
+        needs |= _newer_runtimes(limit, {name: newest[name] for name in unbundled if name in newest})
+        _refuse(context, "glibc-floor", limit, needs)
     return f"{', '.join(figures) or 'no versioned symbols'}; {_described('glibc-floor', limit)}"
 
 
@@ -47,30 +47,34 @@ def check_macos_minimum(context: VerificationContext) -> str:
     )
     limit = context.settings.macos_minimum
     if limit is not None:
-        _refuse_newer(context, "macos-minimum", limit, version, name)
+        _refuse(context, "macos-minimum", limit, _newer(limit, version, name))
     return f"macOS {_dotted(version)} ({PurePosixPath(name).name}); {_described('macos-minimum', limit)}"
 
 
-def _refuse_newer_runtime(context: VerificationContext, floor: str, unbundled: dict[str, NewestVersion]) -> None:
-    for name, newest in unbundled.items():
-        provided = runtime_versions(floor)[name]
-        if newest.version > provided and not context.version.is_dev:
-            raise CheckFailedError(
-                f"{newest.file} needs {name}_{_dotted(newest.version)}, but systems with glibc {floor} only have "
-                f"{name}_{_dotted(provided)}",
-                "use an older wheel of the package, or raise glibc-floor in [tool.release-tools]",
-                [newest.file],
-            )
+def _newer(limit: str, version: Version, name: str) -> dict[str, str]:
+    """What the file needs, if that's newer than the limit."""
+    return {name: f"needs {_dotted(version)}"} if comparable(version) > as_version(limit) else {}
 
 
-def _refuse_newer(context: VerificationContext, key: str, limit: str, version: Version, name: str) -> None:
-    if context.version.is_dev or comparable(version) <= as_version(limit):
+def _newer_runtimes(floor: str, unbundled: dict[str, NewestVersion]) -> dict[str, str]:
+    provided = {name: runtime_versions(floor)[name] for name in unbundled}
+    return {
+        newest.file: f"needs {name}_{_dotted(newest.version)}, but systems with glibc {floor} only have "
+        f"{name}_{_dotted(provided[name])}"
+        for name, newest in unbundled.items()
+        if newest.version > provided[name]
+    }
+
+
+def _refuse(context: VerificationContext, key: str, limit: str, needs: dict[str, str]) -> None:
+    if context.version.is_dev:
         return
-    raise CheckFailedError(
-        f"{name} needs {_dotted(version)}, which is newer than {key} {limit}",
-        "if it's Python's own file, build with uv's Python, which runs on old systems (set "
+    refuse(
+        context,
+        needs,
+        what=f"files that need a newer system than {key} {limit}",
+        hint="if it's Python's own file, build with uv's Python, which runs on old systems (set "
         f"UV_PYTHON_PREFERENCE=only-managed); otherwise use an older wheel, or raise {key} in [tool.release-tools]",
-        [name],
     )
 
 

@@ -25,7 +25,6 @@ def check_freeze_support(context: VerificationContext) -> str:
             f"{script.name} doesn't call multiprocessing.{_GUARD}(), so each worker process would run the app and "
             "start more workers",
             f"call multiprocessing.{_GUARD}() first in the main script, as the launcher from freeze/plan.py does",
-            [script.name],
         )
     return f"{_GUARD} is called"
 

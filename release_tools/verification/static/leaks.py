@@ -202,10 +202,10 @@ def parts_of(context: VerificationContext) -> Iterator[Part]:
                 unzipped += len(inner or b"")
                 if unzipped > _MOST_UNZIPPED_BYTES:
                     raise CheckFailedError(
-                        f"the zip files in the executable inflate to more than {_MOST_UNZIPPED_BYTES >> 20} MiB, at "
-                        f"{member.name}",
+                        f"zip files in the executable inflate to more than {_MOST_UNZIPPED_BYTES >> 20} MiB, at",
                         "don't run a downloaded executable like this; in your own, bundle the file uncompressed",
                         [member.name],
+                        is_final=owners is None,
                     )
                 yield Part(name=f"{member.name}/{name}", content=inner, is_locked=owned, origin=member.name)
         elif member.kind != MODULES:

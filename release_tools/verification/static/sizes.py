@@ -29,6 +29,15 @@ class Owners:
     modules: Mapping[str, str]
     metadata: Mapping[str, str]
 
+    def find(self, subject: str) -> str:
+        """The distribution that has a module, by its name or that of something in it, or a file; "" if none has."""
+        owner = self.files.get(subject) or self.metadata.get(subject.partition("/")[0])
+        name = subject.partition(":")[0].removesuffix(".__all__")
+        while not owner and name:
+            owner = self.modules.get(name)
+            name = name.rpartition(".")[0]
+        return owner or ""
+
     def of_module(self, name: str) -> str:
         return self.modules.get(name) or (PYTHON if _is_of_python(name) else OTHER_MODULES)
 

@@ -83,7 +83,8 @@ def require_success(context: VerificationContext, finished: FinishedSuite, progr
     if finished.code != 0 and context.settings.test_suite is not None:
         relative = context.settings.test_suite.relative_to(context.settings.root)
         raise CheckFailedError(
-            f"{what}:\n" + "\n".join(finished.output.strip().splitlines()[-40:]),
+            what,
             f"reproduce it: {context.settings.test_binary_variable}={program} pytest {relative}",
             finished.failed,
+            output="\n".join(finished.output.strip().splitlines()[-40:]),
         )

@@ -6,14 +6,13 @@ all. What also fails in the frozen environment is optional.
 
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from release_tools.distributions import InstalledEnvironment
-from release_tools.verification.check import CheckFailedError, VerificationContext, listed
+from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
 from release_tools.verification.twin.import_list import (
     BundledCode,
     ImportList,
@@ -50,19 +49,13 @@ def check_imports(context: VerificationContext) -> str:
         and not _is_build_only(failure, build_only, own)
         and not _is_unused(failure, bundled)
     ]
-    remaining = [
-        (item, error)
-        for item, error in _failures_of_freezing(context, failures, imports)
-        if not context.is_allowed(item) and not context.is_allowed(error)
-    ]
-    if remaining:
-        raise CheckFailedError(
-            f"what works from source fails in the frozen program:{listed(_group_by_error(remaining))}",
-            "import the missing module with an import statement; for a dependency that finds its modules or files by "
-            "name, add the dependency to whole-distributions in [tool.release-tools]; if the failure is harmless, add "
-            f'it or its error to allowed-findings with check = "{context.check}"',
-            [item for item, _ in remaining],
-        )
+    refuse(
+        context,
+        dict(_failures_of_freezing(context, failures, imports)),
+        what="what works from source fails in the frozen program",
+        hint="import the missing module with an import statement; for a dependency that finds its modules or files by "
+        "name, add the dependency to whole-distributions in [tool.release-tools]",
+    )
     counts = (len(imports.modules), len(imports.names), len(imports.entry_points), len(imports.distributions))
     figure = "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
     loaders = modules_loading_files(bundled)
@@ -90,7 +83,7 @@ def audit(context: VerificationContext, imports: ImportList, place: Place) -> li
         failures.append((culprit, f"the process {reply.outcome.splitlines()[0]}"))
         if culprit not in modules:
             what = f"in the {place}, {failures[-1][1]} while importing {culprit}"
-            raise CheckFailedError(what, "run the probe import_audit by hand", [culprit])
+            raise CheckFailedError(what, "run the probe import_audit by hand")
         modules.remove(culprit)
     return failures
 
@@ -168,18 +161,6 @@ def _only(failures: Iterable[Failure], imports: ImportList) -> ImportList:
         entry_points=tuple(it for it in imports.entry_points if "entry point {}: {} = {}".format(*it) in items),
         distributions=tuple(it for it in imports.distributions if f"metadata of {it}" in items),
     )
-
-
-def _group_by_error(failures: Iterable[Failure]) -> list[str]:
-    """One line per error, the most frequent first."""
-    by_error: defaultdict[str, list[str]] = defaultdict(list)
-    for item, error in failures:
-        by_error[error].append(item)
-    ordered = sorted(by_error.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-    return [
-        f"{items[0]} fails with {error}" if len(items) == 1 else f"{len(items)} fail with {error} (first: {min(items)})"
-        for error, items in ordered
-    ]
 
 
 def _last_line(progress: Path) -> str:

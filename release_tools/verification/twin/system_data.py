@@ -41,7 +41,7 @@ def check_authorities(context: VerificationContext) -> str:
     if not source["loaded"] and not source["in_folder"]:
         raise CheckSkippedError("this machine has no certificate authorities")
     raise CheckFailedError(
-        f"every TLS connection would fail: no certificate authorities in {' or '.join(frozen['places'])}",
+        "every TLS connection would fail: no certificate authorities in",
         "release_tools/freeze/runtime/authorities.py searches the usual places; add this system's place to it",
         frozen["places"],
     )

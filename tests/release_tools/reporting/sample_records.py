@@ -23,7 +23,7 @@ GOOD = BuildRecord(
     stages={"environment": 1.5, "freeze": 60.0, "verify": 30.0},
     sizes={"tiny-app": 1000},
     checks=(
-        CheckResult(name="version", verdict="passed", figure="tiny 1.2.3", seconds=0.5),
+        CheckResult(name="version", verdict="passed", figure="tiny 1.2.3", seconds=0.5, notes=("odd but harmless",)),
         CheckResult(name="start-up", verdict="passed", figure="0.85 s", seconds=4.3, value=0.852),
         CheckResult(name="macOS minimum", verdict="skipped", figure="no macOS binary"),
     ),

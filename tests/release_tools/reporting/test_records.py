@@ -64,6 +64,8 @@ def test_record_of_older_build_is_read(tmp_path: Path) -> None:
         ("checks", [{"name": "a | b", "verdict": "passed", "figure": ""}]),
         ("checks", [{"name": "version", "verdict": "passed", "figure": "\ud800"}]),
         ("checks", [{"name": "version", "verdict": "passed", "figure": "x", "value": "fast"}]),
+        ("checks", [{"name": "version", "verdict": "passed", "figure": "x", "notes": "one"}]),
+        ("checks", [{"name": "version", "verdict": "failed", "figure": "x", "findings": [{"text": 1}]}]),
         ("sizes", {"tiny": -1}),
     ],
 )

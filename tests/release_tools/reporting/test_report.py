@@ -74,6 +74,7 @@ def test_summary_has_table_row_and_every_check() -> None:
     assert records_table([GOOD]) in summary
     for check in GOOD.checks:
         assert f"| `{check.name}` | {check.verdict} |" in summary
+    assert "- `version: odd but harmless`\n" in summary
 
 
 def test_summary_is_appended_to_job_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

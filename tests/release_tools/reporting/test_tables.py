@@ -3,6 +3,7 @@ import io
 
 from rich.console import Console
 
+from release_tools.findings import Finding
 from release_tools.reporting.records import CheckResult
 from release_tools.reporting.tables import print_checks, print_report
 from tests.release_tools.reporting.sample_records import GOOD
@@ -27,3 +28,24 @@ def test_square_brackets_are_not_markup(console: Console, output: io.StringIO) -
     check = CheckResult(name="version", verdict="failed", figure="printed [/bold] and [red]")
     print_report(dataclasses.replace(GOOD, checks=(check,)), console)
     assert "printed [/bold] and [red]" in output.getvalue()
+
+
+def test_failed_check_prints_settings_to_paste(console: Console, output: io.StringIO) -> None:
+    cure = 'whole-distributions = ["yaml"]'
+    check = CheckResult(
+        name="leaks", verdict="failed", figure="a", hint="h", cure=cure, findings=(Finding(text="yaml.x"),)
+    )
+    print_checks("tiny", [check], console)
+    lines = [line.strip() for line in output.getvalue().splitlines()]
+    assert lines.index(cure) < lines.index("[[tool.release-tools.allowed-findings]]")
+    assert 'finding = "yaml.x"' in lines
+
+
+def test_notes_are_below_the_table(console: Console, output: io.StringIO) -> None:
+    check = CheckResult(name="leaks", verdict="passed", figure="none", notes=tuple(f"key {n}" for n in range(7)))
+    print_checks("tiny", [check], console)
+    notes = output.getvalue().partition("notes\n")[2].split("\n")
+    assert [line.strip() for line in notes if line.strip()] == [
+        *(f"leaks: key {n}" for n in range(5)),
+        "leaks: and 2 more, in the build record",
+    ]

@@ -1,15 +1,27 @@
 import dataclasses
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
+from release_tools.errors import ReleaseError
+from release_tools.findings import Finding
 from release_tools.reporting.records import CheckResult
-from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import Check, CheckFailedError, CheckSkippedError, Phase, VerificationContext
+from release_tools.settings import AllowedFinding, ReleaseSettings
+from release_tools.verification.check import (
+    Check,
+    CheckFailedError,
+    CheckSkippedError,
+    Passed,
+    Phase,
+    VerificationContext,
+    refuse,
+)
 from release_tools.verification.checks import CHECKS, PHASES
 from release_tools.verification.runner import verify
 from release_tools.verification.starts import running
+from tests.release_tools.verification.context_variants import as_build
 from tests.release_tools.verification.packaged import make_context
 
 
@@ -48,7 +60,7 @@ def test_first_failure_stops_unless_told_to_continue(
     assert [result.verdict for result in results] == verdicts
     assert announced == ["first", "second", "third"][: len(verdicts)]
     assert dataclasses.replace(results[0], seconds=0) == CheckResult(
-        name="first", verdict="failed", figure="it broke", hint="fix it"
+        name="first", verdict="failed", figure="it broke", hint="fix it", findings=(Finding(text="it broke"),)
     )
 
 
@@ -129,3 +141,96 @@ def test_first_phase_needs_only_the_archive() -> None:
 def test_temporary_files_are_checked_last() -> None:
     assert CHECKS[-1].run is running.check_temporary_files
     assert not PHASES[-1].is_concurrent
+
+
+def result_of(context: VerificationContext, check: Check) -> CheckResult:
+    (result,) = verify(context, keep_going=True, on_check=lambda _: None, phases=[phase(check)])
+    return result
+
+
+def finds_two(context: VerificationContext) -> str:
+    refuse(context, {"lib/a.so": "old", "lib/b.so": "old"}, what="old files", hint="update them")
+    return "none"
+
+
+def lacks_disk(_: VerificationContext) -> str:
+    raise ReleaseError("the disk is full\nof other things", "delete some")
+
+
+def allowing(settings: ReleaseSettings, *findings: str, check: str = "any") -> ReleaseSettings:
+    entries = tuple(AllowedFinding(check=check, finding=finding, reason="it may") for finding in findings)
+    return dataclasses.replace(settings, allowed_findings=entries)
+
+
+@pytest.mark.parametrize(
+    ("run", "finding"),
+    [
+        (fails, "it broke"),
+        (finds_two, "lib/*"),
+        (finds_two, "lib/*: old"),
+        (lacks_disk, "the disk is full"),
+        (crashes, "the check itself crashed: ZeroDivisionError: unexpected*"),
+    ],
+)
+def test_allowed_finding_passes_any_check(
+    settings: ReleaseSettings, run: Callable[[VerificationContext], str], finding: str
+) -> None:
+    context = as_build(make_context(allowing(settings, finding)))
+    result = result_of(context, Check(name="any", needs="archive", run=run))
+    assert result.verdict == "passed"
+    assert all("it may" in note for note in result.notes)
+    assert result.notes
+
+
+@pytest.mark.parametrize(
+    ("finding", "check"),
+    [("it", "any"), ("broke", "any"), ("it.broke", "any"), ("*broke!", "any"), ("it broke", "another")],
+)
+def test_other_finding_or_check_allows_nothing(settings: ReleaseSettings, finding: str, check: str) -> None:
+    context = make_context(allowing(settings, finding, check=check))
+    assert result_of(context, Check(name="any", needs="archive", run=fails)).is_failed
+
+
+def test_rest_of_partly_allowed_findings_fails(settings: ReleaseSettings) -> None:
+    result = result_of(make_context(allowing(settings, "lib/a.so")), Check(name="any", needs="archive", run=finds_two))
+    assert [finding.text for finding in result.findings] == ["lib/b.so"]
+    assert result.notes == ("allowed: lib/a.so (it may)",)
+
+
+def test_entry_that_matched_nothing_is_noted(settings: ReleaseSettings) -> None:
+    context = make_context(allowing(settings, "long gone"))
+    result = result_of(context, Check(name="any", needs="archive", run=lambda _: Passed(figure="1", notes=("odd",))))
+    assert result.verdict == "passed"
+    assert result.notes[0] == "odd"
+    assert "long gone" in result.notes[1]
+    skipped = result_of(context, Check(name="any", needs="archive", run=is_skipped))
+    assert skipped.notes == ()
+
+
+def test_finding_is_the_same_in_every_build(settings: ReleaseSettings) -> None:
+    context = make_context(settings)
+
+    def fails_there(context: VerificationContext) -> str:
+        text = f"[PYI-712:ERROR] {context.scratch}/t/_MEIa1b2c3/tiny.cfg: gone after 12.5 s in {settings.root}"
+        raise CheckFailedError(text, "bundle it")
+
+    (finding,) = result_of(context, Check(name="any", needs="archive", run=fails_there)).findings
+    assert finding.text == "[PYI-*:ERROR] */t/_MEI*/tiny.cfg: gone after * s in *"
+
+
+@pytest.mark.parametrize("is_identity", [True, False])
+def test_identity_of_a_downloaded_archive_cannot_be_allowed(settings: ReleaseSettings, is_identity: bool) -> None:
+    context = make_context(allowing(settings, "*"))
+    check = Check(name="any", needs="archive", run=fails, is_identity=is_identity)
+    assert result_of(context, check).is_failed == is_identity
+    assert result_of(as_build(context), check).verdict == "passed"
+    assert result_of(context, Check(name="any", needs="archive", run=lacks_disk)).is_failed
+
+
+def test_final_failure_cannot_be_allowed(settings: ReleaseSettings) -> None:
+    def inflates(_: VerificationContext) -> str:
+        raise CheckFailedError("a zip bomb", "don't run it", is_final=True)
+
+    result = result_of(make_context(allowing(settings, "*")), Check(name="any", needs="archive", run=inflates))
+    assert result.is_failed
+    assert result.findings == ()

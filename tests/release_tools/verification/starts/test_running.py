@@ -6,7 +6,7 @@ import pytest
 
 from release_tools.processes.run import Finished
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Measurement, VerificationContext
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
 from release_tools.verification.starts import running
 from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.packaged import GOOD, make_context
@@ -147,7 +147,7 @@ def test_start_up_time_is_the_best_of_several(
     monkeypatch.setattr(running, "start", start)
     context = dataclasses.replace(make_context(settings), is_quick=is_quick)
     best = 0.5 if is_quick else 0.26
-    assert running.check_start_up(context) == Measurement(figure=f"{best:.2f} s", value=best)
+    assert running.check_start_up(context) == Passed(figure=f"{best:.2f} s", value=best)
     assert len(seconds) == 5 - starts
 
 

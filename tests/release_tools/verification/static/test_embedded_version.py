@@ -49,7 +49,8 @@ def test_metadata_with_the_archives_version_passes(settings: ReleaseSettings, pl
 def test_metadata_with_another_version_is_refused(
     settings: ReleaseSettings, data: dict[str, bytes], versions: tuple[str, ...]
 ) -> None:
-    assert findings_of(check_bundled_version, make_context(settings, data=data)) == versions
+    (finding,) = findings_of(check_bundled_version, make_context(settings, data=data))
+    assert finding.endswith(" and ".join(versions) or "no version")
 
 
 def test_version_in_the_error_is_escaped(settings: ReleaseSettings) -> None:

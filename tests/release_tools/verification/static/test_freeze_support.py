@@ -29,7 +29,8 @@ def test_script_that_calls_freeze_support_passes(settings: ReleaseSettings, scri
 @pytest.mark.shows_failing("freeze_support")
 def test_script_without_the_call_is_refused(settings: ReleaseSettings) -> None:
     context = make_context(settings, script="NOTE = 'freeze_support'\nimport app\n")
-    assert findings_of(check_freeze_support, context) == ("main",)
+    (finding,) = findings_of(check_freeze_support, context)
+    assert finding.startswith("main doesn't call")
 
 
 def test_downloaded_script_is_searched_but_not_unmarshalled(
@@ -38,7 +39,8 @@ def test_downloaded_script_is_searched_but_not_unmarshalled(
     monkeypatch.setattr("marshal.loads", None)
     assert check_freeze_support(make_downloaded(settings, modules=MODULES, script=READY))
     without = make_downloaded(settings, modules=MODULES, script="import app\n")
-    assert findings_of(check_freeze_support, without) == ("main",)
+    (finding,) = findings_of(check_freeze_support, without)
+    assert finding.startswith("main doesn't call")
 
 
 def test_bundle_without_multiprocessing_passes(settings: ReleaseSettings) -> None:
