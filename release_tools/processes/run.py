@@ -165,21 +165,32 @@ def capture(args: Sequence[str], *, cwd: Path, env: EnvironmentChanges | None = 
     return finished.stdout
 
 
-def observe(args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float) -> Finished:
+def observe(
+    args: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+    has_progressed: Callable[[], bool] = lambda: False,
+) -> Finished:
     """Run a program in exactly this environment, without input.
 
     At the timeout, kills the program and its descendants, except daemons that left its process group, and raises
-    `CommandFailedError`.
+    `CommandFailedError`. A program that `has_progressed` since the last call gets the same time again.
     """
     started = time.monotonic()
     with _process_group(args, cwd, environment, stderr=subprocess.PIPE) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=timeout_seconds)
-        except subprocess.TimeoutExpired:
-            _kill_process_group(process)
-            stdout, stderr = _rest_of_output(process)
-            outcome = f"was still running after {timeout_seconds:g} s and was killed"
-            raise CommandFailedError(args, outcome, stdout + stderr) from None
+        while True:
+            try:
+                stdout, stderr = process.communicate(timeout=timeout_seconds)
+                break
+            except subprocess.TimeoutExpired:
+                if has_progressed():
+                    continue
+                _kill_process_group(process)
+                stdout, stderr = _rest_of_output(process)
+                outcome = f"was still running after {time.monotonic() - started:.0f} s and was killed"
+                raise CommandFailedError(args, outcome, stdout + stderr) from None
     return Finished(
         args=tuple(args), code=process.returncode, stdout=stdout, stderr=stderr, seconds=time.monotonic() - started
     )

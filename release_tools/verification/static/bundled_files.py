@@ -10,7 +10,7 @@ from release_tools.freeze.hidden_imports import namespace_modules, without_exclu
 from release_tools.lockfile import normalized_name
 from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.static.sizes import BOOTSTRAP, measure_sizes
-from release_tools.verification.suite.coverage import BundleContents, read_contents
+from release_tools.verification.suite.coverage import read_contents
 
 _MISSING_HINT: Final = (
     "import the module from source: PyInstaller silently drops one that doesn't compile; if the bundle doesn't need "
@@ -36,8 +36,8 @@ def check_project_files(context: VerificationContext) -> str:
     files = [file.path for one in whole for file in one.files if _is_wanted(file.path, settings.exclude_modules)]
     metadata = [f"{folder}/{Path(source).name}" for one in installed.bundled for source, folder in one.metadata_files]
     missing = {
-        *(f"module {module}" for module in modules if module not in contents.modules),
-        *(f"file {path}" for path in (*files, *metadata) if path not in contents.files),
+        *(f"module {module}" for module in modules if not contents.has_module(module)),
+        *(f"file {path}" for path in (*files, *metadata) if not contents.has_file(path)),
     }
     refuse(context, missing, what="project files missing from the binary", hint=_MISSING_HINT)
     return f"{len(modules)} modules, {len(files)} files, metadata of {len(installed.bundled)} distributions"
@@ -49,10 +49,10 @@ def check_namespace_packages(context: VerificationContext) -> str:
     modules = without_excluded(namespace_modules(dependencies), context.settings.exclude_modules)
     if not modules:
         raise CheckSkippedError("no locked distribution has a namespace package")
-    bundled = _importable(read_contents(context.executable))
+    contents = read_contents(context.executable)
     refuse(
         context,
-        (module for module in modules if module not in bundled),
+        (module for module in modules if not contents.has_module(module)),
         what="namespace package modules missing from the binary",
         hint=_MISSING_HINT,
     )
@@ -87,11 +87,6 @@ def check_path_lengths(context: VerificationContext) -> str:
         "allowed-findings with a reason",
     )
     return f"{max(map(len, names), default=0)} of {_LONGEST_NAME} characters"
-
-
-def _importable(contents: BundleContents) -> set[str]:
-    extensions = (module_name(path) for path in contents.files if not path.endswith(".py"))
-    return {*contents.modules, *(name for name in extensions if name)}
 
 
 def _is_wanted(path: str, excluded: Iterable[str]) -> bool:

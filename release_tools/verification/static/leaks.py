@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from release_tools.binaries.payload import MODULES, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment, RecordedFile, source_module
-from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
+from release_tools.verification.check import CheckFailedError, Passed, VerificationContext, refuse
 from release_tools.verification.static.secret_patterns import SECRET_PATTERNS, Mark, secret_variables
 from release_tools.verification.static.sizes import OTHER_MODULES, SHARED_LIBRARIES, find_owners
 
@@ -62,7 +62,7 @@ class Part:
     origin: str = ""
 
 
-def check_leaks(context: VerificationContext) -> str:
+def check_leaks(context: VerificationContext) -> Passed:
     """No file and no module contains a secret, or a folder or the host name of the build machine.
 
     Python's own library names the folder that Python was installed in. The figure reports that; it fails the check only
@@ -102,9 +102,9 @@ def check_leaks(context: VerificationContext) -> str:
         "finding to allowed-findings with a reason",
     )
     stated = f"; {python.what}, is in {_few(named)}" if named else ""
-    stated += f"; published in locked wheels: {_few(known)}" if known else ""
     stated += f"; not unpacked: {_few(packed)}" if packed else ""
-    return f"none in {count} files and modules{stated}"
+    notes = tuple(f"{finding}, which the locked wheel publishes" for finding in known)
+    return Passed(figure=f"none in {count} files and modules{stated}", notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
-from release_tools.distributions import InstalledDistribution
+from release_tools.distributions import InstalledDistribution, module_name, source_module
 from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
@@ -23,6 +23,18 @@ class BundleContents:
 
     modules: frozenset[str]
     files: frozenset[str]
+
+    @cached_property
+    def compiled_modules(self) -> frozenset[str]:
+        """The dotted names of extension modules. Wheels by Cython and mypyc ship their source too, which isn't used."""
+        return frozenset(name for path in self.files if not path.endswith(".py") and (name := module_name(path)))
+
+    def has_module(self, name: str) -> bool:
+        return name in self.modules or name in self.compiled_modules
+
+    def has_file(self, path: str) -> bool:
+        """Whether it has the file, or the compiled module in place of its source."""
+        return path in self.files or source_module(path) in self.compiled_modules
 
     @cached_property
     def extension_names(self) -> frozenset[str]:
@@ -104,13 +116,13 @@ def _missing_module(
     is_excluded = any(f"{use.name}.".startswith(f"{name}.") for name in excluded)
     # The bundle keeps the standard library's extension modules in another folder than the installation.
     is_file = use.place in contents.files or PurePosixPath(use.place).name in contents.extension_names
-    is_bundled = use.name in contents.modules or is_file
+    is_bundled = contents.has_module(use.name) or is_file
     if is_the_apps and not (is_program or is_excluded or is_bundled):
         yield f"module {use.name}"
 
 
 def _missing_file(use: Use, contents: BundleContents, runtime: RuntimeFiles) -> Iterator[str]:
-    if use.place in runtime.files and use.place not in contents.files:
+    if use.place in runtime.files and not contents.has_file(use.place):
         yield f"{use.kind} {use.name}"
 
 

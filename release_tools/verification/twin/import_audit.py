@@ -4,28 +4,32 @@ A frozen program that starts may still crash at the first use of a feature. One 
 all. What also fails in the frozen environment is optional.
 """
 
+import ast
 import re
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from release_tools.binaries.payload import BINARY, Payload
 from release_tools.distributions import InstalledEnvironment
-from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
+from release_tools.verification.check import CheckFailedError, Passed, VerificationContext, refuse
 from release_tools.verification.twin.import_list import (
     BundledCode,
     ImportList,
     list_imports,
+    mentions_text,
     read_bundled_code,
     users_of_attribute,
 )
 from release_tools.verification.twin.probe import Place, try_to_ask
 
-AUDIT_TIMEOUT_SECONDS: Final = 180.0
+# For one import, not for all of them.
+IMPORT_TIMEOUT_SECONDS: Final = 60.0
 
-# After an import that ends the process, a new process continues, but not more often than this.
-_MAXIMUM_PROCESSES: Final = 5
+# After an import that ends or blocks the process, a new process continues, but not more often than this.
+_MAXIMUM_PROCESSES: Final = 20
 # If no more failures remain than this, each is tried again in its own process.
 _MAXIMUM_RETRIES: Final = 12
 
@@ -35,7 +39,7 @@ _LOADS_FROM_FILE: Final = "spec_from_file_location"
 Failure = tuple[str, str]
 
 
-def check_imports(context: VerificationContext) -> str:
+def check_imports(context: VerificationContext) -> Passed:
     """Bundled modules, and the names, entry points and versions that they look up, can be imported as from source."""
     bundled = read_bundled_code(context.executable)
     installed = context.build.installed
@@ -49,6 +53,8 @@ def check_imports(context: VerificationContext) -> str:
         and not _is_build_only(failure, build_only, own)
         and not _is_unused(failure, bundled)
     ]
+    unread = _unread_groups(failures, context.executable, bundled)
+    failures = [failure for failure in failures if _group_of(failure) not in unread]
     refuse(
         context,
         dict(_failures_of_freezing(context, failures, imports)),
@@ -58,34 +64,82 @@ def check_imports(context: VerificationContext) -> str:
     )
     counts = (len(imports.modules), len(imports.names), len(imports.entry_points), len(imports.distributions))
     figure = "{:,} modules, {:,} names, {} entry points, {} versions".format(*counts)
+    notes = [f"entry points of {group} fail, but no bundled code reads that group" for group in unread]
     loaders = modules_loading_files(bundled)
-    return f"{figure}; load code from files: {', '.join(loaders)}" if loaders else figure
+    notes += [f"load code from files: {', '.join(loaders)}"] if loaders else []
+    return Passed(figure=figure, notes=tuple(notes))
 
 
 def audit(context: VerificationContext, imports: ImportList, place: Place) -> list[Failure]:
-    """Import the whole list there and return what fails, including imports that end or block the process."""
+    """Import the whole list there and return what fails, including imports that end or block the process.
+
+    The submodules of a package that fails aren't imported.
+    """
     failures: list[Failure] = []
-    modules = list(imports.modules)
+    done: tuple[str, ...] = ()
     for _ in range(_MAXIMUM_PROCESSES):
         progress = context.scratch / "probes" / "import-progress"
+        progress.unlink(missing_ok=True)
+        failed = {item for item, _ in failures}
         request = {
-            "modules": modules,
+            "modules": [name for name in imports.modules if name not in done],
+            "imported": list(done),
+            "failed": sorted(failed),
             "names": list(imports.names),
             "entry_points": list(imports.entry_points),
             "distributions": list(imports.distributions),
             "public_names": list(imports.public_names),
             "progress": str(progress),
         }
-        reply = try_to_ask(context, "import_audit", request, place=place, timeout_seconds=AUDIT_TIMEOUT_SECONDS)
+        reply = try_to_ask(
+            context,
+            "import_audit",
+            request,
+            place=place,
+            timeout_seconds=IMPORT_TIMEOUT_SECONDS,
+            has_progressed=_growth_of(progress),
+        )
         if reply.value is not None:
             return [*failures, *reply.value]
-        culprit = _last_line(progress)
-        failures.append((culprit, f"the process {reply.outcome.splitlines()[0]}"))
-        if culprit not in modules:
+        begun, failed_before = _read_progress(progress)
+        culprit = begun[-1] if begun else "(start-up)"
+        failures += [*failed_before, (culprit, f"the process {reply.outcome.splitlines()[0]}")]
+        if culprit in failed or not begun:
             what = f"in the {place}, {failures[-1][1]} while importing {culprit}"
             raise CheckFailedError(what, "run the probe import_audit by hand")
-        modules.remove(culprit)
-    return failures
+        # A new process goes on behind it.
+        done += tuple(name for name in imports.modules if name in {*begun})
+    culprits = [item for item, error in failures if error.startswith("the process ")]
+    raise CheckFailedError(
+        f"in the {place}, too many imports end or block the process",
+        "leave out modules that aren't meant to be imported, with exclude-modules of [tool.release-tools]",
+        culprits,
+    )
+
+
+def _growth_of(path: Path) -> Callable[[], bool]:
+    """A function that says whether the file has grown since its last call."""
+    seen = 0
+
+    def has_grown() -> bool:
+        nonlocal seen
+        before, seen = seen, path.stat().st_size if path.is_file() else 0
+        return seen > before
+
+    return has_grown
+
+
+def _read_progress(path: Path) -> tuple[list[str], list[Failure]]:
+    """The imports that a probe had begun, in order, and those that had failed, before it was killed."""
+    begun: list[str] = []
+    failures: list[Failure] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        entry = ast.literal_eval(line)
+        if isinstance(entry, str):
+            begun.append(entry)
+        else:
+            failures.append(entry)
+    return begun, failures
 
 
 def modules_loading_files(bundled: BundledCode) -> tuple[str, ...]:
@@ -112,6 +166,25 @@ def _is_unused(failure: Failure, bundled: BundledCode) -> bool:
     """Whether the missing module is a submodule that its package loads on demand and nothing demands."""
     package, _, name = failure[0].partition(".__all__:")
     return _missing_module(failure) == f"{package}.{name}" and not users_of_attribute(bundled, package, name)
+
+
+def _group_of(failure: Failure) -> str:
+    """The group of an entry point that fails, or ""."""
+    found = re.match(r"entry point ([^:]+): ", failure[0])
+    return found[1] if found else ""
+
+
+def _unread_groups(failures: Iterable[Failure], executable: Path, bundled: BundledCode) -> tuple[str, ...]:
+    """The groups of the failed entry points that occur in no bundled code, so that nothing can look them up."""
+    groups = {group for failure in failures if (group := _group_of(failure))}
+    unread = {group for group in groups if not mentions_text(bundled, group)}
+    payload = Payload(executable) if unread else None
+    # A compiled module has the text somewhere in its file.
+    native = [member for member in payload.members if member.kind == BINARY] if payload else []
+    for member in native:
+        content = payload.read(member) if payload else b""
+        unread = {group for group in unread if group.encode() not in content}
+    return tuple(sorted(unread))
 
 
 def _is_not_installed(failure: Failure, installed: Container[str]) -> bool:
@@ -143,19 +216,19 @@ def _failures_of_freezing(
     suspicious = [failure for failure in candidates if failure[0] not in from_source]
     if not suspicious:
         return []
-    again = audit(context, _only(suspicious, imports), "twin")
+    again = [failure for failure in audit(context, _only(suspicious, imports), "twin") if failure[0] not in from_source]
     if len(again) > _MAXIMUM_RETRIES:
         return again
     return [failure for first in again for failure in audit(context, _only([first], imports), "twin")]
 
 
 def _only(failures: Iterable[Failure], imports: ImportList) -> ImportList:
-    """The part of the list that failed."""
+    """The part of the list that failed, with the modules that weren't tried because their package failed."""
     items = {item for item, _ in failures}
     public = (item.split(".__all__:") for item in items if ".__all__:" in item)
     return replace(
         imports,
-        modules=tuple(name for name in imports.modules if name in items),
+        modules=tuple(name for name in imports.modules if not items.isdisjoint(_with_packages(name))),
         names=tuple(it for it in imports.names if "{}:{}".format(*it) in items),
         public_names=tuple(sorted((module, name) for module, name in public)),
         entry_points=tuple(it for it in imports.entry_points if "entry point {}: {} = {}".format(*it) in items),
@@ -163,6 +236,8 @@ def _only(failures: Iterable[Failure], imports: ImportList) -> ImportList:
     )
 
 
-def _last_line(progress: Path) -> str:
-    lines = progress.read_text(encoding="utf-8").splitlines() if progress.is_file() else []
-    return lines[-1] if lines else "(start-up)"
+def _with_packages(module: str) -> Iterator[str]:
+    """A module and the packages that it's in."""
+    while module:
+        yield module
+        module = module.rpartition(".")[0]

@@ -5,7 +5,7 @@ It's read from the shipped executable and from the metadata of the frozen enviro
 
 import dis
 import importlib.util
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
@@ -92,6 +92,21 @@ def users_of_attribute(bundled: BundledCode, package: str, name: str) -> tuple[s
         for module, code in sorted(bundled.codes.items())
         if module != package and not module.startswith(f"{package}.") and _may_use(code, package, name)
     )
+
+
+def mentions_text(bundled: BundledCode, text: str) -> bool:
+    """Whether the text is in a string of the bundled code."""
+    return any(any(text in string for string in _strings(code.co_consts)) for code in bundled.codes.values())
+
+
+def _strings(constants: Iterable[object]) -> Iterator[str]:
+    for constant in constants:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _strings(constant.co_consts)
+        elif isinstance(constant, tuple | frozenset):
+            yield from _strings(constant)
 
 
 def imported_names(code: CodeType, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -183,7 +198,8 @@ def _modules_in_files(archive: CArchiveReader) -> Iterator[str]:
         suffix = next((it for it in EXTENSION_SUFFIXES if path.name.endswith(it)), None)
         if kind == _EXTENSION and suffix is not None:
             parts = path.parts[2:] if path.parts[1:2] == ("lib-dynload",) else path.parts
-            name = ".".join((*parts[:-1], path.name.removesuffix(suffix)))
+            # A package may be compiled too.
+            name = ".".join((*parts[:-1], path.name.removesuffix(suffix))).removesuffix(".__init__")
         elif kind == _DATA and path.suffix == ".py" and _is_in_package(path, paths):
             name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
         else:

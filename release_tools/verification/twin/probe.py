@@ -7,7 +7,7 @@ proves. The probes are the scripts in `probes/`.
 import itertools
 import marshal
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -93,6 +93,7 @@ def try_to_ask(
     place: Place = "twin",
     extra: Mapping[str, str] | None = None,
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
+    has_progressed: Callable[[], bool] = lambda: False,
 ) -> Reply:
     """Run a probe and return its answer, or how it ended without one."""
     folder = context.scratch / "probes" / f"{probe}-{next(_numbers)}"
@@ -104,7 +105,12 @@ def try_to_ask(
     }
     try:
         finished = run_probe(
-            context, probe, place=place, extra={**files, **(extra or {})}, timeout_seconds=timeout_seconds
+            context,
+            probe,
+            place=place,
+            extra={**files, **(extra or {})},
+            timeout_seconds=timeout_seconds,
+            has_progressed=has_progressed,
         )
     except CommandFailedError as error:
         return Reply(value=None, outcome=f"timed out: {error.what}")
@@ -121,16 +127,18 @@ def run_probe(
     place: Place = "twin",
     extra: Mapping[str, str] | None = None,
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
+    has_progressed: Callable[[], bool] = lambda: False,
 ) -> Finished:
     """Run a probe until it exits.
 
-    Raises `CommandFailedError` when it times out.
+    Raises `CommandFailedError` when it times out, which it doesn't while it `has_progressed`.
     """
     return observe(
         probe_command(context, place),
         cwd=context.scratch,
         environment={**probe_environment(context, probe), **(extra or {})},
         timeout_seconds=scaled_timeout(timeout_seconds),
+        has_progressed=has_progressed,
     )
 
 

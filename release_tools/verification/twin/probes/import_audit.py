@@ -21,19 +21,88 @@ _MISSING = _Missing()
 
 
 def answer(request: dict[str, Any]) -> list[tuple[str, str]]:
-    """Pairs of what failed and its error. The file `progress` names the current import, in case the process dies."""
+    """Pairs of what failed and its error.
+
+    The file `progress` gets what begins and what fails, one Python literal a line, in case the process dies. What's in
+    `failed` is skipped, and so are the submodules of packages that fail.
+    """
     _silence_output()
     # Nothing is freed before the end, and collecting garbage would take a third of the time.
     gc.disable()
     # Unbuffered, so that nothing gets lost if an import kills the process.
     with open(request["progress"], "wb", buffering=0) as progress:  # noqa: PTH123 - the bundle may lack pathlib
-        failures = [*_failing_modules(request["modules"], progress)]
-        failed = {item for item, _ in failures}
-        progress.write(b"(names, entry points and versions)\n")
-        failures += _failing_public_names(request["public_names"] or _public_names(request["modules"], failed))
-        failures += _failing_names([(module, name) for module, name in request["names"] if module not in failed])
-        failures += _failing_metadata(request["entry_points"], request["distributions"])
-    return failures
+        audit = _Audit(request, progress)
+        audit.import_modules(request["modules"])
+        modules = [*request["imported"], *request["modules"]]
+        audit.load_public_names(request["public_names"] or audit.public_names(modules))
+        audit.load_names(request["names"])
+        audit.load_metadata(request["entry_points"], request["distributions"])
+    return audit.failures
+
+
+class _Audit:
+    def __init__(self, request: dict[str, Any], progress: Any) -> None:
+        self.failed = set(request["failed"])
+        self.failures: list[tuple[str, str]] = []
+        self.progress = progress
+
+    def attempt(self, item: str, load: Any) -> None:
+        if item in self.failed:
+            return
+        self.progress.write(f"{item!r}\n".encode("ascii", "backslashreplace"))
+        try:
+            load()
+        except BaseException as error:  # noqa: BLE001 - modules raise anything, even SystemExit
+            self.failed.add(item)
+            failure = (item, _described(error))
+            self.failures.append(failure)
+            self.progress.write(f"{failure!r}\n".encode("ascii", "backslashreplace"))
+
+    def has_failed(self, module: str) -> bool:
+        """Whether the module or a package that it's in can't be imported."""
+        while module:
+            if module in self.failed:
+                return True
+            module = module.rpartition(".")[0]
+        return False
+
+    def import_modules(self, modules: list[str]) -> None:
+        for name in modules:
+            if not self.has_failed(name):
+                self.attempt(name, lambda name=name: __import__(name))
+
+    def public_names(self, modules: list[str]) -> Any:
+        for module in modules:
+            if not self.has_failed(module):
+                # An earlier process may have imported it.
+                __import__(module)
+                for name in getattr(sys.modules.get(module), "__all__", ()):
+                    yield module, name
+
+    def load_public_names(self, names: Any) -> None:
+        for module, name in names:
+            if not self.has_failed(module):
+                self.attempt(f"{module}.__all__:{name}", lambda module=module, name=name: _load(module, name))
+
+    def load_names(self, names: list[tuple[str, str]]) -> None:
+        for module, name in names:
+            if not self.has_failed(module) and f"{module}.{name}" not in self.failed:
+                self.attempt(f"{module}:{name}", lambda module=module, name=name: _import_from(module, name))
+
+    def load_metadata(self, entry_points: list[tuple[str, str, str]], distributions: list[str]) -> None:
+        if not entry_points and not distributions:
+            return
+        import importlib.metadata  # noqa: PLC0415 - requested only if it's bundled
+
+        for name in distributions:
+            self.attempt(f"metadata of {name}", lambda name=name: importlib.metadata.version(name))
+        for group, name, value in entry_points:
+
+            def load(group: str = group, name: str = name, value: str = value) -> None:
+                points = importlib.metadata.entry_points(group=group, name=name)
+                next((point for point in points if point.value == value), _MISSING).load()
+
+            self.attempt(f"entry point {group}: {name} = {value}", load)
 
 
 def _silence_output() -> None:
@@ -43,63 +112,22 @@ def _silence_output() -> None:
         os.dup2(sink, descriptor)
 
 
-def _failing_modules(modules: list[str], progress: Any) -> Any:
-    for name in modules:
-        progress.write(f"{name}\n".encode())
-        try:
-            __import__(name)
-        except BaseException as error:  # noqa: BLE001 - modules raise anything, even SystemExit
-            yield name, _described(error)
+def _load(module: str, name: str) -> None:
+    __import__(module)
+    getattr(sys.modules[module], name)
 
 
-def _public_names(modules: list[str], failed: set[str]) -> Any:
-    for module in modules:
-        if module not in failed:
-            for name in getattr(sys.modules.get(module), "__all__", ()):
-                yield module, name
-
-
-def _failing_public_names(names: Any) -> Any:
-    for module, name in names:
-        try:
-            __import__(module)
-            getattr(sys.modules[module], name)
-        except BaseException as error:  # noqa: BLE001
-            yield f"{module}.__all__:{name}", _described(error)
-
-
-def _failing_names(names: list[tuple[str, str]]) -> Any:
-    for name, key in names:
-        try:
-            __import__(name)
-            if not hasattr(sys.modules[name], key):
-                # As `from package import module` does.
-                __import__(f"{name}.{key}")
-        except BaseException as error:  # noqa: BLE001
-            yield f"{name}:{key}", _described(_missing_name(error, name, key))
-
-
-def _missing_name(error: BaseException, name: str, key: str) -> BaseException:
-    is_this = isinstance(error, ModuleNotFoundError) and error.name == f"{name}.{key}"
-    return ImportError(f"cannot import name {key!r} from {name!r}") if is_this else error
-
-
-def _failing_metadata(entry_points: list[tuple[str, str, str]], distributions: list[str]) -> Any:
-    if not entry_points and not distributions:
+def _import_from(module: str, name: str) -> None:
+    __import__(module)
+    if hasattr(sys.modules[module], name):
         return
-    import importlib.metadata  # noqa: PLC0415 - requested only if it's bundled
-
-    for name in distributions:
-        try:
-            importlib.metadata.version(name)
-        except BaseException as error:  # noqa: BLE001
-            yield f"metadata of {name}", _described(error)
-    for group, name, value in entry_points:
-        try:
-            found = [point for point in importlib.metadata.entry_points(group=group, name=name) if point.value == value]
-            next(iter(found), _MISSING).load()
-        except BaseException as error:  # noqa: BLE001
-            yield f"entry point {group}: {name} = {value}", _described(error)
+    try:
+        # As `from package import module` does.
+        __import__(f"{module}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{module}.{name}":
+            raise
+        raise ImportError(f"cannot import name {name!r} from {module!r}") from None
 
 
 def _described(error: BaseException) -> str:

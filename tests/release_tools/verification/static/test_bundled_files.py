@@ -67,6 +67,15 @@ def test_missing_project_file_is_refused(
     assert findings_of(bundled_files.check_project_files, context) == (missing,)
 
 
+def test_compiled_module_replaces_its_source(context: VerificationContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = BundleContents(
+        modules=frozenset(MODULES - {"tiny_app.late"}),
+        files=frozenset({*FILES, f"tiny_app/late{EXTENSION_SUFFIXES[0]}"} - {"tiny_app/late.py"}),
+    )
+    monkeypatch.setattr(bundled_files, "read_contents", lambda _: contents)
+    assert bundled_files.check_project_files(context) == "2 modules, 3 files, metadata of 3 distributions"
+
+
 def test_missing_file_of_whole_distribution_is_refused(context: VerificationContext) -> None:
     whole = dataclasses.replace(context.settings, whole_distributions=("plain",))
     found = findings_of(bundled_files.check_project_files, dataclasses.replace(context, settings=whole))
