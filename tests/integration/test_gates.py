@@ -1,7 +1,8 @@
 """Every app in `broken_apps/` is broken in one way, and the build refuses it.
 
 The app's folder has the files that differ from `broken_apps/base`, which works, and a `gate.toml` that names the check
-that refuses it. The pipeline runs as in a Nox session, in environments that the tests share.
+that refuses it. Every app in `working_apps/` does something unusual in one way, and passes; its `gate.toml` names the
+check that notes it. The pipeline runs as in a Nox session, in environments that the tests share.
 """
 
 import importlib.util
@@ -28,6 +29,7 @@ from release_tools.versions import DEV, resolve_version
 
 REPOSITORY = Path(__file__).parents[2]
 BROKEN_APPS = Path(__file__).with_name("broken_apps")
+WORKING_APPS = Path(__file__).with_name("working_apps")
 HEALTHY_PROJECT = Path(__file__).with_name("healthy_project")
 BASE = BROKEN_APPS / "base"
 HOST = host_platform()
@@ -71,7 +73,7 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What's broken, which check or stage refuses it, and the names in its error.
+    """What's broken, which check or stage refuses it, and the names in its error; or what's unusual, and who notes it.
 
     `pretended` are versions that the environment claims to have installed. `place` is the unusual place that shows the
     fault, if it's one.
@@ -79,7 +81,8 @@ class Gate:
 
     folder: Path
     what: str
-    refused_by: str
+    refused_by: str = ""
+    noted_by: str = ""
     says: tuple[str, ...]
     settings: str = ""
     removed: tuple[str, ...] = ()
@@ -97,7 +100,8 @@ class Gate:
         return cls(
             folder=folder,
             what=table.pop("what"),
-            refused_by=table.pop("refused-by"),
+            refused_by=table.pop("refused-by", ""),
+            noted_by=table.pop("noted-by", ""),
             says=tuple(table.pop("says", ())),
             settings=table.pop("settings", ""),
             removed=tuple(table.pop("remove", ())),
@@ -133,6 +137,7 @@ class Environments:
 
 
 GATES = [Gate.load(path.parent) for path in sorted(BROKEN_APPS.glob("*/gate.toml"))]
+WORKING = [Gate.load(path.parent) for path in sorted(WORKING_APPS.glob("*/gate.toml"))]
 
 
 @pytest.fixture(scope="session")
@@ -202,7 +207,7 @@ def write_native_module(folder: Path, fault: str) -> None:
             module.header.machine_type = lief.ELF.ARCH.AARCH64
         case "missing library":
             module.add_library("libnowhere.so.7")
-        case "packed by UPX":
+        case "packed by UPX" | "none":
             pass
         case _:
             pytest.fail(f"no fault is called {fault!r}")
@@ -281,6 +286,23 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
     assert not (root / "dist").exists()
 
 
+@pytest.mark.parametrize("gate", WORKING, ids=lambda gate: gate.folder.name)
+def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: Path) -> None:
+    if HOST.os not in gate.only_on:
+        pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
+    lay_out(root, BASE, gate.folder)
+    break_project(gate, root)
+    outcome = run_build(root, shared, "--keep-going", *(() if gate.noted_by in UNLIMITED else ("--quick",)))
+    reason = reason_not_tried(outcome, gate.place)
+    if reason:
+        pytest.skip(f"{gate.place}: {reason}")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    (check,) = (check for check in outcome.record["checks"] if check["name"] == gate.noted_by)
+    shown = "\n".join([check["figure"], *check["notes"]])
+    for text in gate.says:
+        assert text in shown
+
+
 def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
     lay_out(root, BASE)
     outcome = run_build(root, shared, "--keep-going", "--quick")
@@ -301,4 +323,6 @@ def test_healthy_app_passes_every_check(root: Path) -> None:
 def test_gates_name_existing_checks() -> None:
     names = {check.name for check in CHECKS} | set(EARLY_STAGES)
     assert [gate.folder.name for gate in GATES if gate.refused_by not in names] == []
+    assert [gate.folder.name for gate in WORKING if gate.noted_by not in names] == []
     assert {gate.folder for gate in GATES} == {path for path in BROKEN_APPS.iterdir() if path.is_dir()} - {BASE}
+    assert {gate.folder for gate in WORKING} == {path for path in WORKING_APPS.iterdir() if path.is_dir()}
