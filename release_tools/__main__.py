@@ -28,7 +28,7 @@ def _build(options: argparse.Namespace, console: Console) -> None:
         Path.cwd(), find_platform(options.platform), options.version, options.suite_python, is_quick=options.quick
     )
     progress = Progress(console, {"environment": options.environment_seconds})
-    placed = run_pipeline(build, progress, console, keep_going=options.keep_going)
+    placed = run_pipeline(build, progress, console, fail_fast=options.fail_fast)
     console.print(f"\n{placed.relative_to(Path.cwd())}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--version", required=True)
     build.add_argument("--suite-python", type=Path)
     build.add_argument("--environment-seconds", type=float, default=0.0)
-    build.add_argument("--keep-going", action="store_true")
+    build.add_argument("--fail-fast", action="store_true")
     build.add_argument(
         "--quick", action="store_true", help="limit the slowest checks of a dev build; its archive stays out of dist/"
     )

@@ -254,12 +254,12 @@ class BusyError(ReleaseError):
 
 
 class FreezeError(ReleaseError):
-    """PyInstaller failed, or logged something that makes a broken binary."""
+    """PyInstaller failed."""
 
-    def __init__(self, findings: Sequence[str], log: Path, hint: str) -> None:
-        self.findings, self.log = tuple(findings), log
-        listed = "".join(f"\n  - {finding}" for finding in findings)
-        super().__init__(f"PyInstaller could not freeze the app{listed}\n  log: {log}", hint)
+    def __init__(self, last_lines: Sequence[str], log: Path, hint: str) -> None:
+        self.log = log
+        tail = "".join(f"\n  | {line}" for line in last_lines)
+        super().__init__(f"PyInstaller could not freeze the app{tail}\n  log: {log}", hint)
 
 
 class VerificationError(ReleaseError):
@@ -269,7 +269,7 @@ class VerificationError(ReleaseError):
         self.archive, self.checks = archive, tuple(checks)
         super().__init__(
             f"{archive.name} failed verification and was not copied to dist/: {', '.join(checks)}",
-            "fix what the report shows and build again; pass -- --keep-going to run the remaining checks too",
+            "fix what the report shows and build again; an entry of allowed-findings accepts what is harmless",
         )
 
 

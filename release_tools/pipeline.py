@@ -43,7 +43,7 @@ from release_tools.verification.suite.source_trace import tracing_suite
 from release_tools.versions import DEV, BuildVersion, archive_name, resolve_version
 
 
-def run_pipeline(build: "Build", progress: Progress, console: Console, *, keep_going: bool) -> Path:
+def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_fast: bool) -> Path:
     """Run every stage and return the archive, which enters `dist/` only after all checks have passed.
 
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
@@ -57,7 +57,7 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, keep_g
         with progress.stage("package"):
             archive = _package(build, frozen.executable)
         with progress.stage("verify"):
-            results = _verify(context, archive, frozen, progress, keep_going=keep_going)
+            results = _verify(context, archive, frozen, progress, fail_fast=fail_fast)
     results = (preflight, *results)
     failed = [result.name for result in results if result.is_failed]
     # A quick build stays where it was packaged: `dist/` holds only what was verified in full.
@@ -107,12 +107,12 @@ def _package(build: "Build", executable: Path) -> Path:
 
 
 def _verify(
-    context: VerificationContext, archive: Path, frozen: Frozen, progress: Progress, *, keep_going: bool
+    context: VerificationContext, archive: Path, frozen: Frozen, progress: Progress, *, fail_fast: bool
 ) -> tuple[CheckResult, ...]:
     """Unpack what was packaged and run every check on that, never on the file that PyInstaller wrote."""
     unpack_archive(archive, context.folder)
-    with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe))
-    return verify(with_probe, keep_going=keep_going, on_check=progress.step)
+    with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe, freeze_messages=frozen.messages))
+    return verify(with_probe, fail_fast=fail_fast, on_check=progress.step)
 
 
 def _verification_context(build: "Build") -> VerificationContext:

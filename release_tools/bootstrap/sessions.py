@@ -37,7 +37,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     if problems:
         raise RequestError(f"build {platform_name}", problems)
     version = resolve_version(request.version, settings.project_version, read_commit(root))
-    options = ["--version", request.version, *(["--keep-going"] if request.keep_going else [])]
+    options = ["--version", request.version, *(["--fail-fast"] if request.fail_fast else [])]
     python_option = ["--python", request.python] if request.python else []
     image = request.image or settings.container.image
     if image and request.needs_container:

@@ -1,4 +1,4 @@
-"""Runs PyInstaller on the plan, and fails if its log reports a broken binary.
+"""Runs PyInstaller on the plan, and finds what its log says about a broken binary.
 
 Freezes the locked environment that this runs in; leaves the executables and PyInstaller's log in the freeze folder.
 """
@@ -20,7 +20,7 @@ from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze.plan import PROBE_NAME, make_plan
 from release_tools.platforms import Platform
 from release_tools.processes.run import EnvironmentChanges, run_logged
-from release_tools.settings import AllowedMessage, ReleaseSettings
+from release_tools.settings import ReleaseSettings
 
 SPEC: Final = Path(__file__).with_name("freeze.spec")
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
@@ -50,10 +50,11 @@ _HOME_VARIABLES: Final = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
-    """The output of a freeze: the executable to ship, and its probe twin."""
+    """The output of a freeze: the executable to ship, its probe twin, and the log's messages about broken parts."""
 
     executable: Path
     probe: Path
+    messages: tuple[str, ...]
 
 
 def freeze(
@@ -69,8 +70,8 @@ def freeze(
 
     `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary.
 
-    Raises `FreezeError` when PyInstaller fails or logs one of `FATAL_MESSAGES` that the settings don't allow, and
-    `KilledError` when a signal kills it, for example because the machine runs out of memory.
+    Raises `FreezeError` when PyInstaller fails, and `KilledError` when a signal kills it, for example because the
+    machine runs out of memory.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -104,21 +105,14 @@ def freeze(
     if code != 0:
         raise FreezeError(_last_lines(lines), log, "see the end of the log for the module or hook that failed")
     expected = {*plan.hidden_imports, *(module for one in installed.bundled for module in one.modules)}
-    findings = [
-        finding
-        for finding in fatal_findings(lines, settings.allowed_messages, platform)
-        if not names_unexpected_module(finding, expected, installed.project.packages)
-    ]
-    if findings:
-        raise FreezeError(
-            findings,
-            log,
-            "add what's missing to the project's dependencies; if the app doesn't need it, add the message to "
-            "allowed-messages of [tool.release-tools] with a reason",
-        )
     return Frozen(
         executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
         probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
+        messages=tuple(
+            message
+            for message in fatal_messages(lines, platform)
+            if not names_unexpected_module(message, expected, installed.project.packages)
+        ),
     )
 
 
@@ -133,16 +127,14 @@ def scrub_environment(environment: Iterable[str], home: Path) -> EnvironmentChan
     return {**dict.fromkeys(set(environment) - kept), **dict.fromkeys(_HOME_VARIABLES, str(home))}
 
 
-def fatal_findings(lines: Iterable[str], allowed: Sequence[AllowedMessage], platform: Platform) -> list[str]:
-    """The distinct log messages that mean a broken binary on this platform, without those allowed."""
+def fatal_messages(lines: Iterable[str], platform: Platform) -> list[str]:
+    """The distinct log messages that mean a broken binary on this platform."""
     fatal = re.compile("|".join(FATAL_MESSAGES))
-    findings = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
+    messages = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
     return [
-        finding
-        for finding in findings
-        if not any(permitted.message in finding for permitted in allowed)
-        and not _names_library_of_another_system(finding, platform)
-        and not _names_windows_library(finding, platform)
+        message
+        for message in messages
+        if not _names_library_of_another_system(message, platform) and not _names_windows_library(message, platform)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +15,22 @@ from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.versions import BuildVersion
 
 
+class Assumption(IntEnum):
+    """What a check takes for granted of the program. Each includes the one before it."""
+
+    NOTHING = 0
+    PYTHON_STARTS = 1
+    PROGRAM_STARTS = 2
+    VERSION_IS_PRINTED = 3
+
+
 class CheckFailedError(ReleaseError):
     """A check found something wrong.
 
     `findings` are what it found, each with details if it's a mapping. Without any, the first line of `what` is the only
     finding. `output` is what a program printed about it. `cure` is the line of `[tool.release-tools]` that cures it.
-    What says that an archive can't be trusted `is_final`: no setting allows it.
+    A failure that says that an archive can't be trusted `is_final`: no setting allows it. `disproves` is the first
+    assumption that no longer holds, so that the checks which make it don't fail for the same reason.
     """
 
     def __init__(
@@ -31,11 +42,13 @@ class CheckFailedError(ReleaseError):
         output: str = "",
         cure: str = "",
         is_final: bool = False,
+        disproves: Assumption | None = None,
     ) -> None:
         given = dict(findings) if isinstance(findings, Mapping) else dict.fromkeys(findings, "")
         self.is_listed = bool(given)
         self.details = given or {what.partition("\n")[0].rstrip(":"): ""}
-        self.headline, self.output, self.cure, self.is_final = what, output, cure, is_final
+        self.headline, self.output, self.cure = what, output, cure
+        self.is_final, self.disproves = is_final, disproves
         lines = (f"{name}: {detail}" if detail else name for name, detail in given.items())
         shown = f"{what}:{listed(lines)}" if given else what
         super().__init__(f"{shown}\n{output}" if output else shown, hint)
@@ -53,8 +66,9 @@ class CheckSkippedError(Exception):
 class BuildEvidence:
     """What only the build that made an archive knows about it.
 
-    `python` is the interpreter of the frozen environment. `probe`, the executable's twin, exists after the freeze.
-    `traced_suite` is the test suite running from source, if it started early.
+    `python` is the interpreter of the frozen environment. `probe`, the executable's twin, exists after the freeze, and
+    so do `freeze_messages`: what PyInstaller logged about missing or broken parts. `traced_suite` is the test suite
+    running from source, if it started early.
     """
 
     installed: InstalledEnvironment
@@ -62,6 +76,7 @@ class BuildEvidence:
     previous_record: Path | None = None
     probe: Path | None = None
     traced_suite: RunningSuite | None = None
+    freeze_messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +98,8 @@ class VerificationContext:
     temporary_root: Path | None = None
     check: str = ""
     is_quick: bool = False
+    # The first assumption that an earlier check disproved.
+    disproved: Assumption | None = None
     # What the settings allowed of the running check so far, with the entry that did.
     allowed: dict[str, AllowedFinding] = field(default_factory=dict, compare=False)
 
@@ -174,7 +191,8 @@ class Check:
     """One check. `run` returns what to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
     Checks that are `is_long` start before the others of their phase. `is_identity` if a failure means that an archive
-    isn't what its name says: for a downloaded one, no setting allows that.
+    isn't what its name says: for a downloaded one, no setting allows that. Once what a check `assumes` is disproved, it
+    is skipped.
     """
 
     name: str
@@ -182,6 +200,7 @@ class Check:
     run: Callable[[VerificationContext], str | Passed]
     is_long: bool = False
     is_identity: bool = False
+    assumes: Assumption = Assumption.NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)

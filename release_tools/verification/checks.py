@@ -1,18 +1,19 @@
 """The table of checks, in the order in which they run.
 
-Every check works on the packaged archive, unpacked into an empty folder, never on the output of the freeze. Unless
-`--keep-going`, no phase starts after a failed one. A downloaded archive whose bytes are wrong is never started.
+Every check works on the packaged archive, unpacked into an empty folder, never on the output of the freeze. With
+`--fail-fast`, no phase starts after a failed one. A downloaded archive whose bytes are wrong is never started.
 """
 
 from typing import Final
 
-from release_tools.verification.check import Check, Phase
+from release_tools.verification.check import Assumption, Check, Phase
 from release_tools.verification.starts import help_texts, places, running
 from release_tools.verification.static import (
     archive,
     bundled_files,
     embedded_version,
     floors,
+    freeze_messages,
     freeze_support,
     leaks,
     native_members,
@@ -24,6 +25,9 @@ from release_tools.verification.twin import children, import_audit, life_cycle, 
 
 # Its measurement is the start-up time in the build record.
 START_UP: Final = "start-up"
+
+# What a check assumes of the program.
+_PYTHON, _PROGRAM, _VERSION = Assumption.PYTHON_STARTS, Assumption.PROGRAM_STARTS, Assumption.VERSION_IS_PRINTED
 
 BYTES: Final = Phase(
     checks=(
@@ -48,47 +52,54 @@ BYTES: Final = Phase(
     )
 )
 
-STARTS: Final = Phase(
+FIRST_START: Final = Phase(
     checks=(
         # Compare the bytes with the environment that was frozen.
+        Check(name="freeze messages", needs="build", run=freeze_messages.check_freeze_messages),
         Check(name="size by distribution", needs="build", run=sizes.check_sizes),
         Check(name="build-only distributions", needs="build", run=bundled_files.check_build_only_distributions),
         Check(name="project files", needs="build", run=bundled_files.check_project_files),
         Check(name="namespace packages", needs="build", run=bundled_files.check_namespace_packages),
-        # Start the executable.
         Check(name="codesign", needs="host", run=signatures.check_codesign),
+        # The only start here: if it fails, others would fail for the same reason.
         Check(name="version", needs="host", run=running.check_version),
-        Check(name="smoke commands", needs="host", run=running.check_smoke_commands),
-        Check(name="unknown option", needs="host", run=running.check_unknown_option),
-        Check(name="unusual places", needs="host", run=places.check_places),
-        Check(name="help texts", needs="build", run=help_texts.check_help_texts),
+    )
+)
+
+STARTS: Final = Phase(
+    checks=(
+        # Start the executable.
+        Check(name="smoke commands", needs="host", run=running.check_smoke_commands, assumes=_PROGRAM),
+        Check(name="unknown option", needs="host", run=running.check_unknown_option, assumes=_PROGRAM),
+        Check(name="unusual places", needs="host", run=places.check_places, assumes=_VERSION),
+        Check(name="help texts", needs="build", run=help_texts.check_help_texts, assumes=_PROGRAM),
         # Run scripts in the same bundle through the probe twin.
         Check(name="probe twin", needs="build", run=probe.check_equality),
-        Check(name="import audit", needs="build", run=import_audit.check_imports),
-        Check(name="parity", needs="build", run=parity.check_parity),
-        Check(name="time zones", needs="build", run=system_data.check_time_zones),
-        Check(name="CA certificates", needs="build", run=system_data.check_authorities),
-        Check(name="child environment", needs="build", run=children.check_child_environment),
-        Check(name="worker starts", needs="build", run=children.check_workers),
-        Check(name="nested starts", needs="build", run=children.check_nested_starts),
-        Check(name="exit codes", needs="build", run=life_cycle.check_exit_codes),
-        Check(name="signals", needs="build", run=life_cycle.check_signals),
-        Check(name="orphans", needs="build", run=life_cycle.check_orphans),
+        Check(name="import audit", needs="build", run=import_audit.check_imports, assumes=_PYTHON),
+        Check(name="parity", needs="build", run=parity.check_parity, assumes=_PYTHON),
+        Check(name="time zones", needs="build", run=system_data.check_time_zones, assumes=_PYTHON),
+        Check(name="CA certificates", needs="build", run=system_data.check_authorities, assumes=_PYTHON),
+        Check(name="child environment", needs="build", run=children.check_child_environment, assumes=_PYTHON),
+        Check(name="worker starts", needs="build", run=children.check_workers, assumes=_PYTHON),
+        Check(name="nested starts", needs="build", run=children.check_nested_starts, assumes=_VERSION),
+        Check(name="exit codes", needs="build", run=life_cycle.check_exit_codes, assumes=_PYTHON),
+        Check(name="signals", needs="build", run=life_cycle.check_signals, assumes=_PYTHON),
+        Check(name="orphans", needs="build", run=life_cycle.check_orphans, assumes=_PYTHON),
         # Run the app's own tests; the traced run started before the freeze.
         Check(name="source trace", needs="build", run=source_trace.check_source_trace),
-        Check(name="black-box tests", needs="host", run=black_box.check_suite, is_long=True),
+        Check(name="black-box tests", needs="host", run=black_box.check_suite, assumes=_PROGRAM, is_long=True),
     )
 )
 
 QUIET: Final = Phase(
     checks=(
         # Measured alone, so that no other check uses the processor.
-        Check(name=START_UP, needs="host", run=running.check_start_up),
+        Check(name=START_UP, needs="host", run=running.check_start_up, assumes=_VERSION),
         # Last, so that it sees what every earlier start left behind.
         Check(name="temporary files", needs="host", run=running.check_temporary_files),
     ),
     is_concurrent=False,
 )
 
-PHASES: Final = (BYTES, STARTS, QUIET)
+PHASES: Final = (BYTES, FIRST_START, STARTS, QUIET)
 CHECKS: Final = tuple(check for phase in PHASES for check in phase.checks)

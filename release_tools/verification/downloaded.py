@@ -59,9 +59,9 @@ def verify_download(
         scratch=scratch,
         suite_python=suite_python,
     )
-    results = verify(context, keep_going=True, on_check=on_check, phases=phases[:1])
+    results = verify(context, fail_fast=False, on_check=on_check, phases=phases[:1])
     if not any(result.is_failed for result in results):
-        return (checksum, *results, *verify(context, keep_going=True, on_check=on_check, phases=phases[1:]))
+        return (checksum, *results, *verify(context, fail_fast=False, on_check=on_check, phases=phases[1:]))
     not_started = [check.name for phase in phases[1:] for check in phase.checks]
     reason = "not started, because a check of its bytes failed"
     return (checksum, *results, *(CheckResult(name=name, verdict="skipped", figure=reason) for name in not_started))

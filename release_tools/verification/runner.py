@@ -5,15 +5,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from release_tools.errors import ReleaseError, escape_control_chars
-from release_tools.findings import Finding, lines_of, listed, subject_of
+from release_tools.findings import Finding, lines_of, listed
 from release_tools.platforms import host_platform
 from release_tools.reporting.records import CheckResult
 from release_tools.verification.check import (
+    Assumption,
     Check,
     CheckFailedError,
     CheckSkippedError,
@@ -23,43 +24,61 @@ from release_tools.verification.check import (
     allowance_notes,
 )
 from release_tools.verification.checks import PHASES
+from release_tools.verification.owners import owner_finder
 from release_tools.verification.starts.memory_folder import temporary_root
-from release_tools.verification.static.sizes import find_owners
 
+_DISPROVED: Final = {
+    Assumption.PYTHON_STARTS: "nothing in the bundle starts",
+    Assumption.PROGRAM_STARTS: "the program doesn't start",
+    Assumption.VERSION_IS_PRINTED: "--version fails",
+}
 _CRASH_HINT: Final = (
     "if the message names a problem of this machine, such as a full disk, fix it and run the command again; otherwise "
     "the archive is damaged: don't use it"
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Finished:
+    """The result of a check, and the first assumption that it disproved."""
+
+    result: CheckResult
+    disproves: Assumption | None = None
+
+
 def verify(
     context: VerificationContext,
     *,
-    keep_going: bool,
+    fail_fast: bool,
     on_check: Callable[[str], None],
     phases: Sequence[Phase] = PHASES,
 ) -> tuple[CheckResult, ...]:
-    """Run the checks and return their results in order, up to the first failure unless `keep_going`.
+    """Run the checks and return their results in order; with `fail_fast`, up to the first failure.
 
-    `on_check` is called with the name of each check that starts.
+    Once a start has failed, the checks that would fail for the same reason are skipped. `on_check` is called with the
+    name of each check that starts.
     """
     results: list[CheckResult] = []
     with temporary_root(context.executable, context.scratch) as root:
+        context = replace(context, temporary_root=root)
         for phase in phases:
-            results += _run_phase(replace(context, temporary_root=root), phase, on_check, keep_going=keep_going)
-            if not keep_going and any(result.is_failed for result in results):
+            finished = _run_phase(context, phase, on_check, fail_fast=fail_fast)
+            results += [one.result for one in finished]
+            if fail_fast and any(one.result.is_failed for one in finished):
                 break
-    return tuple(results if keep_going else _up_to_first_failure(results))
+            disproved = [one.disproves for one in finished if one.disproves is not None]
+            context = replace(context, disproved=min(disproved, default=context.disproved))
+    return tuple(_up_to_first_failure(results) if fail_fast else results)
 
 
 def _run_phase(
-    context: VerificationContext, phase: Phase, on_check: Callable[[str], None], *, keep_going: bool
-) -> list[CheckResult]:
-    finished: dict[int, CheckResult] = {}
+    context: VerificationContext, phase: Phase, on_check: Callable[[str], None], *, fail_fast: bool
+) -> list[_Finished]:
+    finished: dict[int, _Finished] = {}
 
     def run_at(position: int) -> None:
         # A check ahead of a failed one still runs: it may explain the failure better.
-        if not keep_going and any(finished[other].is_failed for other in tuple(finished) if other < position):
+        if fail_fast and any(finished[other].result.is_failed for other in tuple(finished) if other < position):
             return
         check = phase.checks[position]
         on_check(check.name)
@@ -79,32 +98,42 @@ def _up_to_first_failure(results: Sequence[CheckResult]) -> Iterator[CheckResult
             return
 
 
-def _run(check: Check, context: VerificationContext) -> CheckResult:
+def _run(check: Check, context: VerificationContext) -> _Finished:
     started = time.monotonic()
     context = replace(context, check=check.name, allowed={})
+    finished = _judge(check, context)
+    result = finished.result
+    if result.verdict != "skipped":
+        result = replace(result, notes=(*result.notes, *allowance_notes(context.settings, check.name, context.allowed)))
+    return replace(finished, result=result.taking(time.monotonic() - started))
+
+
+def _judge(check: Check, context: VerificationContext) -> _Finished:
     try:
         _require(check, context)
         found = check.run(context)
-        passed = found if isinstance(found, Passed) else Passed(figure=found)
-        result = CheckResult(
-            name=check.name, verdict="passed", figure=passed.figure, value=passed.value, notes=passed.notes
-        )
     except CheckSkippedError as skipped:
-        result = CheckResult(name=check.name, verdict="skipped", figure=str(skipped))
-    except CheckFailedError as failure:
-        result = _judge(check, context, failure)
-    except ReleaseError as failure:
-        result = _judge(check, context, CheckFailedError(failure.what, failure.hint, is_final=context.evidence is None))
+        return _Finished(result=CheckResult(name=check.name, verdict="skipped", figure=str(skipped)))
+    except CheckFailedError as error:
+        failure = error
+    except ReleaseError as error:
+        failure = CheckFailedError(error.what, error.hint, is_final=context.evidence is None)
     except Exception as error:  # noqa: BLE001 - a check that crashes has failed, and the others continue
-        what = _describe_crash(error)
-        result = _judge(check, context, CheckFailedError(what, _CRASH_HINT, is_final=context.evidence is None))
-    if result.verdict != "skipped":
-        notes = allowance_notes(context.settings, check.name, context.allowed)
-        result = replace(result, notes=(*result.notes, *notes))
-    return result.taking(time.monotonic() - started)
+        failure = CheckFailedError(_describe_crash(error), _CRASH_HINT, is_final=context.evidence is None)
+    else:
+        passed = found if isinstance(found, Passed) else Passed(figure=found)
+        return _Finished(
+            result=CheckResult(
+                name=check.name, verdict="passed", figure=passed.figure, value=passed.value, notes=passed.notes
+            )
+        )
+    result = _refused(check, context, failure)
+    # A check that assumes it only fails for another reason, such as its arguments.
+    is_disproved = result.is_failed and failure.disproves is not None and check.assumes < failure.disproves
+    return _Finished(result=result, disproves=failure.disproves if is_disproved else None)
 
 
-def _judge(check: Check, context: VerificationContext, failure: CheckFailedError) -> CheckResult:
+def _refused(check: Check, context: VerificationContext, failure: CheckFailedError) -> CheckResult:
     """The result of a check that raised: failed, or passed if the settings allow everything that it found."""
     is_final = failure.is_final or (check.is_identity and context.evidence is None)
     remaining = {
@@ -112,9 +141,10 @@ def _judge(check: Check, context: VerificationContext, failure: CheckFailedError
     }
     if not remaining:
         return CheckResult(name=check.name, verdict="passed", figure="what it found is allowed")
-    owners = _owners(context)
+    find_owner = owner_finder(context)
     findings = tuple(
-        Finding(text=context.stable(name), detail=detail, owner=owners(name)) for name, detail in remaining.items()
+        Finding(text=context.stable(name), detail=detail, owner=_label(context, find_owner(name)))
+        for name, detail in remaining.items()
     )
     figure = f"{failure.headline}:{listed(lines_of(findings))}" if failure.is_listed else failure.headline
     return CheckResult(
@@ -127,18 +157,8 @@ def _judge(check: Check, context: VerificationContext, failure: CheckFailedError
     )
 
 
-def _owners(context: VerificationContext) -> Callable[[str], str]:
-    """A function that returns the distribution of the module or file that a finding names; "" if it is unknown."""
-    if context.evidence is None:
-        return lambda _: ""
-    installed = context.evidence.installed
-    owners = find_owners(installed.distributions)
-
-    def owner_of(finding: str) -> str:
-        name = owners.find(subject_of(context.stable(finding)))
-        return installed.require(name).label if name else ""
-
-    return owner_of
+def _label(context: VerificationContext, owner: str) -> str:
+    return context.build.installed.require(owner).label if owner else ""
 
 
 def _describe_crash(error: Exception) -> str:
@@ -147,8 +167,10 @@ def _describe_crash(error: Exception) -> str:
 
 
 def _require(check: Check, context: VerificationContext) -> None:
-    """Raise `CheckSkippedError` if the check can't run on this archive or this machine."""
+    """Raise `CheckSkippedError` if the check can't run on this archive or this machine, or would only fail again."""
     if check.needs == "build":
         _ = context.build
     if check.needs != "archive" and context.platform != host_platform():
         raise CheckSkippedError(f"this machine is {host_platform().name}, which can't start it")
+    if context.disproved is not None and check.assumes >= context.disproved:
+        raise CheckSkippedError(f"{_DISPROVED[context.disproved]}: see the check `version`")

@@ -274,7 +274,7 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
     break_project(gate, root)
     for name, version in gate.pretended:
         pretend_version(environments.build, name, version)
-    outcome = run_build(root, environments, *(() if gate.refused_by in UNLIMITED else ("--quick",)))
+    outcome = run_build(root, environments, "--fail-fast", *(() if gate.refused_by in UNLIMITED else ("--quick",)))
     reason = reason_not_tried(outcome, gate.place)
     if reason:
         pytest.skip(f"{gate.place}: {reason}")
@@ -305,7 +305,7 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
 
 def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
     lay_out(root, BASE)
-    outcome = run_build(root, shared, "--keep-going", "--quick")
+    outcome = run_build(root, shared, "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     assert outcome.record["verdict"] == "quick"
     assert (root / "build" / HOST.name / "package" / outcome.record["archive"]).is_file()
@@ -314,7 +314,7 @@ def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, ro
 
 def test_healthy_app_passes_every_check(root: Path) -> None:
     lay_out(root, HEALTHY_PROJECT)
-    outcome = run_build(root, make_environments(root), "--keep-going")
+    outcome = run_build(root, make_environments(root))
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
     assert passed >= ALWAYS_PASSED

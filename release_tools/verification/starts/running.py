@@ -8,6 +8,7 @@ from typing import Final
 from release_tools.errors import ReleaseError
 from release_tools.processes.run import Finished, observe
 from release_tools.verification.check import (
+    Assumption,
     CheckFailedError,
     CheckSkippedError,
     Passed,
@@ -25,6 +26,11 @@ UNKNOWN_OPTION: Final = "--no-such-option-xyz"
 
 # Printed by Python and by the bootloader when the program crashes.
 CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
+
+# The bootloader prints this when the app's own code crashes.
+_SCRIPT_FAILED: Final = "Failed to execute script"
+# Printed by it or by the system's loader when Python doesn't start.
+_LOADER_MARKS: Final = ("[PYI-", "error while loading shared libraries", "dyld")
 
 # Without these, no program starts on Windows.
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
@@ -54,8 +60,19 @@ def check_version(context: VerificationContext) -> str:
             f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}",
             f"read the version with importlib.metadata.version({context.settings.project_name!r}), where the build "
             "stores the exact one; if you print other text around it, set version-output in [tool.release-tools]",
+            disproves=_disproved_by(finished),
         )
     return finished.stdout.strip()
+
+
+def _disproved_by(finished: Finished) -> Assumption:
+    """How much of the program a failing `--version` says is broken."""
+    is_reached = _SCRIPT_FAILED in finished.output
+    if any(mark in finished.output for mark in _LOADER_MARKS) and not is_reached:
+        return Assumption.PYTHON_STARTS
+    if is_reached or finished.code < 0 or any(mark in finished.output for mark in CRASH_MARKS):
+        return Assumption.PROGRAM_STARTS
+    return Assumption.VERSION_IS_PRINTED
 
 
 def check_smoke_commands(context: VerificationContext) -> str:
@@ -134,10 +151,16 @@ def start_program(
     try:
         return observe(command, cwd=cwd or context.scratch, environment=environment, timeout_seconds=timeout_seconds)
     except ReleaseError as error:
-        raise CheckFailedError(error.what, "the program must start and exit by itself with these arguments") from None
+        raise CheckFailedError(
+            error.what,
+            "the program must start and exit by itself with these arguments",
+            disproves=Assumption.PROGRAM_STARTS,
+        ) from None
     except OSError as error:
         raise CheckFailedError(
-            f"{Path(command[0]).name} can't be started: {error}", "build it for this machine, and keep its mode 0755"
+            f"{Path(command[0]).name} can't be started: {error}",
+            "build it for this machine, and keep its mode 0755",
+            disproves=Assumption.PYTHON_STARTS,
         ) from None
 
 

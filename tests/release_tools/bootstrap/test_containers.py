@@ -398,10 +398,10 @@ def test_session_builds_in_the_requested_image(
         file.write(
             '[tool.release-tools.linux-arm64]\ncontainer-image = "set"\ncontainer-options = ["--memory", "4g"]\n'
         )
-    sessions.build(locked_project, "linux-arm64", ["--keep-going"])
+    sessions.build(locked_project, "linux-arm64", ["--fail-fast"])
     printed = capfd.readouterr().out
     assert "building linux-arm64 in a container of set (podman, under QEMU)" in printed
-    assert "Python got: -m nox --session build-linux-arm64 -- --version dev --keep-going" in printed
+    assert "Python got: -m nox --session build-linux-arm64 -- --version dev --fail-fast" in printed
     assert fakes.calls[-1][fakes.calls[-1].index("--memory") :][:2] == ["--memory", "4g"]
     sessions.build(locked_project, "linux-arm64", ["--image", "given"])
     assert "in a container of given" in capfd.readouterr().out

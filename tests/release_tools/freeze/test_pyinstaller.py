@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.errors import FreezeError, KilledError, ReleaseError
+from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze import pyinstaller
 from release_tools.freeze.plan import FreezePlan
-from release_tools.freeze.pyinstaller import fatal_findings, freeze, names_unexpected_module, scrub_environment
+from release_tools.freeze.pyinstaller import Frozen, fatal_messages, freeze, names_unexpected_module, scrub_environment
 from release_tools.platforms import find_platform
-from release_tools.settings import AllowedMessage, ReleaseSettings
-from tests.release_tools.installed import environment_of
+from release_tools.settings import ReleaseSettings
+from tests.release_tools.installed import PROJECT, environment_of, install
 
 LINUX = find_platform("linux-amd64")
 HARMLESS = "812 INFO: Processing standard module hook 'hook-sqlite3.py'"
@@ -49,32 +49,24 @@ EMPTY_PLAN = FreezePlan(
     ],
 )
 def test_fatal_log_message_is_found(line: str) -> None:
-    assert fatal_findings([HARMLESS, line, HARMLESS], [], LINUX) == [line.split(": ", 1)[1]]
+    assert fatal_messages([HARMLESS, line, HARMLESS], LINUX) == [line.split(": ", 1)[1]]
 
 
 def test_repeated_message_is_reported_once() -> None:
-    assert len(fatal_findings([MISSING, MISSING], [], LINUX)) == 1
+    assert len(fatal_messages([MISSING, MISSING], LINUX)) == 1
 
 
 def test_missing_windows_library_is_fatal_on_windows_only() -> None:
     line = "100 WARNING: Library shell32 required via ctypes not found"
-    assert fatal_findings([line], [], LINUX) == []
-    assert fatal_findings([line], [], find_platform("windows-amd64")) == [
-        "Library shell32 required via ctypes not found"
-    ]
+    assert fatal_messages([line], LINUX) == []
+    assert fatal_messages([line], find_platform("windows-amd64")) == ["Library shell32 required via ctypes not found"]
 
 
 @pytest.mark.parametrize(("library", "is_fatal"), [("api-ms-win-crt-utility-l1-1-0.dll", False), ("mfc140u.dll", True)])
 def test_unresolved_system_library_is_not_fatal_on_windows(library: str, is_fatal: bool) -> None:
     message = f"Library not found: could not resolve '{library}', dependency of 'C:\\\\x.pyd'."
-    assert bool(fatal_findings([f"1 WARNING: {message}"], [], find_platform("windows-amd64"))) == is_fatal
-    assert fatal_findings([f"1 WARNING: {message}"], [], LINUX) == [message]
-
-
-def test_only_allowed_message_is_ignored() -> None:
-    allowed = [AllowedMessage(message='Hidden import "tiny_app.plugins.late" not found', reason="an optional plugin")]
-    other = '1 ERROR: Hidden import "tiny_app.plugins.early" not found!'
-    assert fatal_findings([MISSING, other], allowed, LINUX) == ['Hidden import "tiny_app.plugins.early" not found!']
+    assert bool(fatal_messages([f"1 WARNING: {message}"], find_platform("windows-amd64"))) == is_fatal
+    assert fatal_messages([f"1 WARNING: {message}"], LINUX) == [message]
 
 
 @pytest.mark.parametrize(
@@ -109,33 +101,39 @@ def test_users_variables_do_not_reach_the_hooks(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def failed_freeze(
+def run_freeze(
     settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], ReleaseError]:
-    """The error of a freeze whose PyInstaller logs one line and exits with this code; negative for a signal."""
-    installed = environment_of()
+) -> Callable[[int, str], Frozen]:
+    """Run a freeze whose PyInstaller exits with this code, negative for a signal, and logs this."""
+    installed = environment_of(install(tmp_path / "site", PROJECT, {"tiny_app/__init__.py": ""}))
 
-    def fail(code: int) -> ReleaseError:
+    def run_freeze(code: int, logged: str) -> Frozen:
         def run(*_: object, log: Path, **__: object) -> int:
-            log.write_text("100 INFO: Analyzing", encoding="utf-8")
+            log.write_text(logged, encoding="utf-8")
             return code
 
         monkeypatch.setattr(pyinstaller, "run_logged", run)
         monkeypatch.setattr(pyinstaller, "make_plan", lambda *_: EMPTY_PLAN)
-        with pytest.raises(ReleaseError) as caught:
-            freeze(settings, installed, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
-        return caught.value
+        return freeze(settings, installed, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
 
-    return fail
+    return run_freeze
 
 
-def test_failure_reports_the_end_of_the_log(failed_freeze: Callable[[int], ReleaseError]) -> None:
-    error = failed_freeze(1)
-    assert isinstance(error, FreezeError)
-    assert "100 INFO: Analyzing" in error.what
+RunFreeze = Callable[[int, str], Frozen]
 
 
-def test_killed_pyinstaller_raises_killed_error(failed_freeze: Callable[[int], ReleaseError]) -> None:
-    error = failed_freeze(-9)
-    assert isinstance(error, KilledError)
-    assert error.code == -9
+def test_failure_reports_the_end_of_the_log(run_freeze: RunFreeze) -> None:
+    with pytest.raises(FreezeError) as caught:
+        run_freeze(1, HARMLESS)
+    assert HARMLESS in caught.value.what
+
+
+def test_killed_pyinstaller_raises_killed_error(run_freeze: RunFreeze) -> None:
+    with pytest.raises(KilledError) as caught:
+        run_freeze(-9, HARMLESS)
+    assert caught.value.code == -9
+
+
+def test_fatal_messages_do_not_end_the_build(run_freeze: RunFreeze) -> None:
+    message = "Failed to run strip on '/x/libfoo.so'!"
+    assert run_freeze(0, f"{HARMLESS}\n1 WARNING: {message}\n").messages == (message,)

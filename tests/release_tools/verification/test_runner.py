@@ -10,6 +10,7 @@ from release_tools.findings import Finding
 from release_tools.reporting.records import CheckResult
 from release_tools.settings import AllowedFinding, ReleaseSettings
 from release_tools.verification.check import (
+    Assumption,
     Check,
     CheckFailedError,
     CheckSkippedError,
@@ -51,17 +52,56 @@ PHASES_OF_THREE = (
 )
 
 
-@pytest.mark.parametrize(("keep_going", "verdicts"), [(False, ["failed"]), (True, ["failed", "skipped", "passed"])])
-def test_first_failure_stops_unless_told_to_continue(
-    settings: ReleaseSettings, keep_going: bool, verdicts: list[str]
-) -> None:
+@pytest.mark.parametrize(("fail_fast", "verdicts"), [(True, ["failed"]), (False, ["failed", "skipped", "passed"])])
+def test_all_checks_run_unless_told_to_stop(settings: ReleaseSettings, fail_fast: bool, verdicts: list[str]) -> None:
     announced: list[str] = []
-    results = verify(make_context(settings), keep_going=keep_going, on_check=announced.append, phases=PHASES_OF_THREE)
+    results = verify(make_context(settings), fail_fast=fail_fast, on_check=announced.append, phases=PHASES_OF_THREE)
     assert [result.verdict for result in results] == verdicts
     assert announced == ["first", "second", "third"][: len(verdicts)]
     assert dataclasses.replace(results[0], seconds=0) == CheckResult(
         name="first", verdict="failed", figure="it broke", hint="fix it", findings=(Finding(text="it broke"),)
     )
+
+
+@pytest.mark.parametrize(
+    ("disproved", "skipped"),
+    [
+        (Assumption.VERSION_IS_PRINTED, ["places"]),
+        (Assumption.PROGRAM_STARTS, ["smoke", "places"]),
+        (Assumption.PYTHON_STARTS, ["twin", "smoke", "places"]),
+        (None, []),
+    ],
+)
+def test_failed_start_skips_what_would_fail_again(
+    settings: ReleaseSettings, disproved: Assumption | None, skipped: list[str]
+) -> None:
+    def does_not_start(_: VerificationContext) -> str:
+        raise CheckFailedError("it doesn't start", "fix it", disproves=disproved)
+
+    others = {
+        "bytes": Assumption.NOTHING,
+        "twin": Assumption.PYTHON_STARTS,
+        "smoke": Assumption.PROGRAM_STARTS,
+        "places": Assumption.VERSION_IS_PRINTED,
+    }
+    phases = [
+        phase(Check(name="version", needs="archive", run=does_not_start)),
+        phase(*(Check(name=name, needs="archive", run=lambda _: "1", assumes=it) for name, it in others.items())),
+    ]
+    results = verify(make_context(settings), fail_fast=False, on_check=lambda _: None, phases=phases)
+    assert [result.name for result in results if result.verdict == "skipped"] == skipped
+
+
+def test_check_cannot_disprove_what_it_assumes(settings: ReleaseSettings) -> None:
+    def hangs(_: VerificationContext) -> str:
+        raise CheckFailedError("the command hangs", "fix it", disproves=Assumption.PROGRAM_STARTS)
+
+    smoke = Check(name="smoke", needs="archive", run=hangs, assumes=Assumption.PROGRAM_STARTS)
+    other = Check(name="other", needs="archive", run=lambda _: "1", assumes=Assumption.PROGRAM_STARTS)
+    results = verify(
+        make_context(settings), fail_fast=False, on_check=lambda _: None, phases=[phase(smoke), phase(other)]
+    )
+    assert [result.verdict for result in results] == ["failed", "passed"]
 
 
 def test_checks_of_a_phase_run_concurrently(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +117,7 @@ def test_checks_of_a_phase_run_concurrently(settings: ReleaseSettings, monkeypat
         phase(Check(name="one", needs="archive", run=meet), Check(name="other", needs="archive", run=meet)),
         phase(Check(name="later", needs="archive", run=lambda _: f"after {len(met)}")),
     )
-    results = verify(make_context(settings), keep_going=False, on_check=lambda _: None, phases=phases)
+    results = verify(make_context(settings), fail_fast=True, on_check=lambda _: None, phases=phases)
     assert [result.figure for result in results] == ["met", "met", "after 2"]
 
 
@@ -92,7 +132,7 @@ def test_earliest_of_concurrent_failures_is_reported(
         raise CheckFailedError("it broke", "fix it")
 
     checks = [Check(name=name, needs="archive", run=fail_together) for name in ("one", "other")]
-    results = verify(make_context(settings), keep_going=False, on_check=lambda _: None, phases=[phase(*checks)])
+    results = verify(make_context(settings), fail_fast=True, on_check=lambda _: None, phases=[phase(*checks)])
     assert [result.name for result in results] == ["one"]
 
 
@@ -104,7 +144,7 @@ def test_checks_before_a_failed_one_still_run(settings: ReleaseSettings, monkeyp
         Check(name="after", needs="host", run=lambda _: "done too"),
     )
     announced: list[str] = []
-    results = verify(make_context(settings), keep_going=False, on_check=announced.append, phases=[phase(*checks)])
+    results = verify(make_context(settings), fail_fast=True, on_check=announced.append, phases=[phase(*checks)])
     assert announced == ["long", "before"]
     assert [result.name for result in results] == ["before", "long"]
 
@@ -115,20 +155,20 @@ def test_failed_phase_keeps_the_next_from_starting(settings: ReleaseSettings) ->
         phase(Check(name="bytes", needs="archive", run=fails)),
         phase(Check(name="long", needs="host", run=lambda _: "done", is_long=True)),
     )
-    verify(make_context(settings), keep_going=False, on_check=announced.append, phases=phases)
+    verify(make_context(settings), fail_fast=True, on_check=announced.append, phases=phases)
     assert announced == ["bytes"]
 
 
 def test_crashed_check_fails_and_others_continue(settings: ReleaseSettings) -> None:
     phases = (phase(Check(name="broken", needs="archive", run=crashes)), *PHASES_OF_THREE)
-    results = verify(make_context(settings), keep_going=True, on_check=lambda _: None, phases=phases)
+    results = verify(make_context(settings), fail_fast=False, on_check=lambda _: None, phases=phases)
     assert [result.verdict for result in results] == ["failed", "failed", "skipped", "passed"]
     assert "ZeroDivisionError: unexpected (test_runner.py:" in results[0].figure
 
 
 def test_check_without_evidence_of_a_build_is_skipped(settings: ReleaseSettings) -> None:
     phases = [phase(Check(name="of the build", needs="build", run=lambda _: "checked"))]
-    (result,) = verify(make_context(settings), keep_going=True, on_check=lambda _: None, phases=phases)
+    (result,) = verify(make_context(settings), fail_fast=False, on_check=lambda _: None, phases=phases)
     assert result.verdict == "skipped"
 
 
@@ -144,7 +184,7 @@ def test_temporary_files_are_checked_last() -> None:
 
 
 def result_of(context: VerificationContext, check: Check) -> CheckResult:
-    (result,) = verify(context, keep_going=True, on_check=lambda _: None, phases=[phase(check)])
+    (result,) = verify(context, fail_fast=False, on_check=lambda _: None, phases=[phase(check)])
     return result
 
 

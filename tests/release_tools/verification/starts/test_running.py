@@ -6,7 +6,13 @@ import pytest
 
 from release_tools.processes.run import Finished
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
+from release_tools.verification.check import (
+    Assumption,
+    CheckFailedError,
+    CheckSkippedError,
+    Passed,
+    VerificationContext,
+)
 from release_tools.verification.starts import running
 from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.packaged import GOOD, make_context
@@ -37,6 +43,23 @@ def test_other_version_output_fails(settings: ReleaseSettings, code: str) -> Non
     with pytest.raises(CheckFailedError) as caught:
         running.check_version(make_context(settings, code))
     assert "'tiny 1.2.3'" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("code", "disproved"),
+    [
+        ("print('usage: tiny'); raise SystemExit(2)", Assumption.VERSION_IS_PRINTED),
+        ("raise KeyError('tiny')", Assumption.PROGRAM_STARTS),
+        ("import os; os.abort()", Assumption.PROGRAM_STARTS),
+        ("print('[PYI-7:ERROR] Failed to execute script'); raise SystemExit(1)", Assumption.PROGRAM_STARTS),
+        ("print('[PYI-7:ERROR] Failed to load Python'); raise SystemExit(1)", Assumption.PYTHON_STARTS),
+    ],
+    ids=["no such option", "exception", "signal", "exception in the main script", "bootloader"],
+)
+def test_failing_version_says_what_still_works(settings: ReleaseSettings, code: str, disproved: Assumption) -> None:
+    with pytest.raises(CheckFailedError) as caught:
+        running.check_version(make_context(settings, code))
+    assert caught.value.disproves == disproved
 
 
 def test_version_output_setting_adds_other_text(settings: ReleaseSettings) -> None:
