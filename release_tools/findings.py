@@ -26,6 +26,16 @@ _VARYING: Final = (
     # Where packages are installed differs between systems too.
     (re.compile(r"[^\s'\"]*[/\\]site-packages[/\\]+"), ""),
 )
+# How a check, Python or PyInstaller says that something isn't in the bundle.
+_MISSING: Final = (
+    (re.compile(r"No module named '([\w.]+)'"), "module"),
+    (re.compile(r'Hidden import "([\w.]+)" not found'), "module"),
+    (re.compile(r"^module ([\w.]+)(?=:|$)", re.MULTILINE), "module"),
+    (re.compile(r"No such file or directory: '[^']*_MEI[\w*]+[/\\]+([^']+)'"), "file"),
+    (re.compile(r"^file ([^\s:]+)(?=:|$)", re.MULTILINE), "file"),
+    (re.compile(r"could not resolve '([^']+)'"), "library"),
+    (re.compile(r"^\S+ needs (\S*(?:\.so|\.dylib|\.dll)\S*)$", re.MULTILINE), "library"),
+)
 _KINDS: Final[Mapping[str, str]] = {"module": "modules", "file": "files", "library": "libraries"}
 _SUBJECT: Final = re.compile(
     r"(?:(?:module|file|library|metadata of) )?(.+?)(?: (?:contains|needs|is|searches)\b.*| \(.*)?"
@@ -84,6 +94,12 @@ def subject_of(text: str) -> str:
     return found[1] if found else text
 
 
+def missing_in(text: str) -> list[str]:
+    """What a text says is missing: `module a.b`, `file a/b.txt`, `library libb.so`."""
+    found = {f"{kind} {name}" for pattern, kind in _MISSING for name in pattern.findall(text)}
+    return sorted(re.sub(r"[/\\]+", "/", name) for name in found)
+
+
 def listed(items: Iterable[str]) -> str:
     """The text after a colon: one item on the same line, or a list below it, cut off after the first few."""
     found = list(items)
@@ -127,8 +143,8 @@ def allowance(check: str, findings: Sequence[Finding]) -> str:
     return "\n".join([*entries, *more])
 
 
-def list_setting(key: str, present: Iterable[str], added: Iterable[str]) -> str:
-    """A line for `[tool.release-tools]` that adds values to a list."""
+def list_setting(key: str, present: Iterable[str], added: Iterable[str] = ()) -> str:
+    """A line for `[tool.release-tools]` with a list, its present values first."""
     values = dict.fromkeys([*present, *sorted(added)])
     return f"{key} = [{', '.join(map(toml_string, values))}]"
 

@@ -12,7 +12,7 @@ from release_tools.reporting.file_size import format_size
 from release_tools.reporting.markdown import code_span, markdown_table
 from release_tools.reporting.plot import Chart, Line, plot_svg
 from release_tools.reporting.records import BuildRecord
-from release_tools.reporting.tables import facts, note_lines
+from release_tools.reporting.tables import facts, note_lines, shared_causes
 from release_tools.versions import DEV
 
 _HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks")
@@ -139,6 +139,8 @@ def build_summary(record: BuildRecord) -> str:
         "".join(f"- {name}: {code_span(value)}\n" for name, value in facts(record)),
         markdown_table(("check", "verdict", "figure", "seconds"), "lllr", rows),
     ]
+    causes = [f"- {code_span(line)}\n" for line in shared_causes(record.checks)]
+    parts += ["Several checks fail for one reason:\n", "".join(causes)] if causes else []
     notes = [f"- {code_span(line)}\n" for check in record.checks for line in note_lines(check)]
     parts += ["Notes:\n", "".join(notes)] if notes else []
     return "\n".join(parts) + "\n"

@@ -1,6 +1,7 @@
 """A build's results as tables in the terminal."""
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from release_tools.errors import escape_control_chars
-from release_tools.findings import allowance
+from release_tools.findings import SHOWN, Finding, allowance, lines_of, missing_in
 from release_tools.reporting.file_size import format_size
 from release_tools.reporting.output import print_plain
 from release_tools.reporting.records import BuildRecord, CheckResult
@@ -48,9 +49,30 @@ def print_checks(title: str, checks: Sequence[CheckResult], console: Console) ->
     notes = [line for check in checks for line in note_lines(check)]
     if notes:
         print_plain(console, "notes\n" + "".join(f"  {line}\n" for line in notes))
+    causes = shared_causes(checks)
+    if causes:
+        print_plain(console, "several checks fail for one reason\n" + "".join(f"  {line}\n" for line in causes))
     for check in checks:
         if check.is_failed:
             print_plain(console, f"{check.name}: {check.figure}\nhint: {check.hint}\n{settings_to_paste(check)}")
+
+
+def shared_causes(checks: Sequence[CheckResult]) -> list[str]:
+    """A line for each missing thing that several checks failed for, with their names, cut off after the first few."""
+    by_cause: defaultdict[str, list[str]] = defaultdict(list)
+    for check in checks:
+        if check.is_failed:
+            text = "\n".join([check.figure, *(finding.line for finding in check.findings)])
+            for cause in missing_in(text):
+                by_cause[cause].append(check.name)
+    owners = {finding.text: finding.owner for check in checks for finding in check.findings}
+    causes = [
+        Finding(text=cause, detail=f"missing for {', '.join(names)}", owner=owners.get(cause, ""))
+        for cause, names in by_cause.items()
+        if len(names) > 1
+    ]
+    lines = lines_of(causes)
+    return [*lines[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])]
 
 
 def note_lines(check: CheckResult) -> list[str]:

@@ -24,7 +24,7 @@ from release_tools.verification.check import (
     allowance_notes,
 )
 from release_tools.verification.checks import PHASES
-from release_tools.verification.owners import owner_finder
+from release_tools.verification.owners import cure_for_missing, owner_finder
 from release_tools.verification.starts.memory_folder import temporary_root
 
 _DISPROVED: Final = {
@@ -153,7 +153,7 @@ def _refused(check: Check, context: VerificationContext, failure: CheckFailedErr
         figure=escape_control_chars(f"{figure}\n{failure.output}" if failure.output else figure),
         hint=failure.hint,
         findings=() if is_final else findings,
-        cure=failure.cure,
+        cure=failure.cure or cure_for_missing(context, [figure, failure.output, *(found.line for found in findings)]),
     )
 
 

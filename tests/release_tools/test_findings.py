@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.findings import Finding, allowance, is_match, lines_of, list_setting, stable_text
+from release_tools.findings import Finding, allowance, is_match, lines_of, list_setting, missing_in, stable_text
 
 OWNER = "sqlglot 27.1"
 DIALECTS = [Finding(text=f"module sqlglot.dialects.d{number}", owner=OWNER) for number in range(27)]
@@ -71,3 +71,21 @@ def test_ten_entries_are_enough_to_paste() -> None:
 
 def test_setting_keeps_what_it_has() -> None:
     assert list_setting("whole-distributions", ["b", "a"], ["c", "a"]) == 'whole-distributions = ["b", "a", "c"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("cli: ModuleNotFoundError: No module named 'a.b'", ["module a.b"]),
+        ('Hidden import "a.b" not found!', ["module a.b"]),
+        ("project files missing:\nmodule a.b\nfile a/c.txt: needed by test_it", ["file a/c.txt", "module a.b"]),
+        ("[Errno 2] No such file or directory: '/tmp/_MEIa1b2/a/c.txt'", ["file a/c.txt"]),
+        ("No such file or directory: 'C:\\\\Temp\\\\_MEI42\\\\a\\\\c.txt'", ["file a/c.txt"]),
+        ("No such file or directory: '/home/me/c.txt'", []),
+        ("a/_native.so needs libb.so.1", ["library libb.so.1"]),
+        ("Library not found: could not resolve 'libb.so.1', dependency of 'a/_native.so'.", ["library libb.so.1"]),
+        ("module a.b contains a secret", []),
+    ],
+)
+def test_missing_things_are_recognized(text: str, missing: list[str]) -> None:
+    assert missing_in(text) == missing

@@ -1,5 +1,7 @@
 """Checks of the archive's files and size, and of the executable's format and architecture."""
 
+import math
+
 from release_tools.archives import EXECUTABLE_MODE, FILE_MODE, member_modes
 from release_tools.binaries.native_files import read_native
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
@@ -38,6 +40,7 @@ def check_size(context: VerificationContext) -> str:
         raise CheckFailedError(
             f"the archive is {size:.1f} MiB, over the limit of {limit} MiB",
             "exclude what grew (see the sizes in the build record), or raise size-limit-mib in [tool.release-tools]",
+            cure=f"size-limit-mib = {math.ceil(size)}",
         )
     return f"{size:.1f} of {limit} MiB"
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from release_tools.binaries.payload import UNPACKED, Payload
 from release_tools.distributions import module_name
+from release_tools.findings import list_setting
 from release_tools.freeze.hidden_imports import namespace_modules, without_excluded
 from release_tools.lockfile import normalized_name
 from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
@@ -63,13 +64,15 @@ def check_build_only_distributions(context: VerificationContext) -> str:
     """Nothing in the bundle comes from a distribution that is locked for the build only."""
     sizes = measure_sizes(context.executable, context.build.installed)
     unwanted = context.build.installed.build_only
+    # Every executable has PyInstaller's bootloader.
+    found = [name for name in sizes if name != BOOTSTRAP and normalized_name(name) in unwanted]
     refuse(
         context,
-        # Every executable has PyInstaller's bootloader.
-        (name for name in sizes if name != BOOTSTRAP and normalized_name(name) in unwanted),
+        found,
         what="build-only distributions in the binary",
         hint="if the app needs it, add it to the project's dependencies and run `poetry lock`; if a PyInstaller hook "
-        "added it, add it to exclude-modules of [tool.release-tools]",
+        "added it, exclude its modules",
+        cure=list_setting("exclude-modules", context.settings.exclude_modules, _packages_of(context, found)),
     )
     return f"none of {len(unwanted)}"
 
@@ -83,10 +86,14 @@ def check_path_lengths(context: VerificationContext) -> str:
         context,
         (f"{name} ({len(name)} characters)" for name in names if len(name) > _LONGEST_NAME),
         what=f"paths longer than the {_LONGEST_NAME} characters that fit in a Windows user's temporary folder",
-        hint="shorten the path or leave the file out of the bundle; if the app never opens it, add the finding to "
-        "allowed-findings with a reason",
+        hint="shorten the path, or leave the file out of the bundle",
     )
     return f"{max(map(len, names), default=0)} of {_LONGEST_NAME} characters"
+
+
+def _packages_of(context: VerificationContext, names: Iterable[str]) -> set[str]:
+    """The top-level names of these distributions."""
+    return {package for name in names for package in context.build.installed.require(name).packages}
 
 
 def _is_wanted(path: str, excluded: Iterable[str]) -> bool:

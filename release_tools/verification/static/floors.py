@@ -4,6 +4,7 @@ A start on an old system doesn't prove this: a library that needs a newer one ma
 settings apply to versions of the app; a dev build only reports the figures.
 """
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from release_tools.binaries.symbol_versions import (
@@ -15,6 +16,8 @@ from release_tools.binaries.symbol_versions import (
     newest_versions,
     runtime_versions,
 )
+from release_tools.findings import toml_string
+from release_tools.settings_schema import GLIBC_FLOORS
 from release_tools.verification.check import VerificationContext, refuse
 from release_tools.verification.static.native_contents import contents_of
 
@@ -34,8 +37,9 @@ def check_glibc_floor(context: VerificationContext) -> str:
         unbundled = [
             name for library, names in RUNTIME_LIBRARIES.items() if library not in contents.file_names for name in names
         ]
-        needs |= _newer_runtimes(limit, {name: newest[name] for name in unbundled if name in newest})
-        _refuse(context, "glibc-floor", limit, needs)
+        runtimes = {name: newest[name] for name in unbundled if name in newest}
+        needs |= _newer_runtimes(limit, runtimes)
+        _refuse(context, "glibc-floor", limit, needs, _lowest_floor(newest, runtimes) if needs else "")
     return f"{', '.join(figures) or 'no versioned symbols'}; {_described('glibc-floor', limit)}"
 
 
@@ -47,7 +51,7 @@ def check_macos_minimum(context: VerificationContext) -> str:
     )
     limit = context.settings.macos_minimum
     if limit is not None:
-        _refuse(context, "macos-minimum", limit, _newer(limit, version, name))
+        _refuse(context, "macos-minimum", limit, _newer(limit, version, name), _dotted(version))
     return f"macOS {_dotted(version)} ({PurePosixPath(name).name}); {_described('macos-minimum', limit)}"
 
 
@@ -56,7 +60,7 @@ def _newer(limit: str, version: Version, name: str) -> dict[str, str]:
     return {name: f"needs {_dotted(version)}"} if comparable(version) > as_version(limit) else {}
 
 
-def _newer_runtimes(floor: str, unbundled: dict[str, NewestVersion]) -> dict[str, str]:
+def _newer_runtimes(floor: str, unbundled: Mapping[str, NewestVersion]) -> dict[str, str]:
     provided = {name: runtime_versions(floor)[name] for name in unbundled}
     return {
         newest.file: f"needs {name}_{_dotted(newest.version)}, but systems with glibc {floor} only have "
@@ -66,7 +70,21 @@ def _newer_runtimes(floor: str, unbundled: dict[str, NewestVersion]) -> dict[str
     }
 
 
-def _refuse(context: VerificationContext, key: str, limit: str, needs: dict[str, str]) -> None:
+def _lowest_floor(newest: Mapping[str, NewestVersion], runtimes: Mapping[str, NewestVersion]) -> str:
+    """The lowest `glibc-floor` whose systems have this glibc and these runtimes; "" if there is none."""
+    glibc = newest["GLIBC"].version if "GLIBC" in newest else ()
+    return next(
+        (
+            floor
+            for floor in GLIBC_FLOORS
+            if comparable(glibc) <= as_version(floor) and not _newer_runtimes(floor, runtimes)
+        ),
+        "",
+    )
+
+
+def _refuse(context: VerificationContext, key: str, limit: str, needs: dict[str, str], wanted: str) -> None:
+    """Refuse the files that need a newer system, except for a dev build; `wanted` is the limit that would pass."""
     if context.version.is_dev:
         return
     refuse(
@@ -75,6 +93,7 @@ def _refuse(context: VerificationContext, key: str, limit: str, needs: dict[str,
         what=f"files that need a newer system than {key} {limit}",
         hint="if it's Python's own file, build with uv's Python, which runs on old systems (set "
         f"UV_PYTHON_PREFERENCE=only-managed); otherwise use an older wheel, or raise {key} in [tool.release-tools]",
+        cure=f"{key} = {toml_string(wanted)}" if wanted else "",
     )
 
 

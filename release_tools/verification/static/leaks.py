@@ -98,8 +98,7 @@ def check_leaks(context: VerificationContext) -> Passed:
         context,
         found,
         what="secrets or traces of the build machine",
-        hint="remove it from the file and build again; revoke a secret that was published; if it's harmless, add the "
-        "finding to allowed-findings with a reason",
+        hint="remove it from the file and build again; revoke a secret that was published",
     )
     stated = f"; {python.what}, is in {_few(named)}" if named else ""
     stated += f"; not unpacked: {_few(packed)}" if packed else ""

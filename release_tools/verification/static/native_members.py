@@ -3,11 +3,14 @@
 A library that loads late breaks on the user's machine, in the command that needs it, not in `--version`.
 """
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from release_tools.binaries.native_files import NativeFile, is_relative_rpath
 from release_tools.binaries.symbol_versions import RUNTIME_LIBRARIES
 from release_tools.binaries.system_libraries import is_system_library
+from release_tools.distributions import module_name
+from release_tools.findings import list_setting
 from release_tools.platforms import BinaryFormat
 from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents
@@ -17,19 +20,22 @@ def check_member_architectures(context: VerificationContext) -> str:
     """Every native member has the platform's format and includes its architecture."""
     wanted = f"{context.platform.binary_format} for {context.platform.arch}"
     members = native_contents(context).members
-    wrong = (
-        f"{name} is {_described(native)}"
+    wrong = {
+        name: native
         for name, native in members.items()
         if native is None
         or native.format != context.platform.binary_format
         or context.platform.arch not in native.machines
-    )
+    }
     refuse(
         context,
-        wrong,
+        (f"{name} is {_described(native)}" for name, native in wrong.items()),
         what=f"native files that aren't {wanted}",
-        hint=f"install the wheels for {context.platform.name}; if the app never loads the file, add the finding to "
-        "allowed-findings with a reason",
+        hint=f"use a release of the package with a wheel for {context.platform.name}, or exclude the modules that load "
+        "the file"
+        if any(wrong.values())
+        else "a file with the name of a library isn't one: rename it if it's the project's, or use another release of "
+        "its package",
     )
     return f"{len(members)} members, {wanted}"
 
@@ -55,8 +61,9 @@ def check_needed_libraries(context: VerificationContext) -> str:
         context,
         missing,
         what="libraries that are neither bundled nor part of the system",
-        hint="install the library on the build machine so that PyInstaller bundles it, or exclude the module that "
-        "needs it (exclude-modules); if every user has it, add the finding to allowed-findings with a reason",
+        hint="if the build machine lacks the library, install it there; PyInstaller leaves those of the display and "
+        "the graphics driver to the user's system, so exclude the module that needs one unless every user has it",
+        cure=_exclusion(context, {finding.partition(" needs ")[0] for finding in missing}),
     )
     return f"all found for {len(contents.libraries)} members"
 
@@ -116,6 +123,15 @@ def check_upx(context: VerificationContext) -> str:
         hint="bundle the unpacked file: UPX breaks some libraries and triggers virus scanners",
     )
     return f"none of {len(files)} files"
+
+
+def _exclusion(context: VerificationContext, names: Iterable[str]) -> str:
+    """The line of `[tool.release-tools]` that leaves out these extension modules; "" if one of them is none."""
+    modules = [module_name(name.rpartition("lib-dynload/")[2]) for name in names]
+    found = [module for module in modules if module is not None]
+    return (
+        list_setting("exclude-modules", context.settings.exclude_modules, found) if len(found) == len(modules) else ""
+    )
 
 
 def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:

@@ -90,8 +90,7 @@ def check_source_trace(context: VerificationContext) -> str:
         {name: f"needed by {test or 'an unknown test'}" for name, test in missing.items()},
         what="the binary lacks what the tests use when run from source",
         hint="import the module where PyInstaller sees it, or add the file to the project's wheel; for what a "
-        "dependency finds by name, add the dependency to whole-distributions in [tool.release-tools]; if the "
-        f'binary works without it, add it to allowed-findings with check = "{context.check}"',
+        "dependency finds by name, add the dependency to whole-distributions in [tool.release-tools]",
     )
     return _figure(trace) + origin
 

@@ -75,7 +75,8 @@ def check_child_environment(context: VerificationContext) -> str:
         context,
         {way: leak for way, leak in found.items() if leak},
         what="child processes get a changed environment",
-        hint="release_tools/freeze/runtime/child_environment.py restores the original one; cover this way there",
+        hint="code that runs at import sets these variables, or starts children in a way that "
+        "release_tools/freeze/runtime/child_environment.py doesn't cover: set them only for the children that need it",
     )
     return f"{len(found)} starts clean"
 

@@ -106,7 +106,10 @@ def audit(context: VerificationContext, imports: ImportList, place: Place) -> li
         failures += [*failed_before, (culprit, f"the process {reply.outcome.splitlines()[0]}")]
         if culprit in failed or not begun:
             what = f"in the {place}, {failures[-1][1]} while importing {culprit}"
-            raise CheckFailedError(what, "run the probe import_audit by hand")
+            raise CheckFailedError(
+                what,
+                "import it from source; if that ends the process too, exclude it with exclude-modules",
+            )
         # A new process goes on behind it.
         done += tuple(name for name in imports.modules if name in {*begun})
     culprits = [item for item, error in failures if error.startswith("the process ")]

@@ -42,7 +42,7 @@ def check_authorities(context: VerificationContext) -> str:
         raise CheckSkippedError("this machine has no certificate authorities")
     raise CheckFailedError(
         "every TLS connection would fail: no certificate authorities in",
-        "release_tools/freeze/runtime/authorities.py searches the usual places; add this system's place to it",
+        "this machine keeps them elsewhere: add its place to release_tools/freeze/runtime/authorities.py",
         frozen["places"],
     )
 

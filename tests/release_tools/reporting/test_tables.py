@@ -5,7 +5,7 @@ from rich.console import Console
 
 from release_tools.findings import Finding
 from release_tools.reporting.records import CheckResult
-from release_tools.reporting.tables import print_checks, print_report
+from release_tools.reporting.tables import print_checks, print_report, shared_causes
 from tests.release_tools.reporting.sample_records import GOOD
 
 
@@ -49,3 +49,20 @@ def test_notes_are_below_the_table(console: Console, output: io.StringIO) -> Non
         *(f"leaks: key {n}" for n in range(5)),
         "leaks: and 2 more, in the build record",
     ]
+
+
+def test_cause_of_several_failures_is_named_once(console: Console, output: io.StringIO) -> None:
+    modules = [f"yaml.m{number}" for number in range(9)]
+    trace = tuple(Finding(text=f"module {name}", detail="needed by a test", owner="PyYAML 6.0") for name in modules)
+    audit = tuple(Finding(text=name, detail=f"ModuleNotFoundError: No module named '{name}'") for name in modules)
+    checks = [
+        CheckResult(name="freeze messages", verdict="failed", figure='Hidden import "other" not found!'),
+        CheckResult(name="import audit", verdict="failed", figure="9 fail", findings=audit),
+        CheckResult(name="source trace", verdict="failed", figure="it lacks", findings=trace),
+        CheckResult(name="parity", verdict="passed", figure="No module named 'other'"),
+    ]
+    (line,) = shared_causes(checks)
+    assert line == "PyYAML 6.0: 9 modules, first: module yaml.m0: missing for import audit, source trace"
+    print_checks("tiny", checks, console)
+    assert output.getvalue().count(line) == 1
+    assert shared_causes(checks[:1] * 2) == ["module other: missing for freeze messages, freeze messages"]

@@ -7,7 +7,7 @@ import pytest
 
 from release_tools.distributions import read_environment
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckSkippedError, VerificationContext
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static import bundled_files
 from release_tools.verification.suite.coverage import BundleContents
 from tests.release_tools.installed import PROJECT, environment_of, install, lock_of
@@ -123,7 +123,10 @@ def test_distribution_locked_for_the_app_passes(settings: ReleaseSettings) -> No
 @pytest.mark.shows_failing("build-only distributions")
 def test_distribution_locked_for_the_build_is_refused(settings: ReleaseSettings) -> None:
     context = bundle_with_pytest(settings, pytest={"build"}, pyinstaller={"build"})
-    assert findings_of(bundled_files.check_build_only_distributions, context) == ("pytest",)
+    with pytest.raises(CheckFailedError) as caught:
+        bundled_files.check_build_only_distributions(context)
+    assert caught.value.findings == ("pytest",)
+    assert caught.value.cure == 'exclude-modules = ["_pytest", "py", "pytest"]'
     assert bundled_files.check_build_only_distributions(allowing(context, "pytest")) == "none of 2"
 
 

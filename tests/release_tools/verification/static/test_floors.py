@@ -83,6 +83,7 @@ def test_unbundled_runtime_must_exist_on_the_oldest_system(
         check_glibc_floor(context)
     assert caught.value.findings == ("new.so",)
     assert provided in caught.value.what
+    assert caught.value.cure == f'glibc-floor = "{floor}"'
     assert check_glibc_floor(as_dev_build(context))
     bundled = {**newer, runtime: make_elf(versions={"libc.so.6": ["GLIBC_2.28"]})}
     assert check_glibc_floor(make_context(limited, binaries=bundled))
@@ -123,5 +124,8 @@ def test_build_within_the_macos_minimum_passes(settings: ReleaseSettings) -> Non
 @pytest.mark.shows_failing("macOS minimum")
 def test_only_dev_build_may_need_a_newer_macos(settings: ReleaseSettings) -> None:
     context = make_context(with_floors(settings, macos="11.7"), platform="darwin-amd64", binaries=MACOS)
-    assert findings_of(check_macos_minimum, context) == ("lib/new.dylib",)
+    with pytest.raises(CheckFailedError) as caught:
+        check_macos_minimum(context)
+    assert caught.value.findings == ("lib/new.dylib",)
+    assert caught.value.cure == 'macos-minimum = "12.0.0"'
     assert check_macos_minimum(as_dev_build(context)).startswith("macOS 12.0.0")

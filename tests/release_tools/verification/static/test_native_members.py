@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -146,6 +147,19 @@ def test_bundled_library_does_not_help_the_executable(settings: ReleaseSettings)
         settings, bootloader=make_elf(needed=["libz.so.1", "libother.so"]), binaries={"libother.so": make_elf()}
     )
     assert findings_of(check_needed_libraries, context) == ("tiny needs libother.so before it unpacks anything",)
+
+
+def test_extension_module_without_its_library_can_be_excluded(settings: ReleaseSettings) -> None:
+    needing = make_elf(needed=["libgone.so"])
+    tk = "python3.13/lib-dynload/_tkinter.cpython-313-x86_64-linux-gnu.so"
+    excluding = dataclasses.replace(settings, exclude_modules=("a",))
+    for binaries, cure in (
+        ({tk: needing, "b/c.abi3.so": needing}, 'exclude-modules = ["a", "_tkinter", "b.c"]'),
+        ({tk: needing, "libb.so": needing}, ""),
+    ):
+        with pytest.raises(CheckFailedError) as caught:
+            check_needed_libraries(make_context(excluding, binaries=binaries))
+        assert caught.value.cure == cure
 
 
 def test_error_shows_ten_findings_and_counts_the_rest(settings: ReleaseSettings) -> None:
