@@ -36,7 +36,7 @@ from release_tools.reporting.tables import print_report
 from release_tools.repository import Commit, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import BuildEvidence, VerificationContext
-from release_tools.verification.checks import START_UP
+from release_tools.verification.checks import START_UP, proof_of
 from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
 from release_tools.verification.suite.source_trace import tracing_suite
@@ -158,6 +158,7 @@ def _record(
         checks=results,
         sizes=measure_sizes(executable, build.installed),
         start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
+        proof=proof_of(results) if is_good else None,
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from packaging.version import InvalidVersion, Version
 
@@ -60,12 +60,27 @@ class CheckResult:
         return dataclasses.replace(self, seconds=round(seconds, 2))
 
 
+ProofLevel = Literal["tests", "commands", "start"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """How much of the app was tried in the binary, and the sentence that says it.
+
+    `tests` are the app's own, `commands` only its smoke commands, and `start` is only `--version`.
+    """
+
+    level: ProofLevel
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
     """The record of one build.
 
     `sizes` are the bytes of each distribution inside the executable, and `stages` the seconds of each stage. `sha256`
-    is "" for an archive that failed verification. `start_up_seconds` is the best of a few starts, or None.
+    is "" for an archive that failed verification. `start_up_seconds` is the best of a few starts, or None. `proof`
+    is None for such an archive too.
     """
 
     app: str
@@ -84,6 +99,7 @@ class BuildRecord:
     checks: Sequence[CheckResult]
     sizes: Mapping[str, int]
     start_up_seconds: float | None = None
+    proof: Proof | None = None
     schema: int = _SCHEMA
 
 
@@ -120,7 +136,14 @@ def read_record(path: Path) -> BuildRecord:
         if not fits(content[key]):
             raise RecordError(path, f"{key} is {_shown(content[key])}, not {form}")
     known = {key: content[key] for key in _KEYS if key in content}
-    return BuildRecord(**{**known, "checks": tuple(map(_check_result, content["checks"]))})
+    proof = known.get("proof")
+    return BuildRecord(
+        **{
+            **known,
+            "checks": tuple(map(_check_result, content["checks"])),
+            "proof": Proof(level=proof["level"], text=proof["text"]) if proof else None,
+        }
+    )
 
 
 def _check_result(check: Mapping[str, Any]) -> CheckResult:
@@ -217,6 +240,12 @@ def _is_finding_list(value: object) -> bool:
     )
 
 
+def _is_proof_or_none(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict) and value.get("level") in get_args(ProofLevel) and _is_text(value.get("text"))
+    )
+
+
 _FINDING_KEYS: Final = ("text", "detail", "owner")
 
 _RELEASE: Final = r"\d+\.\d+(\.\d+)?[0-9A-Za-z.+-]{0,40}"
@@ -251,7 +280,8 @@ _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "checks": (_is_check_list, "a list of checks, each with at least name, verdict and figure"),
     "sizes": (_is_size_table, "bytes by distribution"),
     "start_up_seconds": (_is_number_or_none, "a number of seconds, or null"),
+    "proof": (_is_proof_or_none, f"null, or a text with one of the levels {', '.join(get_args(ProofLevel))}"),
 }
 
 # Records of older builds lack these.
-_OPTIONAL: Final = frozenset({"start_up_seconds"})
+_OPTIONAL: Final = frozenset({"start_up_seconds", "proof"})

@@ -15,8 +15,9 @@ from release_tools.reporting.records import BuildRecord
 from release_tools.reporting.tables import facts, note_lines, shared_causes
 from release_tools.versions import DEV
 
-_HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks")
+_HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks", "tried")
 _NOT_MEASURED: Final = "not measured"
+_UNKNOWN: Final = "unknown"
 _MIN_PLOTTED_RELEASES: Final = 2
 
 
@@ -32,10 +33,11 @@ def records_table(records: Sequence[BuildRecord]) -> str:
             f"{sum(record.stages.values()):.0f} s",
             record.python,
             _verdict_counts(record),
+            record.proof.level if record.proof else _UNKNOWN,
         )
         for record in records
     ]
-    return markdown_table(_HEADINGS, "llrrrrll", rows)
+    return markdown_table(_HEADINGS, "llrrrrlll", rows)
 
 
 def stages_table(records: Sequence[BuildRecord]) -> str:

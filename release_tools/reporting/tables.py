@@ -92,7 +92,7 @@ def settings_to_paste(check: CheckResult) -> str:
 
 
 def facts(record: BuildRecord) -> list[tuple[str, str]]:
-    """A build's versions, sizes, checksum and times, each with its name."""
+    """A build's versions, sizes, checksum, times, and what was tried of the app, each with its name."""
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in record.stages.items())
     return [
         ("version", record.exact_version),
@@ -100,4 +100,5 @@ def facts(record: BuildRecord) -> list[tuple[str, str]]:
         ("size", f"{format_size(record.archive_bytes)} to download, {format_size(record.executable_bytes)} unpacked"),
         ("sha256", record.sha256 or "none: the archive failed verification"),
         ("seconds", stages),
+        *([("proved", record.proof.text)] if record.proof else []),
     ]

@@ -4,8 +4,10 @@ Every check works on the packaged archive, unpacked into an empty folder, never 
 `--fail-fast`, no phase starts after a failed one. A downloaded archive whose bytes are wrong is never started.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
+from release_tools.reporting.records import CheckResult, Proof, ProofLevel
 from release_tools.verification.check import Assumption, Check, Phase
 from release_tools.verification.starts import help_texts, places, running
 from release_tools.verification.static import (
@@ -23,6 +25,8 @@ from release_tools.verification.static import (
 from release_tools.verification.suite import black_box, source_trace
 from release_tools.verification.twin import children, import_audit, life_cycle, parity, probe, system_data
 
+SMOKE_COMMANDS: Final = "smoke commands"
+BLACK_BOX_TESTS: Final = "black-box tests"
 # Its measurement is the start-up time in the build record.
 START_UP: Final = "start-up"
 
@@ -69,7 +73,7 @@ FIRST_START: Final = Phase(
 STARTS: Final = Phase(
     checks=(
         # Start the executable.
-        Check(name="smoke commands", needs="host", run=running.check_smoke_commands, assumes=_PROGRAM),
+        Check(name=SMOKE_COMMANDS, needs="host", run=running.check_smoke_commands, assumes=_PROGRAM),
         Check(name="unknown option", needs="host", run=running.check_unknown_option, assumes=_PROGRAM),
         Check(name="unusual places", needs="host", run=places.check_places, assumes=_VERSION),
         Check(name="help texts", needs="build", run=help_texts.check_help_texts, assumes=_PROGRAM),
@@ -87,7 +91,7 @@ STARTS: Final = Phase(
         Check(name="orphans", needs="build", run=life_cycle.check_orphans, assumes=_PYTHON),
         # Run the app's own tests; the traced run started before the freeze.
         Check(name="source trace", needs="build", run=source_trace.check_source_trace),
-        Check(name="black-box tests", needs="host", run=black_box.check_suite, assumes=_PROGRAM, is_long=True),
+        Check(name=BLACK_BOX_TESTS, needs="host", run=black_box.check_suite, assumes=_PROGRAM, is_long=True),
     )
 )
 
@@ -103,3 +107,13 @@ QUIET: Final = Phase(
 
 PHASES: Final = (BYTES, FIRST_START, STARTS, QUIET)
 CHECKS: Final = tuple(check for phase in PHASES for check in phase.checks)
+
+
+def proof_of(results: Iterable[CheckResult]) -> Proof:
+    """What the checks tried of the app, as far as they passed."""
+    figures = {result.name: result.figure for result in results if result.verdict == "passed"}
+    if BLACK_BOX_TESTS in figures:
+        return Proof(level="tests", text=f"the app's own tests passed on the binary: {figures[BLACK_BOX_TESTS]}")
+    level: ProofLevel = "commands" if SMOKE_COMMANDS in figures else "start"
+    tried = figures.get(SMOKE_COMMANDS, "--version")
+    return Proof(level=level, text=f"no test of the app ran; only this was tried: {tried}")

@@ -11,8 +11,8 @@ from release_tools.releasing.notes.installation import installation_markdown
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
 from release_tools.releasing.release_versions import release_version
 from release_tools.reporting.file_size import format_size
-from release_tools.reporting.markdown import markdown_table
-from release_tools.reporting.records import BuildRecord
+from release_tools.reporting.markdown import code_span, markdown_table
+from release_tools.reporting.records import BuildRecord, ProofLevel
 from release_tools.reporting.report import records_table
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
@@ -41,6 +41,7 @@ def release_notes(
         _files_markdown(archives, tag, url),
         installation_markdown(archives, executable, tag, url),
         f"## Builds\n\n{records_table(records)}" if records else "",
+        _proof_markdown(settings, records),
         _comparison_markdown(tag, last, url),
     ]
     return "\n".join(part for part in parts if part)
@@ -60,6 +61,22 @@ def _files_markdown(archives: Sequence[ReleaseFile], tag: str, url: str | None) 
         for file in archives
     ]
     return f"## Files\n\n{markdown_table(('Platform', 'File', 'Size', 'SHA-256'), 'llrl', rows)}" if rows else ""
+
+
+def _proof_markdown(settings: ReleaseSettings, records: Sequence[BuildRecord]) -> str:
+    """What was tried of the app, by the records of the builds; without any, settings without tests tell enough."""
+    levels: dict[str, ProofLevel] = {record.platform: record.proof.level for record in records if record.proof}
+    if not levels and settings.test_suite is None:
+        levels = {"": "commands" if settings.smoke_commands else "start"}
+    commands = " and ".join(code_span(" ".join(command)) for command in settings.smoke_commands)
+    texts: dict[ProofLevel, str] = {
+        "tests": "The app's own tests passed on the binary.",
+        "commands": f"No test of the app ran on the binary, only {commands or 'commands'}.",
+        "start": "No test of the app ran on the binary, only `--version`.",
+    }
+    if len(set(levels.values())) == 1:
+        return f"{texts[next(iter(levels.values()))]}\n"
+    return "".join(f"- {platform}: {texts[level]}\n" for platform, level in levels.items())
 
 
 def _link(name: str, tag: str, url: str | None) -> str:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from release_tools.reporting.records import BuildRecord, CheckResult
+from release_tools.reporting.records import BuildRecord, CheckResult, Proof
 
 GOOD = BuildRecord(
     app="tiny",
@@ -28,6 +28,7 @@ GOOD = BuildRecord(
         CheckResult(name="macOS minimum", verdict="skipped", figure="no macOS binary"),
     ),
     start_up_seconds=0.852,
+    proof=Proof(level="commands", text="no test of the app ran; only this was tried: --help"),
 )
 
 

@@ -23,7 +23,7 @@ def test_every_field_is_validated() -> None:
 
 def test_record_of_older_build_is_read(tmp_path: Path) -> None:
     checks = [{"name": "version", "verdict": "passed", "figure": "tiny 1.2.3", "hint": "", "seconds": 0.5}]
-    path = write_json(tmp_path / "record.json", GOOD, start_up_seconds=..., checks=checks)
+    path = write_json(tmp_path / "record.json", GOOD, start_up_seconds=..., proof=..., checks=checks)
     assert read_record(path).start_up_seconds is None
 
 
@@ -57,6 +57,9 @@ def test_record_of_older_build_is_read(tmp_path: Path) -> None:
         ("stages", [1.0]),
         ("start_up_seconds", float("nan")),
         ("start_up_seconds", float("inf")),
+        ("proof", {"level": "all", "text": ""}),
+        ("proof", {"level": "tests"}),
+        ("proof", "tests"),
         ("checks", {}),
         ("checks", ["version"]),
         ("checks", [{"name": "version"}]),
@@ -78,7 +81,7 @@ def test_invalid_value_is_refused_by_key(tmp_path: Path, key: str, value: Any) -
     assert len(caught.value.reason) < 250
 
 
-@pytest.mark.parametrize("key", sorted(set(records._KEYS) - {"start_up_seconds", "schema"}))
+@pytest.mark.parametrize("key", sorted(set(records._KEYS) - {"start_up_seconds", "proof", "schema"}))
 def test_missing_key_is_refused(tmp_path: Path, key: str) -> None:
     path = write_json(tmp_path / "record.json", GOOD, **{key: ...})
     with pytest.raises(RecordError) as caught:

@@ -24,17 +24,21 @@ FIVE = tuple(record_of(platform.name, "1.2.3") for platform in PLATFORMS)
 def test_table_has_one_row_per_build() -> None:
     lines = records_table(FIVE).splitlines()
     assert lines[:2] == [
-        "| platform | version | download | unpacked | start-up | built in | Python | checks |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- | --- |",
+        "| platform | version | download | unpacked | start-up | built in | Python | checks | tried |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | --- |",
     ]
     assert lines[2:] == [
-        f"| {platform.name} | 1.2.3 | 12.3 MB | 23.5 MB | 0.85 s | 92 s | 3.13.9 | 2 passed, 1 skipped |"
+        f"| {platform.name} | 1.2.3 | 12.3 MB | 23.5 MB | 0.85 s | 92 s | 3.13.9 | 2 passed, 1 skipped | commands |"
         for platform in PLATFORMS
     ]
 
 
 def test_missing_start_up_time_is_not_measured() -> None:
     assert "| not measured |" in records_table([dataclasses.replace(GOOD, start_up_seconds=None)])
+
+
+def test_record_of_older_build_has_an_unknown_proof() -> None:
+    assert records_table([dataclasses.replace(GOOD, proof=None)]).endswith("| unknown |\n")
 
 
 def test_each_stage_has_a_column() -> None:
@@ -75,6 +79,8 @@ def test_summary_has_table_row_and_every_check() -> None:
     for check in GOOD.checks:
         assert f"| `{check.name}` | {check.verdict} |" in summary
     assert "- `version: odd but harmless`\n" in summary
+    assert GOOD.proof is not None
+    assert f"- proved: `{GOOD.proof.text}`\n" in summary
 
 
 def test_summary_is_appended_to_job_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

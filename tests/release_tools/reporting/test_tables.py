@@ -15,6 +15,12 @@ def test_report_shows_checks_sizes_and_digest(console: Console, output: io.Strin
         assert part in output.getvalue()
 
 
+def test_report_ends_with_what_was_proved(console: Console, output: io.StringIO) -> None:
+    print_report(GOOD, console)
+    assert GOOD.proof is not None
+    assert output.getvalue().splitlines()[-1].endswith(GOOD.proof.text)
+
+
 def test_control_characters_are_escaped(console: Console, output: io.StringIO) -> None:
     hostile = "lib\x1b]0;title\x07.so"
     passed = CheckResult(name="glibc floor", verdict="passed", figure=hostile)

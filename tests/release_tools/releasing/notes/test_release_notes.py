@@ -1,5 +1,6 @@
 """Release notes, with the real git-cliff on real commits."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from release_tools.releasing.errors import ShallowCloneError
 from release_tools.releasing.notes.release_notes import preview_notes, release_notes
 from release_tools.releasing.publish.release_body import BODY_LIMIT_BYTES
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
+from release_tools.reporting.records import Proof, ProofLevel
 from release_tools.reporting.report import records_table
 from tests.release_tools.releasing.project_clone import TAG, ProjectClone
 from tests.release_tools.releasing.sample_release import make_release_files
-from tests.release_tools.reporting.sample_records import GOOD
+from tests.release_tools.reporting.sample_records import GOOD, record_of
 
 pytestmark = pytest.mark.programs
 
@@ -113,7 +115,7 @@ def test_notes_are_of_the_tag_not_of_head(clone: ProjectClone) -> None:
 
 def test_same_commit_released_again_has_no_changes(clone: ProjectClone) -> None:
     clone.git("tag", "tiny-v1.2.2")
-    assert notes_of(clone) == "No changes.\n"
+    assert notes_of(clone).partition("\n")[0] == "No changes."
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,37 @@ def test_first_release_links_all_commits(clone: ProjectClone) -> None:
 def test_build_records_become_a_table(clone: ProjectClone) -> None:
     notes = release_notes(clone.settings, TAG, [], [GOOD])
     assert f"## Builds\n\n{records_table([GOOD])}" in notes
+
+
+@pytest.mark.parametrize(
+    ("levels", "lines"),
+    [
+        (["tests", "tests"], ["The app's own tests passed on the binary."]),
+        (["commands", "commands"], ["No test of the app ran on the binary, only `--help` and `run fast`."]),
+        (["start", "start"], ["No test of the app ran on the binary, only `--version`."]),
+        (
+            ["tests", "start"],
+            [
+                "- linux-amd64: The app's own tests passed on the binary.",
+                "- darwin-arm64: No test of the app ran on the binary, only `--version`.",
+            ],
+        ),
+        ([None, None], ["No test of the app ran on the binary, only `--help` and `run fast`."]),
+    ],
+)
+def test_notes_say_what_was_tried(clone: ProjectClone, levels: list[ProofLevel | None], lines: list[str]) -> None:
+    settings = dataclasses.replace(clone.settings, smoke_commands=(("--help",), ("run", "fast")))
+    records = [
+        record_of(platform, "1.2.3", proof=Proof(level=level, text="") if level else None)
+        for platform, level in zip(("linux-amd64", "darwin-arm64"), levels, strict=True)
+    ]
+    notes = release_notes(settings, TAG, [], records).splitlines()
+    assert [line for line in notes if "on the binary" in line] == lines
+
+
+def test_notes_without_records_do_not_claim_that_tests_ran(clone: ProjectClone) -> None:
+    settings = dataclasses.replace(clone.settings, test_suite=clone.settings.root / "tests")
+    assert "on the binary" not in release_notes(settings, TAG, [], [])
 
 
 def test_shallow_clone_is_refused(shallow_clone: ProjectClone) -> None:
