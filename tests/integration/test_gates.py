@@ -292,7 +292,7 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
     lay_out(root, BASE, gate.folder)
     break_project(gate, root)
-    outcome = run_build(root, shared, "--keep-going", *(() if gate.noted_by in UNLIMITED else ("--quick",)))
+    outcome = run_build(root, shared, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
     reason = reason_not_tried(outcome, gate.place)
     if reason:
         pytest.skip(f"{gate.place}: {reason}")
@@ -310,6 +310,22 @@ def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, ro
     assert outcome.record["verdict"] == "quick"
     assert (root / "build" / HOST.name / "package" / outcome.record["archive"]).is_file()
     assert not (root / "dist").exists()
+
+
+def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Environments, root: Path) -> None:
+    faults = [gate for gate in GATES if gate.folder.name in {"contains_secret", "hook_with_missing_hidden_import"}]
+    lay_out(root, BASE, *(gate.folder for gate in faults))
+    for gate in faults:
+        break_project(gate, root)
+    outcome = run_build(root, shared, "--quick")
+    assert outcome.refused_by == ", ".join(gate.refused_by for gate in faults), outcome.text
+    pasted = re.findall(r"^ +\[\[tool\.release-tools\.allowed-findings\]\]\n(?: +\S.*\n)+", outcome.text, re.MULTILINE)
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text(encoding="utf-8") + "".join(pasted), encoding="utf-8")
+    again = run_build(root, shared, "--quick")
+    assert (again.code, again.refused_by) == (0, ""), again.text
+    notes = {check["name"]: check["notes"] for check in again.record["checks"]}
+    assert all(notes[gate.refused_by] for gate in faults)
 
 
 def test_healthy_app_passes_every_check(root: Path) -> None:
