@@ -143,7 +143,11 @@ def _refused(check: Check, context: VerificationContext, failure: CheckFailedErr
         return CheckResult(name=check.name, verdict="passed", figure="what it found is allowed")
     find_owner = owner_finder(context)
     findings = tuple(
-        Finding(text=context.stable(name), detail=detail, owner=_label(context, find_owner(name)))
+        Finding(
+            text=context.stable(name),
+            detail="\n".join(map(context.stable, detail.splitlines())),
+            owner=_label(context, find_owner(name)),
+        )
         for name, detail in remaining.items()
     )
     figure = f"{failure.headline}:{listed(lines_of(findings))}" if failure.is_listed else failure.headline

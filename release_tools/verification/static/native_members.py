@@ -126,12 +126,13 @@ def check_upx(context: VerificationContext) -> str:
 
 
 def _exclusion(context: VerificationContext, names: Iterable[str]) -> str:
-    """The line of `[tool.release-tools]` that leaves out these extension modules; "" if one of them is none."""
+    """The line of `[tool.release-tools]` that leaves out these extension modules; "" if one is none or own."""
+    own = context.evidence.installed.project.modules if context.evidence else ()
     modules = [module_name(name.rpartition("lib-dynload/")[2]) for name in names]
-    found = [module for module in modules if module is not None]
-    return (
-        list_setting("exclude-modules", context.settings.exclude_modules, found) if len(found) == len(modules) else ""
-    )
+    left_out = [module for module in modules if module is not None and module not in own]
+    if len(left_out) < len(modules):
+        return ""
+    return list_setting("exclude-modules", context.settings.exclude_modules, left_out)
 
 
 def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:

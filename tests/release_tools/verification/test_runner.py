@@ -231,6 +231,17 @@ def test_other_finding_or_check_allows_nothing(settings: ReleaseSettings, findin
     assert result_of(context, Check(name="any", needs="archive", run=fails)).is_failed
 
 
+def test_details_that_differ_in_process_ids_are_alike(settings: ReleaseSettings) -> None:
+    def crashes_twice(context: VerificationContext) -> str:
+        details = {f"place {n}": f"it printed:\nKeyError\n[PYI-{n}:ERROR] gone after {n}.5 s" for n in range(5)}
+        refuse(context, details, what="it fails", hint="fix it")
+        return "fine"
+
+    result = result_of(make_context(settings), Check(name="any", needs="archive", run=crashes_twice))
+    assert result.figure.count("KeyError") == 1
+    assert len(result.findings) == 5
+
+
 def test_rest_of_partly_allowed_findings_fails(settings: ReleaseSettings) -> None:
     result = result_of(make_context(allowing(settings, "lib/a.so")), Check(name="any", needs="archive", run=finds_two))
     assert [finding.text for finding in result.findings] == ["lib/b.so"]
