@@ -21,5 +21,12 @@ def check_freeze_messages(context: VerificationContext) -> Passed:
     )
     return Passed(
         figure=f"{len(reasons)} allowed" if reasons else "nothing missing or broken",
-        notes=tuple(f"allowed: {message} ({reason})" for message, reason in reasons.items()),
+        notes=(
+            *(f"allowed: {message} ({reason})" for message, reason in reasons.items()),
+            *(
+                f"not found, though allowed-messages has it: {permitted.message}"
+                for permitted in context.settings.allowed_messages
+                if not any(permitted.message in message for message in messages)
+            ),
+        ),
     )

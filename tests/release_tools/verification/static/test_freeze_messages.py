@@ -26,6 +26,12 @@ def test_every_message_is_a_finding(settings: ReleaseSettings) -> None:
     assert findings_of(check_freeze_messages, with_messages(settings, STRIP, MISSING)) == (STRIP, MISSING)
 
 
+def test_unused_entry_is_noted(settings: ReleaseSettings) -> None:
+    unused = AllowedMessage(message="long gone", reason="an old release")
+    (note,) = check_freeze_messages(with_messages(dataclasses.replace(settings, allowed_messages=(unused,)))).notes
+    assert "long gone" in note
+
+
 def test_part_of_a_message_allows_it(settings: ReleaseSettings) -> None:
     permitted = AllowedMessage(message='"tiny_app.late" not found', reason="an optional plugin")
     context = with_messages(dataclasses.replace(settings, allowed_messages=(permitted,)), MISSING, STRIP)
