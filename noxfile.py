@@ -1,6 +1,6 @@
 """Build, verify and check agent-runner. Plain `nox` runs the fast checks; `nox -s build` builds this machine's binary.
 
-Every session creates its own environment from poetry.lock; there's nothing to install or activate first.
+Every session creates its own environment from a lock; there's nothing to install or activate first.
 """
 
 import sys
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from release_tools.bootstrap import sessions  # noqa: E402
-from release_tools.bootstrap.environment import run_inside, tool_environment  # noqa: E402
+from release_tools.bootstrap.environment import run_inside, source_environment, tool_environment  # noqa: E402
 from release_tools.errors import ReleaseError, reporting_os_errors  # noqa: E402
 from release_tools.platforms import PLATFORMS, Platform, host_platform  # noqa: E402
 
@@ -62,7 +62,7 @@ def build(session: nox.Session) -> None:
 def gates(session: nox.Session) -> None:
     """Check that apps broken on purpose fail verification; arguments after -- go to pytest."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "tests", ["main", "build", "test"], with_project=True)
+        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
         pytest_args = ["-m", "gates", "-n", "auto", "--dist", "loadgroup", *session.posargs]
         run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
 
@@ -86,7 +86,7 @@ def reproduce(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Compare the start-up time of this machine's newest binary with that of its source."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "bench", ["main", "build"])
+        python = tool_environment(ROOT, "bench", ["build"])
         run_inside(ROOT, [str(python), "-m", "release_tools", "bench"])
 
 
@@ -94,7 +94,7 @@ def bench(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check formatting, style and spelling, and lint the GitHub workflows."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "lint", ["lint"])
+        python = source_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
             run_inside(ROOT, [str(python), "-m", *command])
         # Without shellcheck and pyflakes, which not every machine has; every script is a single command.
@@ -107,7 +107,7 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session) -> None:
     """Check all types with mypy, in strict mode."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "typecheck", ["main", "build", "test", "lint"])
+        python = source_environment(ROOT, "typecheck", ["main", "test", "lint"], with_tools=True)
         run_inside(ROOT, [str(python), "-m", "mypy"])
 
 
@@ -115,5 +115,5 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of the app (from source) and of release_tools; arguments after -- go to pytest."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "tests", ["main", "build", "release", "test"], with_project=True)
+        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
         run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

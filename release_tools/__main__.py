@@ -1,4 +1,4 @@
-"""The commands that Nox sessions and Invoke tasks run in the locked environment: `python -m release_tools build …`."""
+"""The commands that Nox sessions and Invoke tasks run in the tools' environment: `python -m release_tools build …`."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from rich.console import Console
 from release_tools.benchmark import run_benchmark
 from release_tools.command_line import run_command
 from release_tools.errors import MissingWheelsError, NoCommitError
-from release_tools.lockfile import read_lock_file
+from release_tools.lockfile import TOOLS_LOCK, read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.preflight.wheels import check_all_wheels, print_wheels
@@ -25,7 +25,12 @@ from release_tools.verification.downloaded import verify_downloads
 
 def _build(options: argparse.Namespace, console: Console) -> None:
     build = plan_build(
-        Path.cwd(), find_platform(options.platform), options.version, options.suite_python, is_quick=options.quick
+        Path.cwd(),
+        find_platform(options.platform),
+        options.version,
+        options.app_python,
+        options.suite_python,
+        is_quick=options.quick,
     )
     progress = Progress(console, {"environment": options.environment_seconds})
     placed = run_pipeline(build, progress, console, fail_fast=options.fail_fast)
@@ -71,7 +76,7 @@ def _bench(_: argparse.Namespace, console: Console) -> None:
 
 def _wheels(_: argparse.Namespace, console: Console) -> None:
     settings = ReleaseSettings.load(Path.cwd())
-    rows = check_all_wheels(settings, read_lock_file(settings.lock_path))
+    rows = check_all_wheels(settings, read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK))
     print_wheels(settings, rows, console)
     problems = [problem for row in rows for problem in row.problems]
     if problems:
@@ -81,9 +86,10 @@ def _wheels(_: argparse.Namespace, console: Console) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release_tools", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    build = commands.add_parser("build", help="freeze, package and verify in the current environment")
+    build = commands.add_parser("build", help="freeze, package and verify what is installed for another Python")
     build.add_argument("--platform", required=True)
     build.add_argument("--version", required=True)
+    build.add_argument("--app-python", type=Path, required=True)
     build.add_argument("--suite-python", type=Path)
     build.add_argument("--environment-seconds", type=float, default=0.0)
     build.add_argument("--fail-fast", action="store_true")

@@ -1,7 +1,8 @@
-"""The distributions of the locked environment: their files, modules and metadata, read once for each build."""
+"""The distributions of the locked environments: their files, modules and metadata, read once for each build."""
 
 import csv
 import sys
+import sysconfig
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,7 @@ from typing import Final
 
 from packaging.markers import Marker
 
-from release_tools.lockfile import BUILD_GROUPS, LockFile, normalized_name
-
-RUNTIME_GROUPS: Final = ("main",)
+from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, LockFile, normalized_name
 
 # They say where and how a distribution was installed on the build machine: paths, installers, start scripts' hashes.
 MACHINE_SPECIFIC_FILES: Final = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
@@ -117,28 +116,41 @@ class InstalledDistribution:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledEnvironment:
-    """The distributions in the freeze environment, and what the lock requires them for: the app, the build, or both.
+    """The distributions in the app's environment and in that of the tools, and what their locks ask for.
 
-    `for_app` and `for_build` map the canonical names of the locked distributions that this platform needs to their
-    locked versions: those of the app, and those of a build, which include the app's.
+    `for_app` and `for_tools` map the canonical names of the locked distributions that this platform needs to their
+    locked versions.
     """
 
     project_name: str
     distributions: tuple[InstalledDistribution, ...]
+    tools: tuple[InstalledDistribution, ...]
     for_app: Mapping[str, str]
-    for_build: Mapping[str, str]
+    for_tools: Mapping[str, str]
 
     @cached_property
     def by_name(self) -> Mapping[str, InstalledDistribution]:
-        """The distributions by canonical name; where one is installed twice, the first on the path."""
-        return {normalized_name(one.name): one for one in reversed(self.distributions)}
+        """The app's distributions by canonical name."""
+        return _by_name(self.distributions)
+
+    @cached_property
+    def tools_by_name(self) -> Mapping[str, InstalledDistribution]:
+        """The tools' distributions by canonical name."""
+        return _by_name(self.tools)
+
+    @property
+    def searched(self) -> tuple[InstalledDistribution, ...]:
+        """Everything that PyInstaller finds: the tools, then what the app has in place of them."""
+        return (*self.tools, *self.distributions)
+
+    @property
+    def pyinstaller(self) -> InstalledDistribution:
+        """Raises `PackageNotFoundError` when it isn't installed; preflight reports that first."""
+        return _required(self.tools_by_name, "pyinstaller")
 
     def require(self, name: str) -> InstalledDistribution:
-        """Raises `PackageNotFoundError` when it isn't installed; preflight reports that first."""
-        try:
-            return self.by_name[normalized_name(name)]
-        except KeyError:
-            raise PackageNotFoundError(name) from None
+        """The app's distribution of this name. Raises `PackageNotFoundError` when it isn't installed."""
+        return _required(self.by_name, name)
 
     @property
     def project(self) -> InstalledDistribution:
@@ -157,37 +169,59 @@ class InstalledEnvironment:
 
     @property
     def build_only(self) -> frozenset[str]:
-        """The canonical names of what is locked for building and not for the app, such as PyInstaller."""
-        return frozenset(self.for_build) - frozenset(self.for_app)
+        """The canonical names of the tools that the app doesn't have, such as PyInstaller."""
+        return frozenset(self.tools_by_name) - frozenset(self.by_name)
 
     @cached_property
     def build_only_modules(self) -> tuple[str, ...]:
-        """The top-level names that only `build_only` distributions have, in order.
+        """The top-level names that only the tools have, in order.
 
-        An app installed from the lock doesn't have them, so its bundle mustn't either. PyInstaller would add some: if
-        setuptools is installed, it resolves imports to setuptools' vendored packages.
+        The app doesn't have them, so its bundle mustn't either. PyInstaller would add some: if setuptools is installed,
+        it resolves imports to setuptools' vendored packages.
         """
-        app = {*self.for_app, normalized_name(self.project_name)}
         return tuple(
-            sorted(self._top_level_names(self.build_only) - self._top_level_names(app) - sys.stdlib_module_names)
+            sorted(_top_level_names(self.tools) - _top_level_names(self.distributions) - sys.stdlib_module_names)
         )
-
-    def _top_level_names(self, names: Iterable[str]) -> set[str]:
-        return {module.partition(".")[0] for name in names for module in self.require(name).modules}
 
 
 def read_environment(
-    project_name: str, lock: LockFile, installed: Iterable[Distribution] | None = None
+    project_name: str, lock: LockFile, tools_lock: LockFile, app: Iterable[Distribution], tools: Iterable[Distribution]
 ) -> InstalledEnvironment:
-    """The environment that this runs in, or the one that consists of `installed`."""
+    """The environments that consist of these distributions."""
     return InstalledEnvironment(
         project_name=project_name,
-        distributions=tuple(
-            InstalledDistribution(found=found) for found in (distributions() if installed is None else installed)
-        ),
-        for_app=locked_here(lock, RUNTIME_GROUPS),
-        for_build=locked_here(lock, BUILD_GROUPS),
+        distributions=tuple(InstalledDistribution(found=found) for found in app),
+        tools=tuple(InstalledDistribution(found=found) for found in tools),
+        for_app=locked_here(lock, APP_GROUPS),
+        for_tools=locked_here(tools_lock, BUILD_TOOLS),
     )
+
+
+def distributions_for(python: Path) -> Iterable[Distribution]:
+    """The distributions in an environment of the Python that runs this, given by its interpreter."""
+    return distributions(path=[site_packages(python.parents[1])])
+
+
+def site_packages(environment: Path) -> str:
+    """The folder with the packages of an environment of the Python that runs this."""
+    # One folder: where there's also a lib64, environments have it as a link.
+    return sysconfig.get_path("purelib", "venv", {"base": str(environment)})
+
+
+def _by_name(found: Iterable[InstalledDistribution]) -> dict[str, InstalledDistribution]:
+    """These distributions by canonical name; where one is installed twice, the first on the path."""
+    return {normalized_name(one.name): one for one in reversed(tuple(found))}
+
+
+def _required(found: Mapping[str, InstalledDistribution], name: str) -> InstalledDistribution:
+    try:
+        return found[normalized_name(name)]
+    except KeyError:
+        raise PackageNotFoundError(name) from None
+
+
+def _top_level_names(found: Iterable[InstalledDistribution]) -> set[str]:
+    return {module.partition(".")[0] for one in found for module in one.modules}
 
 
 def locked_here(lock: LockFile, groups: Collection[str]) -> dict[str, str]:

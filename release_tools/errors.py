@@ -128,14 +128,21 @@ class UnsupportedHostError(ReleaseError):
         )
 
 
+def place_of_lock(path: Path) -> tuple[str, str]:
+    """How messages name the folder of a `poetry.lock`, the app's or this library's, and the command that writes it."""
+    if path.parent != Path(__file__).parent:
+        return "", "poetry lock"
+    folder = path.parent.name
+    return f"{folder}/", f"poetry -C {folder} lock"
+
+
 class LockFileError(ReleaseError):
     """`poetry.lock` is missing, unreadable, or locks something whose hash can't be checked."""
 
-    def __init__(
-        self, path: Path, reason: str, hint: str = "recreate it with Poetry 2.2 or later: poetry lock"
-    ) -> None:
+    def __init__(self, path: Path, reason: str, hint: str = "") -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"{path.name}: {reason}", hint)
+        folder, command = place_of_lock(path)
+        super().__init__(f"{folder}{path.name}: {reason}", hint or f"create it with Poetry 2.2 or later: {command}")
 
 
 class MissingPythonError(ReleaseError):

@@ -1,4 +1,7 @@
-"""Reads `poetry.lock` (lock version 2.1) and turns it into requirements with hashes."""
+"""Reads `poetry.lock` (lock version 2.1) and turns it into requirements with hashes.
+
+There are two: the app's, and that of this library, which no dependency of the app has to agree with.
+"""
 
 import hashlib
 import json
@@ -9,17 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from release_tools.errors import LockFileError, Problem, ReleaseError
+from release_tools.errors import LockFileError, Problem, ReleaseError, place_of_lock
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import table_at
 
 SUPPORTED_LOCK_VERSION = "2.1"
 
-# The groups in the environment of a build.
-BUILD_GROUPS: Final = ("main", "build")
+# A Poetry project of its own, so that it's copied with the library.
+LIBRARY: Final = Path(__file__).parent
+TOOLS_LOCK: Final = LIBRARY / "poetry.lock"
 
-# The groups in the environment of a release: what this library and the release notes need, nothing of the app.
-RELEASE_GROUPS: Final = ("build", "release")
+# The groups of the app's lock: what is frozen, and what runs the app's own tests.
+APP_GROUPS: Final = ("main",)
+SUITE_GROUPS: Final = ("main", "test")
+
+# The groups of the library's lock: to build and verify, to release, and to start sessions and tasks.
+BUILD_TOOLS: Final = ("build",)
+RELEASE_TOOLS: Final = ("build", "release")
+NOX_TOOLS: Final = ("nox",)
+ALL_TOOLS: Final = ("build", "release", "nox")
 
 _DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 
@@ -45,7 +56,7 @@ class LockedPackage:
 
 @dataclass(frozen=True, kw_only=True)
 class LockFile:
-    """The content of `poetry.lock`."""
+    """The content of a `poetry.lock`."""
 
     path: Path
     packages: tuple[LockedPackage, ...]
@@ -54,9 +65,13 @@ class LockFile:
     def packages_of(self, groups: Collection[str]) -> tuple[LockedPackage, ...]:
         return tuple(package for package in self.packages if package.groups.intersection(groups))
 
-    def requirements(self, groups: Collection[str]) -> str:
-        """A requirements file for these groups: exact versions, environment markers, and every file's hash."""
-        return "".join(_requirement_line(package, groups) for package in self.packages_of(groups))
+    def requirements(self, groups: Collection[str], *, without: Collection[str] = ()) -> str:
+        """A requirements file for these groups: exact versions, environment markers, and every file's hash.
+
+        `without` are the names of packages to leave out.
+        """
+        packages = (package for package in self.packages_of(groups) if package.name not in without)
+        return "".join(_requirement_line(package, groups) for package in packages)
 
 
 def normalized_name(name: str) -> str:
@@ -65,14 +80,14 @@ def normalized_name(name: str) -> str:
 
 
 def read_lock_file(path: Path) -> LockFile:
-    """Read and check `poetry.lock`.
+    """Read and check a `poetry.lock`.
 
     Raises `LockFileError` if it is missing, damaged, of another version, or locks a package without hashes.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LockFileError(path, "no such file", "create it with: poetry lock") from None
+        raise LockFileError(path, "no such file") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LockFileError(path, f"cannot be read ({error})") from None
     try:
@@ -89,17 +104,33 @@ def read_lock_file(path: Path) -> LockFile:
 
 
 def lock_problems(settings: ReleaseSettings) -> list[Problem]:
-    """Why the lock can't be installed: it is missing, damaged or stale."""
+    """Why the app's lock or the library's can't be installed: it is missing, damaged or stale."""
+    return [*_lock_problems(settings.lock_path, settings.pyproject), *tools_lock_problems()]
+
+
+def tools_lock_problems() -> list[Problem]:
+    """Why the library's lock can't be installed."""
+    path = TOOLS_LOCK.with_name("pyproject.toml")
     try:
-        lock = read_lock_file(settings.lock_path)
+        pyproject = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        hint = f"copy {LIBRARY.name}/ again from the project that it came from"
+        return [Problem(what=f"{LIBRARY.name}/{path.name} cannot be read ({error})", hint=hint)]
+    return _lock_problems(TOOLS_LOCK, pyproject)
+
+
+def _lock_problems(path: Path, pyproject: Mapping[str, Any]) -> list[Problem]:
+    try:
+        lock = read_lock_file(path)
     except ReleaseError as error:
         return [Problem(what=error.what, hint=error.hint)]
-    if not is_stale(lock, settings.pyproject):
+    if not is_stale(lock, pyproject):
         return []
+    folder, command = place_of_lock(path)
     return [
         Problem(
-            what="poetry.lock is stale: the dependencies in pyproject.toml have changed since",
-            hint="update it with `poetry lock`, and commit both files",
+            what=f"{folder}poetry.lock is stale: the dependencies in {folder}pyproject.toml have changed since",
+            hint=f"update it with `{command}`, and commit both files",
         )
     ]
 
@@ -147,7 +178,7 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
         raise LockFileError(
             path,
             f"{name} {version} comes from {source or 'nowhere'}, so its files have no hashes to check",
-            f"depend on a release of {name} from a package index, then run: poetry lock",
+            f"depend on a release of {name} from a package index, then run: {place_of_lock(path)[1]}",
         )
     groups = frozenset(entry.get("groups", ["main"]))
     markers = entry.get("markers", "")

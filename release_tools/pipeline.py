@@ -1,6 +1,7 @@
 """The stages of one build, in order: start reading here.
 
-`bootstrap.sessions.build` has created the locked environment that this runs in, which is the first stage.
+`bootstrap.sessions.build` has created two locked environments, which is the first stage: the app's, and that of the
+tools, where this runs.
 """
 
 import platform as running_platform
@@ -22,11 +23,11 @@ from release_tools.archives import (
     write_archive,
     write_checksum,
 )
-from release_tools.distributions import InstalledEnvironment, read_environment
+from release_tools.distributions import InstalledEnvironment, distributions_for, read_environment
 from release_tools.errors import Problem, RequestError, VerificationError
 from release_tools.freeze.licenses import third_party_licenses
 from release_tools.freeze.pyinstaller import Frozen, freeze
-from release_tools.lockfile import LockFile, read_lock_file
+from release_tools.lockfile import TOOLS_LOCK, LockFile, read_lock_file
 from release_tools.platforms import Platform
 from release_tools.preflight.preflight import check_preflight
 from release_tools.reporting.progress import Progress
@@ -49,7 +50,7 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_f
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
     with progress.stage("preflight"):
-        preflight = check_preflight(build.settings, build.lock, build.installed, build.platform)
+        preflight = check_preflight(build.settings, build.lock, build.tools_lock, build.installed, build.platform)
     # The traced test suite runs while PyInstaller keeps one processor busy.
     with tracing_suite(_verification_context(build)) as context:
         with progress.stage("freeze"):
@@ -80,6 +81,7 @@ def _freeze(build: "Build", progress: Progress) -> Frozen:
         build.settings,
         build.installed,
         build.platform,
+        python=build.app_python,
         folder=build.folder / "freeze",
         source_date=build.source_date,
         on_line=lambda line: progress.step(line.partition(": ")[2]),
@@ -92,7 +94,7 @@ def _package(build: "Build", executable: Path) -> Path:
     folder.mkdir(parents=True)
     licenses = folder / "THIRD_PARTY_LICENSES"
     licenses.write_text(
-        third_party_licenses(build.installed.dependencies, build.installed.require("pyinstaller")),
+        third_party_licenses(build.installed.dependencies, build.installed.pyinstaller),
         encoding="utf-8",
         newline="\n",
     )
@@ -131,7 +133,7 @@ def _verification_context(build: "Build") -> VerificationContext:
         is_quick=build.is_quick,
         evidence=BuildEvidence(
             installed=build.installed,
-            python=Path(sys.executable),
+            python=build.app_python,
             previous_record=build.record_path if build.record_path.is_file() else None,
         ),
     )
@@ -148,7 +150,7 @@ def _record(
         exact_version=build.version.exact,
         commit=build.commit.sha if build.commit else "",
         python=running_platform.python_version(),
-        pyinstaller=build.installed.require("pyinstaller").version,
+        pyinstaller=build.installed.pyinstaller.version,
         archive=archive.name,
         archive_bytes=archive.stat().st_size,
         executable_bytes=executable.stat().st_size,
@@ -168,6 +170,8 @@ class Build:
 
     settings: ReleaseSettings
     lock: LockFile
+    tools_lock: LockFile
+    app_python: Path
     installed: InstalledEnvironment
     platform: Platform
     version: BuildVersion
@@ -194,8 +198,10 @@ class Build:
         return self.commit.time if self.commit else ZIP_EPOCH
 
 
-def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | None, *, is_quick: bool) -> Build:
-    """Read the settings, the lock, the installed environment and the commit, once for the whole build.
+def plan_build(
+    root: Path, platform: Platform, label: str, app_python: Path, suite_python: Path | None, *, is_quick: bool
+) -> Build:
+    """Read the settings, the locks, the installed environments and the commit, once for the whole build.
 
     Raises `SettingsError`, `LockFileError`, what `read_commit` raises, and `RequestError` for a quick build of a
     version.
@@ -204,12 +210,15 @@ def plan_build(root: Path, platform: Platform, label: str, suite_python: Path | 
         hint = f"leave out --quick, or build with --version {DEV}"
         raise RequestError(f"build {label} with --quick", [Problem(what="a version needs every check", hint=hint)])
     settings = ReleaseSettings.load(root)
-    lock = read_lock_file(settings.lock_path)
+    lock, tools_lock = read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK)
+    app, tools = distributions_for(app_python), distributions_for(Path(sys.executable))
     commit = read_commit(root)
     return Build(
         settings=settings,
         lock=lock,
-        installed=read_environment(settings.project_name, lock),
+        tools_lock=tools_lock,
+        app_python=app_python,
+        installed=read_environment(settings.project_name, lock, tools_lock, app, tools),
         platform=platform,
         version=resolve_version(label, settings.project_version, commit),
         commit=commit,

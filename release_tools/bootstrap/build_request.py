@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.bootstrap.environment import SUITE_GROUPS
 from release_tools.bootstrap.hosts import host_problems, is_emulated
 from release_tools.errors import Problem, ReleaseError
-from release_tools.lockfile import BUILD_GROUPS, lock_problems, read_lock_file
+from release_tools.lockfile import SUITE_GROUPS, lock_problems, read_lock_file
 from release_tools.platforms import Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.settings_schema import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name
+from release_tools.settings_schema import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name, value_at
 from release_tools.versions import DEV, version_problems
 
-# The dependencies of `python -m release_tools build`, which can't report its own missing imports.
-_REQUIRED_PACKAGES: Final = ("lief", "packaging", "pyinstaller", "rich")
+# The only one that can build the project's wheel: it's in the library's lock, and it can add the commit to the version.
+_BUILD_BACKEND: Final = "poetry.core.masonry.api"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,8 @@ def build_problems(settings: ReleaseSettings, request: BuildRequest) -> list[Pro
     """Every problem of the request, this machine and the project that needs no environment to find."""
     return [
         *host_problems(request.platform, settings.root),
-        *(lock_problems(settings) or _missing_package_problems(settings)),
+        *(lock_problems(settings) or _missing_pytest_problems(settings)),
+        *_build_backend_problems(settings),
         *shadowing_problems(settings.root),
         *_version_problems(settings, request.version),
         *_python_problems(settings.python_version, request.python),
@@ -76,18 +76,28 @@ def shadowing_problems(root: Path) -> list[Problem]:
     ]
 
 
-def _missing_package_problems(settings: ReleaseSettings) -> list[Problem]:
-    lock = read_lock_file(settings.lock_path)
-    required: list[tuple[str, Sequence[str], Sequence[str]]] = [("build", BUILD_GROUPS, _REQUIRED_PACKAGES)]
-    required += [("test", SUITE_GROUPS, ("pytest",))] if settings.test_suite else []
+def _missing_pytest_problems(settings: ReleaseSettings) -> list[Problem]:
+    """The problem that nothing can run the `test-suite`, which the pipeline would report as failing tests."""
+    locked = {package.name for package in read_lock_file(settings.lock_path).packages_of(SUITE_GROUPS)}
+    if settings.test_suite is None or "pytest" in locked:
+        return []
     return [
         Problem(
-            what=f"the dependency group {group!r} has no {package}",
-            hint=f"add {package} to it, as in the pyproject.toml that release_tools came with, then run: poetry lock",
+            what=f"test-suite is set, and the dependency group {SUITE_GROUPS[-1]!r} has no pytest",
+            hint=f"add it, then commit both files: poetry add --group {SUITE_GROUPS[-1]} pytest",
         )
-        for group, groups, packages in required
-        for package in packages
-        if package not in {locked.name for locked in lock.packages_of(groups)}
+    ]
+
+
+def _build_backend_problems(settings: ReleaseSettings) -> list[Problem]:
+    backend = value_at(settings.pyproject, "build-system", "build-backend")
+    if backend == _BUILD_BACKEND:
+        return []
+    return [
+        Problem(
+            what=f"the build backend in [build-system] is {backend or 'missing'}, not {_BUILD_BACKEND}",
+            hint=f'write: requires = ["poetry-core>=2"] and build-backend = "{_BUILD_BACKEND}"',
+        )
     ]
 
 

@@ -1,6 +1,7 @@
-"""Locked environments: the pinned Python and exactly the packages in `poetry.lock`, every file checked by hash.
+"""Locked environments: the pinned Python and exactly the packages of a lock, every file checked by hash.
 
-Creating one is stage 1 of a build; every session and task that needs a library runs inside one.
+A build has two, which is its first stage: the app's, which is frozen, and that of the tools, where this library runs.
+Every session and task that needs a library runs inside one.
 """
 
 import os
@@ -18,7 +19,7 @@ from release_tools.errors import (
     ProgramEndedError,
     RequestError,
 )
-from release_tools.lockfile import lock_problems, read_lock_file
+from release_tools.lockfile import ALL_TOOLS, SUITE_GROUPS, TOOLS_LOCK, lock_problems, read_lock_file
 from release_tools.platforms import LINUX_MACHINES, Platform, host_platform
 from release_tools.processes.run import EnvironmentChanges, capture, run
 from release_tools.settings import ReleaseSettings
@@ -37,14 +38,11 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
-# The groups for running the app's own tests.
-SUITE_GROUPS: Final = ("main", "test")
-
 
 def create_environment(
     settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
 ) -> Path:
-    """Create an environment in `folder` with exactly the locked packages of `groups`; returns its Python.
+    """Create an environment in `folder` with exactly these groups of the app's lock; returns its Python.
 
     An environment that `is_kept` is updated if it exists, any other is created from scratch. For a `platform`, uv
     selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones for this
@@ -54,6 +52,34 @@ def create_environment(
     installed or doesn't match its hash.
     """
     requirements = read_lock_file(settings.lock_path).requirements(groups)
+    options, env = wheel_choice(settings, platform) if platform else ((), {})
+    return _create(settings, folder, requirements, platform, is_kept=is_kept, options=options, env=env)
+
+
+def create_tool_environment(
+    settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
+) -> Path:
+    """Create an environment in `folder` with exactly these groups of the library's lock; returns its Python.
+
+    It has the Python that an app's environment for this `platform` has, and the best wheels for this machine: none of
+    them is shipped.
+
+    Raises the errors of `create_environment`.
+    """
+    requirements = read_lock_file(TOOLS_LOCK).requirements(groups)
+    return _create(settings, folder, requirements, platform, is_kept=is_kept)
+
+
+def _create(
+    settings: ReleaseSettings,
+    folder: Path,
+    requirements: str,
+    platform: Platform | None,
+    *,
+    is_kept: bool,
+    options: Sequence[str] = (),
+    env: EnvironmentChanges | None = None,
+) -> Path:
     interpreter = find_python(settings, platform)
     python = environment_python(folder)
     if not (is_kept and python.exists() and _is_created_from(folder, interpreter)):
@@ -62,7 +88,6 @@ def create_environment(
         _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
     requirements_path = folder / "requirements.txt"
     requirements_path.write_text(requirements, encoding="utf-8")
-    options, env = wheel_choice(settings, platform) if platform else ((), {})
     args = ["--require-hashes", "--only-binary", ":all:", *options, "--python", str(python), str(requirements_path)]
     _uv(settings.root, "pip", "sync", *args, env=env)
     return python
@@ -82,33 +107,63 @@ def wheel_choice(settings: ReleaseSettings, platform: Platform) -> tuple[tuple[s
     return (), {}
 
 
-def install_project(settings: ReleaseSettings, python: Path, version: BuildVersion, wheel_folder: Path) -> None:
-    """Build the project's wheel with the locked build backend, and install it under the exact version.
+def install_project(
+    settings: ReleaseSettings, python: Path, tools: Path, version: BuildVersion, wheel_folder: Path
+) -> None:
+    """Build the project's wheel with the tools' build backend, and install it under the exact version for `python`.
 
     So the binary contains what the wheel contains.
     """
     shutil.rmtree(wheel_folder, ignore_errors=True)
     settings_args = ["--config-setting", f"local-version={version.local_part}"] if version.local_part else []
-    build_args = ["--wheel", "--no-build-isolation", "--python", str(python), "--out-dir", str(wheel_folder)]
+    build_args = ["--wheel", "--no-build-isolation", "--python", str(tools), "--out-dir", str(wheel_folder)]
     _uv(settings.root, "build", "--quiet", "--no-create-gitignore", *build_args, *settings_args)
     wheels = [str(path) for path in wheel_folder.glob("*.whl")]
     _uv(settings.root, "pip", "install", "--quiet", "--no-deps", "--no-index", "--python", str(python), *wheels)
 
 
-def tool_environment(root: Path, name: str, groups: Sequence[str], *, with_project: bool = False) -> Path:
-    """Create or update a kept environment with these groups, and with the project (editable); returns its Python.
+def tool_environment(root: Path, name: str, groups: Sequence[str]) -> Path:
+    """Create or update a kept environment with these groups of the library's lock; returns its Python.
 
-    Raises `RequestError` if the lock is stale, and the errors of `create_environment`.
+    Raises `RequestError` if a lock is stale, and the errors of `create_environment`.
     """
-    settings = ReleaseSettings.load(root)
-    problems = lock_problems(settings)
-    if problems:
-        raise RequestError(f"create the {name} environment", problems)
-    python = create_environment(settings, settings.build_folder(host_platform().name) / name, groups, is_kept=True)
+    settings = _load_current(root, name)
+    return create_tool_environment(settings, _kept_folder(settings, name), groups, is_kept=True)
+
+
+def source_environment(
+    root: Path, name: str, groups: Sequence[str], *, with_tools: bool = False, with_project: bool = False
+) -> Path:
+    """Create or update a kept environment with these groups of the app's lock; returns its Python.
+
+    `with_tools`, it also has what the library's lock has and the app's doesn't, to work on both at once.
+    `with_project`, the project is installed too (editable).
+
+    Raises the errors of `tool_environment`.
+    """
+    settings = _load_current(root, name)
+    lock = read_lock_file(settings.lock_path)
+    requirements = lock.requirements(groups)
+    if with_tools:
+        without = {package.name for package in lock.packages_of(groups)}
+        requirements += read_lock_file(TOOLS_LOCK).requirements(ALL_TOOLS, without=without)
+    python = _create(settings, _kept_folder(settings, name), requirements, None, is_kept=True)
     if with_project:
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
         _uv(root, "pip", "install", *options, "--editable", str(root))
     return python
+
+
+def _load_current(root: Path, name: str) -> ReleaseSettings:
+    settings = ReleaseSettings.load(root)
+    problems = lock_problems(settings)
+    if problems:
+        raise RequestError(f"create the {name} environment", problems)
+    return settings
+
+
+def _kept_folder(settings: ReleaseSettings, name: str) -> Path:
+    return settings.build_folder(host_platform().name) / name
 
 
 def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:

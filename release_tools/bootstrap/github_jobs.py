@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from release_tools.bootstrap.environment import create_environment
+from release_tools.bootstrap.environment import create_tool_environment
 from release_tools.errors import Problem, ReleaseError, RequestError
+from release_tools.lockfile import NOX_TOOLS
 from release_tools.platforms import Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import DEV, release_tag, version_of_tag, version_problems
-
-# The group with Nox and Invoke.
-NOX_GROUPS: Final = ("test",)
 
 # The environment variable with the workflow's input `version`.
 VERSION_INPUT: Final = "VERSION_INPUT"
@@ -75,7 +73,7 @@ def _tag_problem(settings: ReleaseSettings) -> Problem:
 
 
 def _install_nox(settings: ReleaseSettings) -> None:
-    python = create_environment(settings, nox_folder(settings, host_platform()), NOX_GROUPS, is_kept=True)
+    python = create_tool_environment(settings, nox_folder(settings, host_platform()), NOX_TOOLS, is_kept=True)
     _append_line("GITHUB_PATH", str(python.parent))
 
 

@@ -11,6 +11,7 @@ from release_tools.bootstrap.build_request import BuildRequest, build_problems
 from release_tools.bootstrap.containers import build_in_container
 from release_tools.bootstrap.environment import (
     create_environment,
+    create_tool_environment,
     install_project,
     run_inside,
     suite_arguments,
@@ -18,7 +19,7 @@ from release_tools.bootstrap.environment import (
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.bootstrap.stages import done_line, stage_line
 from release_tools.errors import NoCommitError, RequestError, UnreproducibleError
-from release_tools.lockfile import BUILD_GROUPS
+from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -51,15 +52,18 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         print(stage_line("environment", ""), flush=True)
         started = time.monotonic()
         python = create_environment(
-            settings, folder / "environment", BUILD_GROUPS, is_kept=False, platform=request.platform
+            settings, folder / "environment", APP_GROUPS, is_kept=False, platform=request.platform
         )
-        install_project(settings, python, version, folder / "wheel")
+        tools = create_tool_environment(
+            settings, folder / "tools", BUILD_TOOLS, is_kept=False, platform=request.platform
+        )
+        install_project(settings, python, tools, version, folder / "wheel")
         options += suite_arguments(settings, folder)
         seconds = time.monotonic() - started
         print(done_line("environment", seconds), flush=True)
 
-        options += ["--platform", platform_name, "--environment-seconds", f"{seconds:.1f}"]
-        run_inside(root, [str(python), "-m", "release_tools", "build", *options])
+        options += ["--platform", platform_name, "--environment-seconds", f"{seconds:.1f}", "--app-python", str(python)]
+        run_inside(root, [str(tools), "-m", "release_tools", "build", *options])
 
 
 def reproduce(root: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from release_tools.bootstrap.environment import (
-    create_environment,
+    create_tool_environment,
     find_uv,
     run_inside,
     suite_arguments,
@@ -15,7 +15,7 @@ from release_tools.bootstrap.environment import (
 )
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import NoCommitError, Problem, RequestError
-from release_tools.lockfile import BUILD_GROUPS, RELEASE_GROUPS
+from release_tools.lockfile import BUILD_TOOLS, RELEASE_TOOLS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -39,7 +39,7 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
         raise RequestError("verify", problems)
     folder = settings.build_folder(host_platform().name)
     with exclusive_use(folder):
-        python = create_environment(settings, folder / "verify-environment", BUILD_GROUPS, is_kept=True)
+        python = create_tool_environment(settings, folder / "verify-environment", BUILD_TOOLS, is_kept=True)
         command = [str(python), "-m", "release_tools", "verify", *suite_arguments(settings, folder)]
         run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
@@ -57,7 +57,7 @@ def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
     ]
     if problems:
         raise RequestError("report on builds", problems)
-    python = tool_environment(root, "verify-environment", BUILD_GROUPS)
+    python = tool_environment(root, "verify-environment", BUILD_TOOLS)
     command = [str(python), "-m", "release_tools", "report", *(str(record.resolve()) for record in records)]
     run_inside(root, [*command, *(["--output", str(output.resolve())] if output else [])])
 
@@ -87,7 +87,7 @@ def build_remotely(root: Path, platform_names: Sequence[str], label: str, run_nu
     arguments += ["--version", label, "--branch", branch]
     arguments += ["--run-number", str(run_number)] if run_number is not None else []
     with exclusive_use(folder):
-        python = tool_environment(root, "verify-environment", BUILD_GROUPS)
+        python = tool_environment(root, "verify-environment", BUILD_TOOLS)
         arguments += suite_arguments(settings, folder)
         run_inside(root, [str(python), "-m", "release_tools", "build-remotely", *arguments])
 
@@ -148,7 +148,7 @@ def _run_releasing(root: Path, command: str, *options: str) -> None:
     """Run a command in the release environment. It reports a stale lock together with everything else."""
     settings = ReleaseSettings.load(root)
     folder = settings.build_folder(host_platform().name) / "release-environment"
-    python = create_environment(settings, folder, RELEASE_GROUPS, is_kept=True)
+    python = create_tool_environment(settings, folder, RELEASE_TOOLS, is_kept=True)
     run_inside(root, [str(python), "-m", "release_tools.releasing", command, *options])
 
 

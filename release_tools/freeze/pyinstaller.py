@@ -1,6 +1,6 @@
 """Runs PyInstaller on the plan, and finds what its log says about a broken binary.
 
-Freezes the locked environment that this runs in; leaves the executables and PyInstaller's log in the freeze folder.
+Freezes the app's environment; leaves the executables and PyInstaller's log in the freeze folder.
 """
 
 import dataclasses
@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.binaries.system_libraries import is_system_library
-from release_tools.distributions import InstalledEnvironment
+from release_tools.distributions import InstalledEnvironment, site_packages
 from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze.plan import PROBE_NAME, make_plan
+from release_tools.lockfile import LIBRARY
 from release_tools.platforms import Platform
 from release_tools.processes.run import EnvironmentChanges, run_logged
 from release_tools.settings import ReleaseSettings
 
 SPEC: Final = Path(__file__).with_name("freeze.spec")
+STARTER: Final = Path(__file__).with_name("start_pyinstaller.py")
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
 
 # PyInstaller only logs these and exits with 0, but each means that the binary fails in use.
@@ -62,11 +64,12 @@ def freeze(
     installed: InstalledEnvironment,
     platform: Platform,
     *,
+    python: Path,
     folder: Path,
     source_date: int,
     on_line: Callable[[str], None],
 ) -> Frozen:
-    """Freeze the app into an executable and its probe twin.
+    """Freeze the environment of `python` into an executable and its probe twin.
 
     `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary.
 
@@ -80,7 +83,10 @@ def freeze(
     plan_path.write_text(json.dumps(dataclasses.asdict(plan), indent=1), encoding="utf-8")
     log = folder / "pyinstaller.log"
     locations = ["--distpath", str(folder / "output"), "--workpath", str(folder / "work")]
-    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", *locations, str(SPEC)]
+    tools = [site_packages(Path(sys.prefix)), str(LIBRARY.parent)]
+    # -P: the script's folder isn't put on the path.
+    starter = [str(python), "-P", str(STARTER), *tools]
+    command = [*starter, "--noconfirm", "--clean", *locations, str(SPEC)]
     code = run_logged(
         command,
         cwd=folder,

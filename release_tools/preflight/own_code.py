@@ -23,7 +23,7 @@ _CATCHES: Final = frozenset({"BaseException", "Exception", "ImportError", "Modul
 def own_code_problems(project: InstalledDistribution, build_only: Collection[str] = ()) -> list[Problem]:
     """Problems in the project's installed sources, with file and line.
 
-    `build_only` are the top-level modules that are locked for the build only.
+    `build_only` are the top-level modules that only the build's tools have.
     """
     return [
         problem
@@ -122,10 +122,10 @@ def _is_main_guard(node: ast.AST) -> bool:
 
 
 def _undeclared_import_problems(name: str, tree: ast.Module, build_only: Collection[str]) -> list[Problem]:
-    """One problem for each import in the file `name` of a build-only module, unless the import is optional."""
+    """One problem for each import in the file `name` of a module that only the tools have, unless it's optional."""
     return [
         Problem(
-            what=f"{name}:{line} imports {module}, which is installed for the build only",
+            what=f"{name}:{line} imports {module}, which no dependency of the project provides",
             hint="add its distribution to the project's dependencies, then run `poetry lock`",
         )
         for line, module in _needed_imports(tree.body)

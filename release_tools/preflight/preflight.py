@@ -1,6 +1,7 @@
 """Stage 2, preflight: finds everything that would fail the build or break the binary, before the slow stages."""
 
 import platform as running_platform
+from collections.abc import Mapping
 from typing import Final
 
 from packaging.version import Version
@@ -28,7 +29,11 @@ CHECK_NAME: Final = "preflight"
 
 
 def check_preflight(
-    settings: ReleaseSettings, lock: LockFile, installed: InstalledEnvironment, platform: Platform
+    settings: ReleaseSettings,
+    lock: LockFile,
+    tools_lock: LockFile,
+    installed: InstalledEnvironment,
+    platform: Platform,
 ) -> CheckResult:
     """The result of preflight, with notes on what the settings allow.
 
@@ -42,7 +47,7 @@ def check_preflight(
     problems = [
         *_python_problems(settings),
         *_lock_difference_problems(installed),
-        *_wheel_problems(settings, lock, platform),
+        *_wheel_problems(settings, lock, tools_lock, platform),
         *_pyinstaller_problems(installed),
         *_license_problems(settings),
         *_whole_distribution_problems(settings, installed),
@@ -68,36 +73,45 @@ def _python_problems(settings: ReleaseSettings) -> list[Problem]:
 
 
 def _lock_difference_problems(installed: InstalledEnvironment) -> list[Problem]:
-    locked = installed.for_build
     own = normalized_name(installed.project_name)
-    versions = {name: one.version for name, one in installed.by_name.items()}
-    differences = [
+    app = {name: one for name, one in installed.by_name.items() if name != own}
+    return [
+        Problem(
+            what=f"the {which} differs from {lock}: {difference}",
+            hint="something changed it during the build: run the session again",
+        )
+        for which, lock, locked, found in (
+            ("environment", "poetry.lock", installed.for_app, app),
+            ("tools' environment", "release_tools/poetry.lock", installed.for_tools, installed.tools_by_name),
+        )
+        for difference in _differences(locked, {name: one.version for name, one in found.items()})
+    ]
+
+
+def _differences(locked: Mapping[str, str], versions: Mapping[str, str]) -> list[str]:
+    wrong = [
         f"{name} {versions.get(name, 'missing')}, locked {version}"
         for name, version in locked.items()
         if versions.get(name) != version
     ]
-    differences += [f"{name} {versions[name]}, not locked" for name in versions if name not in {*locked, own}]
-    return [
-        Problem(
-            what=f"the environment differs from poetry.lock: {difference}",
-            hint="something changed it during the build: run the session again",
-        )
-        for difference in sorted(differences)
-    ]
+    return sorted([*wrong, *(f"{name} {versions[name]}, not locked" for name in versions if name not in locked)])
 
 
-def _wheel_problems(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[Problem, ...]:
-    return check_wheels(settings, lock, platform).problems
+def _wheel_problems(
+    settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile, platform: Platform
+) -> tuple[Problem, ...]:
+    return check_wheels(settings, lock, tools_lock, platform).problems
 
 
 def _pyinstaller_problems(installed: InstalledEnvironment) -> list[Problem]:
-    found = installed.by_name.get("pyinstaller")
+    found = installed.tools_by_name.get("pyinstaller")
     if found is not None and Version(found.version) >= Version(PYINSTALLER_FLOOR):
         return []
     return [
         Problem(
             what=f"PyInstaller {found.version if found else 'is missing'}; {PYINSTALLER_FLOOR} or later is required",
-            hint=f"add pyinstaller>={PYINSTALLER_FLOOR} to the dependency group `build`, then run `poetry lock`",
+            hint=f"require pyinstaller>={PYINSTALLER_FLOOR} in release_tools/pyproject.toml, then run "
+            "`poetry -C release_tools lock`",
         )
     ]
 
@@ -141,8 +155,7 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
                 hint="start the build with `nox -s build`, which installs the project's wheel",
             )
         ]
-    is_complete = installed.by_name.keys() >= installed.for_build.keys()
     return [
         *collision_problems(installed.by_name.values(), own),
-        *own_code_problems(own, installed.build_only_modules if is_complete else ()),
+        *own_code_problems(own, installed.build_only_modules),
     ]

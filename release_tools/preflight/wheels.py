@@ -1,11 +1,11 @@
-"""Finds locked packages that have no wheel for a platform, from `poetry.lock` alone.
+"""Finds locked packages that have no wheel for a platform, from the locks alone.
 
 Downloads nothing and runs on any machine, so that a release fails before it starts, not in one of its five builds. Used
 by `nox -s wheels`, by preflight for its own platform, and by a release for all five.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from release_tools.errors import LockFileError, Problem
-from release_tools.lockfile import BUILD_GROUPS, LockedPackage, LockFile
+from release_tools.errors import LockFileError, Problem, place_of_lock
+from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, LockedPackage, LockFile
 from release_tools.platforms import LINUX_MACHINES, PLATFORMS, Architecture, Platform
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import TABLE
@@ -51,21 +51,31 @@ class PlatformWheels:
         return tuple(problem for _, problem in self.missing)
 
 
-def check_all_wheels(settings: ReleaseSettings, lock: LockFile) -> tuple[PlatformWheels, ...]:
+def check_all_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile) -> tuple[PlatformWheels, ...]:
     """The missing wheels of each of the five platforms."""
-    return tuple(check_wheels(settings, lock, platform) for platform in PLATFORMS)
+    return tuple(check_wheels(settings, lock, tools_lock, platform) for platform in PLATFORMS)
 
 
-def check_wheels(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> PlatformWheels:
-    """The packages without a wheel for this platform, its Python, and the limits in the settings."""
-    packages = packages_for(settings, lock, platform)
+def check_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile, platform: Platform) -> PlatformWheels:
+    """The packages without a wheel for this platform, its Python, and the limits in the settings.
+
+    The limits are for what is bundled; the tools just have to run on the machine that builds.
+    """
+    packages = packages_for(settings, lock, APP_GROUPS, platform)
+    tools = packages_for(settings, tools_lock, BUILD_TOOLS, platform)
     supported = frozenset(_tags(settings, platform, settings.glibc_floor, settings.macos_minimum))
-    without = [package for package in packages if not _has_wheel(package, supported)]
-    return PlatformWheels(
-        platform=platform,
-        package_count=len(packages),
-        missing=tuple((package.name, _missing_wheel_problem(settings, package, platform)) for package in without),
-    )
+    unlimited = frozenset(_tags(settings, platform, None, None))
+    missing = [
+        (package.name, _missing_wheel_problem(settings, package, platform))
+        for package in packages
+        if not _has_wheel(package, supported)
+    ]
+    missing += [
+        (package.name, _missing_tool_problem(settings, tools_lock, package, platform))
+        for package in tools
+        if not _has_wheel(package, unlimited)
+    ]
+    return PlatformWheels(platform=platform, package_count=len(packages) + len(tools), missing=tuple(missing))
 
 
 def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], console: Console) -> None:
@@ -90,13 +100,15 @@ def _oldest_system(settings: ReleaseSettings, platform: Platform) -> str:
             return "Windows 10"
 
 
-def packages_for(settings: ReleaseSettings, lock: LockFile, platform: Platform) -> tuple[LockedPackage, ...]:
-    """The locked packages that a build for this platform installs.
+def packages_for(
+    settings: ReleaseSettings, lock: LockFile, groups: Collection[str], platform: Platform
+) -> tuple[LockedPackage, ...]:
+    """The packages of these groups that a build for this platform installs.
 
     Raises `LockFileError` for an invalid environment marker.
     """
     environments = marker_environments(settings, platform)
-    return tuple(package for package in lock.packages_of(BUILD_GROUPS) if _is_wanted(lock, package, environments))
+    return tuple(package for package in lock.packages_of(groups) if _is_wanted(lock, package, groups, environments))
 
 
 def marker_environments(settings: ReleaseSettings, platform: Platform) -> tuple[dict[str, str], ...]:
@@ -132,8 +144,10 @@ def _marker_environment(settings: ReleaseSettings, platform: Platform, full: str
     }
 
 
-def _is_wanted(lock: LockFile, package: LockedPackage, environments: Sequence[dict[str, str]]) -> bool:
-    marker = package.marker_for(BUILD_GROUPS)
+def _is_wanted(
+    lock: LockFile, package: LockedPackage, groups: Collection[str], environments: Sequence[dict[str, str]]
+) -> bool:
+    marker = package.marker_for(groups)
     try:
         return not marker or any(Marker(marker).evaluate(dict(environment)) for environment in environments)
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
@@ -211,6 +225,18 @@ def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, pl
         what=f"{subject} and CPython {python}; it has wheels for {', '.join(others) or 'none of the five platforms'}",
         hint="pin the last version with a wheel for this platform, and a newer one for others with the opposite "
         f"marker, then run `poetry lock`: {pin}",
+    )
+
+
+def _missing_tool_problem(
+    settings: ReleaseSettings, lock: LockFile, package: LockedPackage, platform: Platform
+) -> Problem:
+    folder, command = place_of_lock(lock.path)
+    return Problem(
+        what=f"{package.name} {package.version}, which the build needs, has no wheel for {platform.name} and "
+        f"CPython {'.'.join(map(str, _python_version(settings)))}",
+        hint=f"pin a version with one in {folder}pyproject.toml, then run `{command}`; or set another Python in "
+        ".python-version",
     )
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from release_tools.bootstrap.hosts import tool_problems
 from release_tools.errors import Problem, ReleaseError
-from release_tools.lockfile import LockFile, lock_problems, read_lock_file
+from release_tools.lockfile import TOOLS_LOCK, LockFile, lock_problems, read_lock_file
 from release_tools.platforms import PLATFORMS, host_platform
 from release_tools.preflight.wheels import check_all_wheels
 from release_tools.processes.run import capture, changed_environment, observe
@@ -51,7 +51,7 @@ def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | 
 
 def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) -> list[tuple[str, Callable[[], str]]]:
     root = settings.root
-    read_lock = functools.cache(lambda: read_lock_file(settings.lock_path))
+    read_locks = functools.cache(lambda: (read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK)))
     return [
         ("settings", lambda: _check_settings(settings)),
         ("git", lambda: _check_tool(root, "git", _MIN_GIT_VERSION, "install a newer git with your package manager")),
@@ -59,9 +59,9 @@ def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) 
         ("gh login", lambda: _check_login(root)),
         ("uv", lambda: _check_tool(root, str(uv), _MIN_UV_VERSION, 'python -m pip install -U "nox[uv]"')),
         ("build tools", _check_build_tools),
-        ("lock", lambda: _check_lock(settings, read_lock)),
-        ("wheels", lambda: _check_wheels(settings, read_lock())),
-        ("workflows", lambda: _check_workflows(settings, read_lock, nox)),
+        ("locks", lambda: _check_locks(settings, read_locks)),
+        ("wheels", lambda: _check_wheels(settings, *read_locks())),
+        ("workflows", lambda: _check_workflows(settings, read_locks, nox)),
         ("history", lambda: _check_history(root)),
         ("runners", lambda: _check_runners([platform.runner for platform in PLATFORMS], today)),
     ]
@@ -122,24 +122,27 @@ def _check_build_tools() -> str:
     return f"all that PyInstaller needs on {platform.name}"
 
 
-def _check_lock(settings: ReleaseSettings, read_lock: Callable[[], LockFile]) -> str:
+def _check_locks(settings: ReleaseSettings, read_locks: Callable[[], tuple[LockFile, LockFile]]) -> str:
     _fail_on(lock_problems(settings))
-    return f"{len(read_lock().packages)} packages, up to date"
+    app, tools = (len(lock.packages) for lock in read_locks())
+    return f"{app} packages and {tools} of the tools, up to date"
 
 
-def _check_wheels(settings: ReleaseSettings, lock: LockFile) -> str:
-    rows = check_all_wheels(settings, lock)
+def _check_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile) -> str:
+    rows = check_all_wheels(settings, lock, tools_lock)
     _fail_on([problem for row in rows for problem in row.problems])
     return f"found for every package on {len(rows)} platforms"
 
 
-def _check_workflows(settings: ReleaseSettings, read_lock: Callable[[], LockFile], nox: Path | None) -> str:
+def _check_workflows(
+    settings: ReleaseSettings, read_locks: Callable[[], tuple[LockFile, LockFile]], nox: Path | None
+) -> str:
     if nox is None:
         raise CheckSkippedError("Nox, which lists the sessions, is neither next to Invoke nor on the PATH")
     # Without --keywords, Nox lists the default sessions only.
     listed = capture([str(nox), "--list", "--json", "--keywords", "not _"], cwd=settings.root)
     names = {str(entry["session"]) for entry in json.loads(listed)}
-    _fail_on(workflow_problems(settings, read_lock(), names))
+    _fail_on(workflow_problems(settings, read_locks()[1], names))
     return f"match {len(PLATFORMS)} platforms, {len(names)} sessions and the lock"
 
 

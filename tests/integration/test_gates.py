@@ -19,9 +19,14 @@ from typing import Any
 import lief
 import pytest
 
-from release_tools.bootstrap.environment import ISOLATED, SUITE_GROUPS, create_environment, install_project
+from release_tools.bootstrap.environment import (
+    ISOLATED,
+    create_environment,
+    create_tool_environment,
+    install_project,
+)
 from release_tools.errors import FreezeError, PreflightError
-from release_tools.lockfile import BUILD_GROUPS
+from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, SUITE_GROUPS, TOOLS_LOCK, read_lock_file
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.checks import CHECKS
@@ -31,6 +36,7 @@ REPOSITORY = Path(__file__).parents[2]
 BROKEN_APPS = Path(__file__).with_name("broken_apps")
 WORKING_APPS = Path(__file__).with_name("working_apps")
 HEALTHY_PROJECT = Path(__file__).with_name("healthy_project")
+OLDER_PROJECT = Path(__file__).with_name("older_project")
 BASE = BROKEN_APPS / "base"
 HOST = host_platform()
 BUILD_TIMEOUT_SECONDS = 600
@@ -130,9 +136,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Environments:
-    """The Pythons of the frozen environment and of the one that runs an app's own tests."""
+    """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests."""
 
-    build: Path
+    app: Path
+    tools: Path
     suite: Path
 
 
@@ -165,7 +172,8 @@ def make_environments(root: Path) -> Environments:
     settings = ReleaseSettings.load(root)
     folder = root / "environments"
     return Environments(
-        build=create_environment(settings, folder / "build", BUILD_GROUPS, is_kept=False),
+        app=create_environment(settings, folder / "app", APP_GROUPS, is_kept=False),
+        tools=create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
         suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
     )
 
@@ -218,12 +226,14 @@ def write_native_module(folder: Path, fault: str) -> None:
         written.write_bytes(written.read_bytes() + b"UPX!" * 4)
 
 
-def pretend_version(python: Path, name: str, version: str) -> None:
-    """Make the environment claim another version of a distribution.
+def pretend_version(environments: Environments, name: str, version: str) -> None:
+    """Make the only environment that has a distribution claim another version of it.
 
     The file may be a hard link into uv's cache, so it's replaced.
     """
-    (metadata,) = python.parents[1].rglob(f"site-packages/{name.replace('-', '_')}-*.dist-info/METADATA")
+    pattern = f"site-packages/{name.replace('-', '_')}-*.dist-info/METADATA"
+    folders = [python.parents[1] for python in (environments.app, environments.tools)]
+    (metadata,) = [path for folder in folders for path in folder.rglob(pattern)]
     lines = metadata.read_text(encoding="utf-8").splitlines(keepends=True)
     metadata.unlink()
     changed = (f"Version: {version}\n" if line.startswith("Version: ") else line for line in lines)
@@ -233,11 +243,12 @@ def pretend_version(python: Path, name: str, version: str) -> None:
 def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     """Install the project and run the pipeline, like the session `build`."""
     settings = ReleaseSettings.load(root)
-    install_project(settings, environments.build, resolve_version(DEV, settings.project_version, None), root / "wheel")
-    command = [str(environments.build), "-m", "release_tools", "build", "--platform", HOST.name, "--version", DEV]
+    version = resolve_version(DEV, settings.project_version, None)
+    install_project(settings, environments.app, environments.tools, version, root / "wheel")
+    command = [str(environments.tools), "-m", "release_tools", "build", "--platform", HOST.name, "--version", DEV]
     environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
     finished = subprocess.run(
-        [*command, "--suite-python", str(environments.suite), *options],
+        [*command, "--app-python", str(environments.app), "--suite-python", str(environments.suite), *options],
         cwd=root,
         env=environment,
         stdout=subprocess.PIPE,
@@ -273,7 +284,7 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
     environments = make_environments(root) if gate.has_own_environment else shared
     break_project(gate, root)
     for name, version in gate.pretended:
-        pretend_version(environments.build, name, version)
+        pretend_version(environments, name, version)
     outcome = run_build(root, environments, "--fail-fast", *(() if gate.refused_by in UNLIMITED else ("--quick",)))
     reason = reason_not_tried(outcome, gate.place)
     if reason:
@@ -334,6 +345,20 @@ def test_healthy_app_passes_every_check(root: Path) -> None:
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
     assert passed >= ALWAYS_PASSED
+
+
+def test_app_ships_its_own_older_versions_of_the_tools(root: Path) -> None:
+    lay_out(root, OLDER_PROJECT)
+    outcome = run_build(root, make_environments(root), "--quick")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    locked = {package.name: package.version for package in read_lock_file(root / "poetry.lock").packages}
+    tools = {package.name: package.version for package in read_lock_file(TOOLS_LOCK).packages}
+    assert {name for name in locked if tools.get(name, locked[name]) != locked[name]} == {
+        "lief",
+        "packaging",
+        "rich",
+        "setuptools",
+    }
 
 
 def test_gates_name_existing_checks() -> None:

@@ -25,6 +25,10 @@ dependencies = []
 [project.scripts]
 tiny = "tiny_app.cli:main"
 
+[build-system]
+requires = ["poetry-core>=2"]
+build-backend = "poetry.core.masonry.api"
+
 [tool.release-tools]
 executable = "tiny"
 """
@@ -74,12 +78,12 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_lock(project: Path) -> Callable[..., None]:
-    """Writes an up-to-date lock with these packages in the build group."""
+    """Writes an up-to-date lock with these packages in the group `test`."""
 
     def write(*names: str) -> None:
         digest = content_hash(ReleaseSettings.load(project).pyproject)
         packages = "".join(
-            f'[[package]]\nname = "{name}"\nversion = "1"\ngroups = ["build"]\n'
+            f'[[package]]\nname = "{name}"\nversion = "1"\ngroups = ["test"]\n'
             'files = [{file = "f", hash = "sha256:00"}]\n'
             for name in names
         )
@@ -94,7 +98,7 @@ def write_lock(project: Path) -> Callable[..., None]:
 @pytest.fixture
 def locked_project(project: Path, write_lock: Callable[..., None]) -> Path:
     """The project with an up-to-date lock."""
-    write_lock("lief", "packaging", "pyinstaller", "rich")
+    write_lock()
     return project
 
 

@@ -63,20 +63,30 @@ def lock_of(packages: Mapping[str, str], **groups: set[str]) -> LockFile:
     )
 
 
-def environment_of(*installed: InstalledDistribution, **groups: set[str]) -> InstalledEnvironment:
-    """An environment of these, all but the project locked for the app, or for other `groups`."""
+NO_LOCK = lock_of({})
+
+
+def environment_of(
+    *installed: InstalledDistribution, tools: Iterable[InstalledDistribution] = ()
+) -> InstalledEnvironment:
+    """An environment of these, locked for the app except for the project, and these tools."""
     versions = {normalized_name(one.name): one.version for one in installed if one.name != PROJECT}
-    return read_environment(PROJECT, lock_of(versions, **groups), [one.found for one in installed])
+    app, found = [one.found for one in installed], [one.found for one in tools]
+    return read_environment(PROJECT, lock_of(versions), NO_LOCK, app, found)
 
 
-def running_environment(site: Path, lock: LockFile) -> InstalledEnvironment:
-    """What the tests run in, with what is installed in `site`."""
-    return read_environment(PROJECT, lock, [*_found_in(site), *distributions()])
+def running_environment(
+    lock: LockFile = NO_LOCK, *, project: str = PROJECT, site: Path | None = None
+) -> InstalledEnvironment:
+    """What the tests run in as the app's environment, with what is installed in `site`; no tools."""
+    app = [*(_found_in(site) if site else ()), *distributions()]
+    return read_environment(project, lock, NO_LOCK, app, [])
 
 
 def versions_in(site: Path) -> dict[str, str]:
-    """The versions of everything in `running_environment`, by canonical name."""
-    return {normalized_name(found.name): found.version for found in (*_found_in(site), *distributions())}
+    """The versions of everything in `running_environment` except the project, by canonical name."""
+    versions = {normalized_name(found.name): found.version for found in (*_found_in(site), *distributions())}
+    return {name: version for name, version in versions.items() if name != PROJECT}
 
 
 def _found_in(site: Path) -> list[Distribution]:

@@ -82,19 +82,20 @@ def test_module_has_the_name_it_is_imported_by(path: str, name: str | None) -> N
     assert module_name(path) == name
 
 
-def test_environment_knows_what_only_the_build_needs(tmp_path: Path) -> None:
+def test_environment_knows_what_only_the_tools_have(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
     environment = environment_of(
         install(tmp_path, "tiny-app", ["tiny_app/__init__.py"]),
-        install(tmp_path, "freezer", ["freezer/__init__.py", "freezer/_vendor/x.py", "freezer_hack.py", "json.py"]),
         install(tmp_path, "colors", ["colors/__init__.py", "shared/colors.py"]),
-        install(tmp_path, "plugin", ["shared/plugin.py"]),
-        freezer={"build"},
-        colors={"build", "main"},
-        plugin={"build"},
+        tools=(
+            install(tools, "freezer", ["freezer/__init__.py", "freezer/_vendor/x.py", "freezer_hack.py", "json.py"]),
+            install(tools, "colors", ["colors/__init__.py", "shared/colors.py"], version="2.0"),
+            install(tools, "plugin", ["shared/plugin.py"]),
+        ),
     )
     assert environment.build_only == {"freezer", "plugin"}
     assert environment.build_only_modules == ("freezer", "freezer_hack")
-    assert [one.name for one in environment.bundled] == ["colors", "tiny-app"]
+    assert [one.label for one in environment.bundled] == ["colors 1.0", "tiny-app 1.0"]
 
 
 def test_first_of_two_installations_counts(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def gh_help(name: str) -> str:
 
 
 def test_rebuild_uses_the_locked_uv() -> None:
-    lock = tomllib.loads(read(REPOSITORY / "poetry.lock"))
+    lock = tomllib.loads(read(REPOSITORY / "release_tools" / "poetry.lock"))
     (locked,) = [package["version"] for package in lock["package"] if package["name"] == "uv"]
     assert re.findall(r"\buv==(\S+)", read(DOCS / "releasing.md")) == [locked]
 

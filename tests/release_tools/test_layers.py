@@ -109,7 +109,7 @@ def test_bootstrap_needs_only_python_3_11() -> None:
 
 
 def test_build_needs_only_the_build_group() -> None:
-    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    groups = tomllib.loads((LIBRARY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     installed = {re.split(r"[<>=\[;]", entry)[0].lower() for entry in groups["build"]}
     assert {name.lower() for name in third_party_imports(*reached_from(LIBRARY / "__main__.py"))} <= installed
 

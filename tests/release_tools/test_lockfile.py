@@ -1,13 +1,23 @@
 import errno
 import os
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release_tools import lockfile
 from release_tools.errors import LockFileError
-from release_tools.lockfile import content_hash, is_stale, read_lock_file
+from release_tools.lockfile import (
+    TOOLS_LOCK,
+    content_hash,
+    is_stale,
+    lock_problems,
+    read_lock_file,
+    tools_lock_problems,
+)
+from release_tools.settings import ReleaseSettings
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = '[metadata]\nlock-version = "2.1"\npython-versions = "*"\ncontent-hash = "x"\n'
@@ -28,14 +38,30 @@ def repository_pyproject() -> dict[str, Any]:
     return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_lock_written_by_poetry_is_up_to_date() -> None:
-    assert not is_stale(read_lock_file(REPOSITORY / "poetry.lock"), repository_pyproject())
+def test_locks_written_by_poetry_are_up_to_date() -> None:
+    assert lock_problems(ReleaseSettings.load(REPOSITORY)) == []
+
+
+@pytest.mark.parametrize("name", ["poetry.lock", "pyproject.toml"])
+def test_missing_lock_of_the_library_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for file in {"poetry.lock", "pyproject.toml"} - {name}:
+        shutil.copy(TOOLS_LOCK.with_name(file), tmp_path)
+    monkeypatch.setattr(lockfile, "TOOLS_LOCK", tmp_path / "poetry.lock")
+    (problem,) = tools_lock_problems()
+    assert name in problem.what
+
+
+def test_stale_lock_of_the_library_names_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockfile, "content_hash", lambda _: "another")
+    (problem,) = tools_lock_problems()
+    assert problem.what.startswith("release_tools/poetry.lock is stale")
+    assert "`poetry -C release_tools lock`" in problem.hint
 
 
 @pytest.mark.parametrize("table", ["project", "group"])
 def test_new_dependency_makes_the_lock_stale(table: str) -> None:
     changed = repository_pyproject()
-    target = changed["project"]["dependencies"] if table == "project" else changed["dependency-groups"]["build"]
+    target = changed["project"]["dependencies"] if table == "project" else changed["dependency-groups"]["test"]
     target.append("requests")
     assert is_stale(read_lock_file(REPOSITORY / "poetry.lock"), changed)
 

@@ -45,7 +45,10 @@ def build_workflow_path(settings: ReleaseSettings) -> Path:
 
 
 def workflow_problems(settings: ReleaseSettings, lock: LockFile, sessions: Collection[str]) -> list[Problem]:
-    """Every disagreement of the workflows and the build action; `sessions` are the names in `nox --list --json`."""
+    """Every disagreement of the workflows and the build action.
+
+    `lock` is the library's, and `sessions` are the names in `nox --list --json`.
+    """
     path, action_path = build_workflow_path(settings), settings.root / BUILD_ACTION
     for required in (path, action_path):
         if not required.is_file():
@@ -223,7 +226,8 @@ def _unlocked_uv(jobs: Mapping[str, Yaml], lock: LockFile) -> Iterator[str]:
         for step in _steps(job):
             version = _at(step, "with", "version")
             if str(step.get("uses", "")).startswith(_SETUP_UV) and version not in locked:
-                yield f"{name} sets up uv {version}, and poetry.lock has {', '.join(sorted(locked)) or 'none'}"
+                found = ", ".join(sorted(locked)) or "none"
+                yield f"{name} sets up uv {version}, and release_tools/poetry.lock has {found}"
 
 
 def _session(platform: Platform) -> str:

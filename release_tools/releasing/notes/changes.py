@@ -36,11 +36,11 @@ class Change:
 def read_changes(root: Path, commit: str, since: str | None) -> tuple[Change, ...]:
     """The commits up to `commit`, since `since` if given, newest first and without merges.
 
-    Raises `MissingToolError` outside an environment with the dependency group `release`.
+    Raises `MissingToolError` outside the release environment.
     """
     program = shutil.which("git-cliff", path=str(Path(sys.executable).parent))
     if program is None:
-        raise MissingToolError("git-cliff", "add git-cliff to the dependency group `release`, then: poetry lock")
+        raise MissingToolError("git-cliff", "run this as an Invoke task, which creates the environment for it")
     options = ["--config", str(_CONFIGURATION), "--context", "--offline", "--no-exec", "--tag-pattern", _NO_TAG]
     commits = f"{since}..{commit}" if since else commit
     # The user's own git-cliff settings must not change the result.

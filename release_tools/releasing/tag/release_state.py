@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release_tools.errors import Problem, ReleaseError
-from release_tools.lockfile import lock_problems, read_lock_file
+from release_tools.lockfile import TOOLS_LOCK, lock_problems, read_lock_file
 from release_tools.preflight.wheels import check_all_wheels
 from release_tools.releasing.git_state import (
     Clone,
@@ -83,11 +83,11 @@ def read_release_state(settings: ReleaseSettings, tag: str | None) -> ReleaseSta
 
 def _wheel_problems(settings: ReleaseSettings) -> list[Problem]:
     try:
-        lock = read_lock_file(settings.lock_path)
+        locks = (read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK))
     except ReleaseError:
         # `lock_problems` reports it.
         return []
-    return [problem for row in check_all_wheels(settings, lock) for problem in row.problems]
+    return [problem for row in check_all_wheels(settings, *locks) for problem in row.problems]
 
 
 def _try_remote(root: Path, clone: Clone) -> tuple[Remote | None, tuple[Problem, ...]]:

@@ -92,8 +92,9 @@ def check_path_lengths(context: VerificationContext) -> str:
 
 
 def _packages_of(context: VerificationContext, names: Iterable[str]) -> set[str]:
-    """The top-level names of these distributions."""
-    return {package for name in names for package in context.build.installed.require(name).packages}
+    """The top-level names of these tools."""
+    tools = context.build.installed.tools_by_name
+    return {package for name in names for package in tools[normalized_name(name)].packages}
 
 
 def _is_wanted(path: str, excluded: Iterable[str]) -> bool:

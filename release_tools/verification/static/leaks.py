@@ -158,7 +158,7 @@ def machine_marks(context: VerificationContext, home: Mark | None) -> list[Mark]
     """The folders of this build, the user's home and the host name."""
     folders = {
         "the project folder": context.settings.root,
-        "the environment folder": Path(sys.prefix),
+        "the environment folder": context.evidence.python.parents[1] if context.evidence else Path(sys.prefix),
         "the verification folder": context.scratch,
     }
     marks = [

@@ -87,11 +87,11 @@ def sizes_by_distribution(payload: Payload, executable_bytes: int, owners: Owner
 
 
 def measure_sizes(executable: Path, installed: InstalledEnvironment) -> dict[str, int]:
-    """The bytes of each installed distribution in the executable, largest first.
+    """The bytes of each distribution in the executable, largest first.
 
     Raises `PayloadError`.
     """
-    return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(installed.distributions))
+    return sizes_by_distribution(Payload(executable), executable.stat().st_size, find_owners(installed.searched))
 
 
 def check_sizes(context: VerificationContext) -> str:

@@ -121,7 +121,6 @@ def _traced_suite(context: VerificationContext, source: SourceEnvironment) -> It
     for name in ("records", "current"):
         (folder / name).mkdir()
     (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
-    (tracer / "absent.txt").write_text("\n".join(context.build.installed.build_only_modules), encoding="utf-8")
     program = write_traced_program(context, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
     with running_suite(

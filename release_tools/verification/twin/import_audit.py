@@ -44,14 +44,10 @@ def check_imports(context: VerificationContext) -> Passed:
     bundled = read_bundled_code(context.executable)
     installed = context.build.installed
     imports = list_imports(installed, bundled)
-    build_only = installed.build_only_modules
-    own = installed.project.packages if build_only else ()
     failures = [
         failure
         for failure in audit(context, imports, "twin")
-        if not _is_excluded(failure, context.settings.exclude_modules)
-        and not _is_build_only(failure, build_only, own)
-        and not _is_unused(failure, bundled)
+        if not _is_excluded(failure, context.settings.exclude_modules) and not _is_unused(failure, bundled)
     ]
     unread = _unread_groups(failures, context.executable, bundled)
     failures = [failure for failure in failures if _group_of(failure) not in unread]
@@ -157,12 +153,6 @@ def _is_excluded(failure: Failure, exclude_modules: Sequence[str]) -> bool:
     """Whether the missing module is one that the project excludes."""
     missing = _missing_module(failure)
     return any(missing == module or missing.startswith(f"{module}.") for module in exclude_modules)
-
-
-def _is_build_only(failure: Failure, build_only: Sequence[str], own: Sequence[str]) -> bool:
-    """Whether a dependency fails without a module installed only for the build, which users don't have either."""
-    is_own = re.split(r"[.:]", failure[0])[0] in own
-    return not is_own and _missing_module(failure).partition(".")[0] in build_only
 
 
 def _is_unused(failure: Failure, bundled: BundledCode) -> bool:

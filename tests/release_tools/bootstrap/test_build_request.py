@@ -70,19 +70,22 @@ def test_unknown_option_is_a_usage_error(locked_project: Path, capsys: pytest.Ca
     assert "--verison" in capsys.readouterr().err
 
 
-def test_missing_packages_of_the_library_are_named(locked_project: Path, write_lock: Callable[..., None]) -> None:
-    write_lock("pyinstaller", "packaging")
-    lief, rich = problems_of(locked_project)
-    assert "'build' has no lief" in lief.what
-    assert "'build' has no rich" in rich.what
+def test_other_build_backend_is_refused(locked_project: Path) -> None:
+    path = locked_project / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("poetry.core.masonry.api", "hatchling.build"), encoding="utf-8")
+    (problem,) = problems_of(locked_project)
+    assert "hatchling.build" in problem.what
 
 
-def test_test_suite_needs_pytest(locked_project: Path) -> None:
+def test_test_suite_needs_pytest(locked_project: Path, write_lock: Callable[..., None]) -> None:
     (locked_project / "suite").mkdir()
     with (locked_project / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('test-suite = "suite"\ntest-binary-variable = "TINY"\n')
     (problem,) = problems_of(locked_project)
     assert "'test' has no pytest" in problem.what
+    write_lock("pytest")
+    assert build_problems(ReleaseSettings.load(locked_project), BuildRequest(platform=HOST)) == []
 
 
 @pytest.mark.parametrize("version", ["3.12.4", "3.13", "3.130.1", "3.13.x"])

@@ -80,10 +80,10 @@ def test_later_steps_find_nox_on_path(
     """Fakes the installer, which needs the network."""
 
     def create(_settings: ReleaseSettings, folder: Path, groups: tuple[str, ...], *, is_kept: bool) -> Path:
-        assert (groups, is_kept) == (("test",), True)
+        assert (groups, is_kept) == (("nox",), True)
         return folder / "bin" / "python"
 
-    monkeypatch.setattr(github_jobs, "create_environment", create)
+    monkeypatch.setattr(github_jobs, "create_tool_environment", create)
     path = tmp_path / "path"
     assert run_step("nox", GITHUB_PATH=str(path)) == 0
     assert Path(path.read_text(encoding="utf-8").strip()).parts[-2:] == ("nox", "bin")

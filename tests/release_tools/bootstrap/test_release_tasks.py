@@ -12,7 +12,7 @@ from invoke.parser import Parser
 
 import tasks
 from release_tools.bootstrap import tasks as maintenance
-from release_tools.lockfile import RELEASE_GROUPS
+from release_tools.lockfile import RELEASE_TOOLS
 from release_tools.settings import ReleaseSettings
 
 PYTHON = Path("environment") / "python"
@@ -25,7 +25,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def make(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
         assert folder.is_relative_to(settings.root / "build")
-        assert (tuple(groups), is_kept) == (RELEASE_GROUPS, True)
+        assert (tuple(groups), is_kept) == (RELEASE_TOOLS, True)
         return PYTHON
 
     def run(root: Path, args: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         assert root.is_dir()
         commands.append(list(args[3:]))
 
-    monkeypatch.setattr(maintenance, "create_environment", make)
+    monkeypatch.setattr(maintenance, "create_tool_environment", make)
     monkeypatch.setattr(maintenance, "run_inside", run)
     return commands
 

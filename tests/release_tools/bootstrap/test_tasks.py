@@ -12,7 +12,7 @@ from release_tools.errors import NoCommitError, RequestError, UnknownPlatformErr
 
 def test_stale_lock_creates_no_environment(project: Path) -> None:
     with pytest.raises(RequestError) as caught:
-        tool_environment(project, "tests", ["main"])
+        tool_environment(project, "tests", ["build"])
     assert caught.value.problems[0].what.startswith("poetry.lock: ")
     assert not (project / "build").exists()
 

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,7 +115,15 @@ def run_freeze(
 
         monkeypatch.setattr(pyinstaller, "run_logged", run)
         monkeypatch.setattr(pyinstaller, "make_plan", lambda *_: EMPTY_PLAN)
-        return freeze(settings, installed, LINUX, folder=tmp_path / "freeze", source_date=0, on_line=print)
+        return freeze(
+            settings,
+            installed,
+            LINUX,
+            python=Path(sys.executable),
+            folder=tmp_path / "freeze",
+            source_date=0,
+            on_line=print,
+        )
 
     return run_freeze
 

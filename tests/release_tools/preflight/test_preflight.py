@@ -1,17 +1,19 @@
 import dataclasses
+import functools
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.errors import PreflightError
 from release_tools.lockfile import LockFile
 from release_tools.platforms import find_platform
 from release_tools.preflight.preflight import check_preflight
 from release_tools.reporting.records import CheckResult
 from release_tools.settings import AllowedFinding, ReleaseSettings
-from tests.release_tools.installed import install, lock_of, running_environment, versions_in
+from tests.release_tools.installed import NO_LOCK, environment_of, install, lock_of, running_environment, versions_in
 
 LINUX = find_platform("linux-amd64")
 Versions = dict[str, str]
@@ -32,11 +34,26 @@ def versions(site: Path) -> Versions:
 
 
 @pytest.fixture
-def check(site: Path) -> "Check":
-    return lambda settings, lock: check_preflight(settings, lock, running_environment(site, lock), LINUX)
+def tools(tmp_path: Path) -> InstalledEnvironment:
+    """An environment with just the tools, and a lock for them."""
+    return with_tools(install(tmp_path / "tools", "pyinstaller", ["PyInstaller/__init__.py"], version="6.22.3"))
 
 
-Check = Callable[[ReleaseSettings, LockFile], CheckResult]
+def with_tools(pyinstaller: InstalledDistribution) -> InstalledEnvironment:
+    return dataclasses.replace(environment_of(tools=[pyinstaller]), for_tools={"pyinstaller": pyinstaller.version})
+
+
+@pytest.fixture
+def check(site: Path, tools: InstalledEnvironment) -> "Check":
+    def run(settings: ReleaseSettings, lock: LockFile, tools: InstalledEnvironment = tools) -> CheckResult:
+        app = running_environment(lock, site=site)
+        installed = dataclasses.replace(app, tools=tools.tools, for_tools=tools.for_tools)
+        return check_preflight(settings, lock, NO_LOCK, installed, LINUX)
+
+    return run
+
+
+Check = Callable[..., CheckResult]
 
 
 def problems_of(check: Check, settings: ReleaseSettings, versions: Versions) -> str:
@@ -65,9 +82,19 @@ def test_missing_and_extra_packages_are_refused(check: Check, settings: ReleaseS
 
 
 @pytest.mark.shows_failing("_pyinstaller_problems")
-def test_old_pyinstaller_is_refused(check: Check, settings: ReleaseSettings, site: Path) -> None:
-    install(site, "pyinstaller", [], version="6.22.2")
-    assert "6.22.2" in problems_of(check, settings, versions_in(site) | {"pyinstaller": "6.22.2"})
+def test_old_pyinstaller_is_refused(
+    check: Check, settings: ReleaseSettings, versions: Versions, tmp_path: Path
+) -> None:
+    old = with_tools(install(tmp_path / "old", "pyinstaller", [], version="6.22.2"))
+    assert "6.22.2" in problems_of(functools.partial(check, tools=old), settings, versions)
+
+
+def test_tools_that_differ_from_their_lock_are_refused(
+    check: Check, settings: ReleaseSettings, versions: Versions, tools: InstalledEnvironment
+) -> None:
+    other = dataclasses.replace(tools, for_tools={"pyinstaller": "6.30"})
+    found = problems_of(functools.partial(check, tools=other), settings, versions)
+    assert "release_tools/poetry.lock: pyinstaller 6.22.3, locked 6.30" in found
 
 
 @pytest.mark.shows_failing("_python_problems")
@@ -94,7 +121,7 @@ def test_project_without_license_is_refused(check: Check, settings: ReleaseSetti
 
 @pytest.mark.shows_failing("_whole_distribution_problems")
 def test_unknown_whole_distribution_is_refused(check: Check, settings: ReleaseSettings, versions: Versions) -> None:
-    check(dataclasses.replace(settings, whole_distributions=("PyInstaller",)), lock_of(versions))
+    check(dataclasses.replace(settings, whole_distributions=("Pluggy",)), lock_of(versions))
     unknown = dataclasses.replace(settings, whole_distributions=("datasets",))
     assert "'datasets'" in problems_of(check, unknown, versions)
 
@@ -123,7 +150,6 @@ def test_missing_project_is_refused(check: Check, settings: ReleaseSettings, ver
     for path in (site / "tiny_app-1.0.dist-info").iterdir():
         path.unlink()
     (site / "tiny_app-1.0.dist-info").rmdir()
-    del versions["tiny-app"]
     assert "tiny-app" in problems_of(check, settings, versions)
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from release_tools.errors import LockFileError, Problem
-from release_tools.lockfile import LockedPackage, LockFile, read_lock_file
+from release_tools.lockfile import APP_GROUPS, TOOLS_LOCK, LockedPackage, LockFile, read_lock_file
 from release_tools.platforms import PLATFORMS, Platform, find_platform
 from release_tools.preflight.wheels import check_all_wheels, check_wheels, packages_for, print_wheels
 from release_tools.settings import ReleaseSettings
@@ -34,14 +34,17 @@ def lock_of(*packages: LockedPackage) -> LockFile:
     return LockFile(path=Path("poetry.lock"), packages=packages, content_hash="")
 
 
+NO_LOCK = lock_of()
+
+
 def platforms_without(settings: ReleaseSettings, *file_names: str, marker: str = "") -> list[str]:
-    rows = check_all_wheels(settings, lock_of(package(*file_names, marker=marker)))
+    rows = check_all_wheels(settings, lock_of(package(*file_names, marker=marker)), NO_LOCK)
     assert [row.platform for row in rows] == list(PLATFORMS)
     return [row.platform.name for row in rows if row.missing]
 
 
 def problem_of(settings: ReleaseSettings, platform_name: str, *file_names: str) -> Problem:
-    (problem,) = check_wheels(settings, lock_of(package(*file_names)), find_platform(platform_name)).problems
+    (problem,) = check_wheels(settings, lock_of(package(*file_names)), NO_LOCK, find_platform(platform_name)).problems
     return problem
 
 
@@ -49,7 +52,7 @@ def test_every_package_of_this_repository_has_a_wheel(platform: Platform) -> Non
     settings = ReleaseSettings.load(REPOSITORY)
     assert settings.glibc_floor
     assert settings.macos_minimum
-    row = check_wheels(settings, read_lock_file(settings.lock_path), platform)
+    row = check_wheels(settings, read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK), platform)
     assert row.problems == ()
     assert row.package_count > 50
 
@@ -122,10 +125,21 @@ def test_unpinned_patch_release_needs_what_any_needs(limited: ReleaseSettings, c
 
 
 def test_only_packages_of_a_build_need_wheels(limited: ReleaseSettings) -> None:
-    lock = lock_of(package("thing-2.0.tar.gz", group="lint"), package("thing-2.0-py3-none-any.whl", group="build"))
+    lock = lock_of(package("thing-2.0.tar.gz", group="lint"), package("thing-2.0-py3-none-any.whl"))
     for platform in PLATFORMS:
-        assert [found.groups for found in packages_for(limited, lock, platform)] == [frozenset({"build"})]
-        assert check_wheels(limited, lock, platform).problems == ()
+        assert [found.groups for found in packages_for(limited, lock, APP_GROUPS, platform)] == [frozenset({"main"})]
+        assert check_wheels(limited, lock, NO_LOCK, platform).problems == ()
+
+
+def test_tools_need_wheels_for_any_system_of_the_platform(limited: ReleaseSettings) -> None:
+    newer, other = (
+        lock_of(package(f"thing-2.0-cp313-cp313-{tag}.whl", group="build"))
+        for tag in ("manylinux_2_39_x86_64", "win_amd64")
+    )
+    linux = find_platform("linux-amd64")
+    assert check_wheels(limited, NO_LOCK, newer, linux).problems == ()
+    (problem,) = check_wheels(limited, NO_LOCK, other, linux).problems
+    assert "thing 2.0, which the build needs, has no wheel for linux-amd64" in problem.what
 
 
 @pytest.mark.parametrize(
@@ -195,7 +209,7 @@ def test_pinned_python_decides_which_wheels_fit(limited: ReleaseSettings) -> Non
 def test_table_names_missing_packages_by_platform(limited: ReleaseSettings) -> None:
     console = Console(width=120, file=io.StringIO(), record=True)
     lock = lock_of(package("thing-2.0-cp313-cp313-win_amd64.whl"))
-    print_wheels(limited, check_all_wheels(limited, lock), console)
+    print_wheels(limited, check_all_wheels(limited, lock, NO_LOCK), console)
     lines = {line.split()[0]: line for line in console.export_text().splitlines() if line.split()[1:]}
     assert "missing: thing" in lines["darwin-arm64"]
     assert "macOS 11.0" in lines["darwin-arm64"]

@@ -66,7 +66,7 @@ def test_failed_checks_are_reported_with_hints(shallow_clone: ProjectClone, prog
     write_program(programs / "uv", "exit 1")
     (programs / "objcopy").unlink()
     failed, printed = run_check(shallow_clone, programs, date(2027, 3, 1))
-    assert failed == ("gh", "gh login", "uv", "build tools", "lock", "wheels", "history", "runners")
+    assert failed == ("gh", "gh login", "uv", "build tools", "locks", "wheels", "history", "runners")
     assert len(re.findall("^hint: ", printed, re.MULTILINE)) == len(failed)
     for part in ("2.3.0", "gh login: not logged in", "objcopy", "poetry.lock", "macos-15-intel"):
         assert part in printed

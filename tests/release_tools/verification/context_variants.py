@@ -4,10 +4,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from release_tools.distributions import InstalledEnvironment, read_environment
+from release_tools.distributions import InstalledEnvironment
 from release_tools.settings import AllowedFinding
 from release_tools.verification.check import BuildEvidence, VerificationContext
-from tests.release_tools.installed import PROJECT, lock_of
+from tests.release_tools.installed import running_environment
 
 
 def as_build(
@@ -18,7 +18,7 @@ def as_build(
     probe: Path | None = None,
 ) -> VerificationContext:
     """Add the evidence of a build. By default, `installed` is the environment of the tests."""
-    installed = installed or read_environment(PROJECT, lock_of({}))
+    installed = installed or running_environment()
     return dataclasses.replace(context, evidence=BuildEvidence(installed=installed, python=python, probe=probe))
 
 

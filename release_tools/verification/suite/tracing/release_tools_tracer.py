@@ -11,15 +11,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FrameType, ModuleType
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
-
-    from _typeshed.importlib import MetaPathFinderProtocol
-
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.dirname(HERE)
@@ -102,8 +95,6 @@ def start() -> None:
         prefix, *roots = file.read().splitlines()
     if os.path.normcase(sys.prefix) != prefix or any(type(finder).__name__ == "Tracer" for finder in sys.meta_path):
         return
-    with open(os.path.join(HERE, "absent.txt"), encoding="utf-8") as file:
-        hide(frozenset(file.read().splitlines()))
     tracer = Tracer(tuple(roots))
     sys.meta_path.insert(0, tracer)
     sys.addaudithook(tracer.audit)
@@ -113,25 +104,6 @@ def start() -> None:
         os.register_at_fork(after_in_child=tracer.begin_record)
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, die_after(tracer.write))
-
-
-def hide(absent: frozenset[str]) -> None:
-    """Make the modules with these top-level names impossible to import: they're installed only for the build."""
-    for index, finder in enumerate(sys.meta_path):
-        if isinstance(finder, type) and finder.__name__ == "PathFinder":
-            methods = {"find_spec": finding_all_but(absent, finder)}
-            sys.meta_path[index] = type("PathFinder", (finder,), methods)  # type: ignore[call-overload]  # is a finder
-
-
-def finding_all_but(absent: frozenset[str], finder: "MetaPathFinderProtocol") -> object:
-    """Create the `find_spec` method of a finder that hides these top-level names of another finder."""
-
-    def find_spec(
-        _: type, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> "ModuleSpec | None":
-        return None if name.partition(".")[0] in absent else finder.find_spec(name, path, target)
-
-    return classmethod(find_spec)
 
 
 def exit_after(write: Callable[[], None], leave: Callable[[int], None]) -> Callable[[int], None]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from release_tools.lockfile import read_lock_file
+from release_tools.lockfile import TOOLS_LOCK, read_lock_file
 from release_tools.platforms import PLATFORMS, Platform
 from release_tools.releasing.github.workflows import BUILD_ACTION, build_workflow_path, workflow_problems
 from release_tools.settings import ReleaseSettings
@@ -21,7 +21,7 @@ SESSIONS = frozenset({"lint", "typecheck", "tests", *(f"build-{platform.name}" f
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of every file that is compared."""
-    for name in ("pyproject.toml", ".python-version", "poetry.lock"):
+    for name in ("pyproject.toml", ".python-version"):
         shutil.copy(REPOSITORY / name, tmp_path)
     shutil.copytree(REPOSITORY / ".github", tmp_path / ".github")
     suite = ReleaseSettings.load(REPOSITORY).test_suite
@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def problems_of(checkout: Path, sessions: frozenset[str] = SESSIONS) -> list[str]:
     settings = ReleaseSettings.load(checkout)
-    found = workflow_problems(settings, read_lock_file(settings.lock_path), sessions)
+    found = workflow_problems(settings, read_lock_file(TOOLS_LOCK), sessions)
     return [problem.what for problem in found]
 
 
@@ -55,7 +55,7 @@ def test_workflows_agree_with_table_sessions_and_lock() -> None:
     sessions = {entry["session"] for entry in json.loads(listed)}
     assert {f"build-{platform.name}" for platform in PLATFORMS} <= sessions
     settings = ReleaseSettings.load(REPOSITORY)
-    assert workflow_problems(settings, read_lock_file(settings.lock_path), sessions) == []
+    assert workflow_problems(settings, read_lock_file(TOOLS_LOCK), sessions) == []
 
 
 def test_unchanged_copy_has_no_problems(checkout: Path) -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.distributions import read_environment
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.static import bundled_files
 from release_tools.verification.suite.coverage import BundleContents
-from tests.release_tools.installed import PROJECT, environment_of, install, lock_of
+from tests.release_tools.installed import environment_of, install
 from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.static.contexts import findings_of, make_context
 
@@ -109,25 +108,23 @@ def test_app_without_namespace_packages_is_skipped(context: VerificationContext)
         )
 
 
-def bundle_with_pytest(settings: ReleaseSettings, **groups: set[str]) -> VerificationContext:
-    """A bundle with a module of pytest, which the tests run with, and a lock with these groups."""
-    installed = read_environment(PROJECT, lock_of(dict.fromkeys(groups, "1"), **groups))
-    return make_context(settings, modules={"_pytest.fixtures": "", "json.decoder": ""}, installed=installed)
-
-
-def test_distribution_locked_for_the_app_passes(settings: ReleaseSettings) -> None:
-    context = bundle_with_pytest(settings, pytest={"main"}, pyinstaller={"build"})
+def test_distribution_of_the_app_and_the_tools_passes(settings: ReleaseSettings, tmp_path: Path) -> None:
+    shared = install(tmp_path / "app", "shared", ["shared.py"])
+    tools = (install(tmp_path / "tools", "shared", ["shared.py"]), install(tmp_path / "tools", "freezer", []))
+    installed = environment_of(shared, tools=tools)
+    context = make_context(settings, modules={"shared": "", "json.decoder": ""}, installed=installed)
     assert bundled_files.check_build_only_distributions(context) == "none of 1"
 
 
 @pytest.mark.shows_failing("build-only distributions")
-def test_distribution_locked_for_the_build_is_refused(settings: ReleaseSettings) -> None:
-    context = bundle_with_pytest(settings, pytest={"build"}, pyinstaller={"build"})
+def test_distribution_of_the_tools_is_refused(settings: ReleaseSettings, tmp_path: Path) -> None:
+    installed = environment_of(tools=[install(tmp_path, "freezer", ["freezer/cli.py", "_freezer.py"])])
+    context = make_context(settings, modules={"freezer.cli": ""}, installed=installed)
     with pytest.raises(CheckFailedError) as caught:
         bundled_files.check_build_only_distributions(context)
-    assert caught.value.findings == ("pytest",)
-    assert caught.value.cure == 'exclude-modules = ["_pytest", "py", "pytest"]'
-    assert bundled_files.check_build_only_distributions(allowing(context, "pytest")) == "none of 2"
+    assert caught.value.findings == ("freezer",)
+    assert caught.value.cure == 'exclude-modules = ["_freezer", "freezer"]'
+    assert bundled_files.check_build_only_distributions(allowing(context, "freezer")) == "none of 1"
 
 
 def test_paths_within_the_limit_pass(settings: ReleaseSettings) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from release_tools.binaries.payload import PayloadError
-from release_tools.distributions import read_environment
 from release_tools.platforms import PLATFORMS
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
@@ -19,7 +18,7 @@ from release_tools.verification.static import (
     signatures,
     sizes,
 )
-from tests.release_tools.installed import PROJECT, lock_of
+from tests.release_tools.installed import running_environment
 from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import make_elf
 
@@ -73,7 +72,7 @@ def test_check_is_skipped_where_it_does_not_apply(
     ],
 )
 def test_executable_without_payload_is_refused(settings: ReleaseSettings, check: StaticCheck) -> None:
-    context = make_context(settings, installed=read_environment(PROJECT, lock_of({})))
+    context = make_context(settings, installed=running_environment())
     context.executable.write_bytes(make_elf())
     with pytest.raises(PayloadError):
         check(context)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from release_tools.binaries.payload import Payload
-from release_tools.distributions import read_environment
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.static.sizes import (
     Owners,
@@ -16,11 +15,11 @@ from release_tools.verification.static.sizes import (
     recorded_sizes,
     sizes_by_distribution,
 )
-from tests.release_tools.installed import PROJECT, lock_of
+from tests.release_tools.installed import running_environment
 from tests.release_tools.verification.static.contexts import make_context
 from tests.release_tools.verification.static.samples import make_elf
 
-INSTALLED = read_environment(PROJECT, lock_of({}))
+INSTALLED = running_environment()
 
 OWNERS = Owners(
     files={"one/_fast.so": "one", "ns/two.txt": "two"},

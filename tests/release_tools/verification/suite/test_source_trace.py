@@ -55,14 +55,8 @@ def main():
         case ["worker"]:
             # Not the console script: only PYTHONPATH starts the tracer there.
             subprocess.run([sys.executable, "-c", "import tiny_app.plugin"], check=True)
-        case ["build-tool"]:
-            import build_tool, tiny_app.__main__
-        case ["optional"]:
-            assert importlib.util.find_spec("build_tool") is None
-            try:
-                import build_tool
-            except ModuleNotFoundError:
-                print("without")
+        case ["main-module"]:
+            import tiny_app.__main__
 """
 SUITE = """
 import os, signal, subprocess
@@ -98,7 +92,7 @@ def entry_point(group: str, line: str) -> dict[str, str]:
 def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: pytest.MonkeyPatch) -> Prepare:
     """Make a context whose suite has these tests, and whose bundle has everything but `without`."""
 
-    def make(tests: str, *, without: str = "", build_only: bool = False) -> VerificationContext:
+    def make(tests: str, *, without: str = "") -> VerificationContext:
         context = make_context("print('not started')")
         root = context.settings.root
         environment = root / "build" / context.platform.name / "environment"
@@ -114,13 +108,6 @@ def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: py
                 {"some_library.py": ""},
                 metadata=entry_point("tiny.plugins", "one = some_library:one"),
             ),
-            install(
-                packages,
-                "build-tool",
-                {"build_tool.py": ""},
-                metadata=entry_point("tiny.plugins", "two = build_tool:two"),
-            ),
-            build_tool={"build"} if build_only else set(),
         )
         write_script(environment / "bin" / "tiny", SCRIPT)
         script = environment / "bin" / "tiny"
@@ -167,7 +154,7 @@ def test_missing_part_is_found_with_its_test(prepare: Prepare, command: str, wit
 
 
 def test_complete_bundle_passes_with_counts(prepare: Prepare) -> None:
-    commands = ("plugin", "table", "version", "entry-points", "library", "worker", "build-tool")
+    commands = ("plugin", "table", "version", "entry-points", "library", "worker", "main-module")
     figure = check_source_trace(prepare("".join(map(a_test_of, commands))))
     counts = "1 files, 2 metadata lookups, 1 libraries, 1 child programs of 7 tests"
     assert figure.partition(" modules, ")[2] == counts
@@ -203,11 +190,6 @@ def test_tracer_is_invisible_to_the_program(prepare: Prepare) -> None:
         SUITE + f"\ndef test_it():\n    assert run('a', env={{}}) == str([[{str(script)!r}, 'a'], [], False])\n"
     )
     assert check_source_trace(context).endswith("1 tests")
-
-
-def test_build_only_modules_are_hidden(prepare: Prepare) -> None:
-    context = prepare("\ndef test_optional():\n    assert run('optional') == 'without'\n", build_only=True)
-    assert "1 tests" in check_source_trace(context)
 
 
 def test_trace_is_cached_until_a_test_changes(prepare: Prepare) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from PyInstaller.archive.writers import CArchiveWriter, ZlibArchiveWriter
 
-from release_tools.distributions import read_environment
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import BuildEvidence, VerificationContext
 from release_tools.versions import BuildVersion
-from tests.release_tools.installed import lock_of
+from tests.release_tools.installed import lock_of, running_environment
 
 
 def make_twin(
@@ -22,13 +21,12 @@ def make_twin(
     modules: Mapping[str, str] | None = None,
     project: str = "tiny-app",
     locked: Collection[str] = (),
-    locked_for_build: Collection[str] = (),
 ) -> VerificationContext:
     """The context of a build whose twin runs `prelude` first, and whose executable bundles these modules.
 
     The frozen environment is that of the tests, with `project` as the app's own distribution.
     """
-    lock = lock_of(dict.fromkeys((*locked, *locked_for_build), "1"), **{name: {"build"} for name in locked_for_build})
+    installed = running_environment(lock_of(dict.fromkeys(locked, "1")), project=project)
     scratch = settings.root / "scratch"
     scratch.mkdir()
     probe = settings.root / "probe"
@@ -42,7 +40,7 @@ def make_twin(
         folder=settings.root / "unpacked",
         scratch=scratch,
         suite_python=None,
-        evidence=BuildEvidence(installed=read_environment(project, lock), python=Path(sys.executable), probe=probe),
+        evidence=BuildEvidence(installed=installed, python=Path(sys.executable), probe=probe),
     )
     context.folder.mkdir()
     write_bundle(context.executable, modules or {})

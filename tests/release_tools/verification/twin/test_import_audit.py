@@ -51,33 +51,6 @@ def test_bundle_where_everything_imports_passes(settings: ReleaseSettings) -> No
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize(
-    ("name", "locked_for_the_build", "is_found"),
-    [("pluggy", (), True), ("pluggy", ("iniconfig",), False), ("pytest", ("iniconfig",), True)],
-    ids=["dependency of the app", "build-only for a dependency", "build-only for the project"],
-)
-def test_only_dependencies_may_lack_build_only_modules(
-    settings: ReleaseSettings, name: str, locked_for_the_build: tuple[str, ...], is_found: bool
-) -> None:
-    prelude = REFUSE.replace("colorsys", "iniconfig").format(
-        condition="True", action='raise ModuleNotFoundError("No module named \'iniconfig\'", name="iniconfig")'
-    )
-    context = make_twin(
-        settings,
-        prelude,
-        modules={"_pytest.config.findpaths": ""},
-        project=name,
-        locked_for_build=locked_for_the_build,
-    )
-    if is_found:
-        with pytest.raises(CheckFailedError) as caught:
-            check_imports(context)
-        assert caught.value.findings == ("_pytest.config.findpaths",)
-    else:
-        assert check_imports(context).figure.startswith("1 modules")
-
-
-@pytest.mark.programs
 def test_modules_that_load_files_are_reported(settings: ReleaseSettings) -> None:
     shim = "import importlib.util\nspec = importlib.util.spec_from_file_location('a', 'a.py')\n"
     late = "import importlib.util\ndef load():\n    return importlib.util.spec_from_file_location('a', 'a.py')\n"

@@ -1,0 +1,36 @@
+"""Starts PyInstaller in the app's Python, from the tools' environment.
+
+Arguments: the tools' site-packages, the folder of this library, then PyInstaller's own. What the app has is found
+first, here and in PyInstaller's child processes, which get this path. But PyInstaller itself uses the versions that
+it's locked with: the app's may be too old for it.
+"""
+
+import importlib
+import sys
+from importlib.machinery import PathFinder
+from typing import Final
+
+# Everything that PyInstaller and freeze.spec import from other distributions, they import when these are imported.
+USERS_OF_TOOLS: Final = ("PyInstaller.building.build_main", "release_tools.binaries.rpaths")
+
+
+def import_users_of_tools(tools: str, library: str) -> None:
+    """Import with the tools first on the path; then put them last, and forget what the app has too."""
+    app_path = [*sys.path]
+    sys.path[:0] = [tools, library]
+    for name in USERS_OF_TOOLS:
+        importlib.import_module(name)
+    sys.path[:] = [*app_path, tools]
+    top_levels = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__"}
+    shared = {name for name in top_levels if PathFinder.find_spec(name, app_path)}
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in shared:
+            del sys.modules[name]
+
+
+if __name__ == "__main__":
+    _, tools_folder, library_folder, *arguments = sys.argv
+    import_users_of_tools(tools_folder, library_folder)
+    from PyInstaller.__main__ import run
+
+    run(arguments)
