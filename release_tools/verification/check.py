@@ -120,7 +120,9 @@ class VerificationContext:
         Raises `CheckSkippedError` for a downloaded archive, and `CheckFailedError` when the freeze left none.
         """
         if self.build.probe is None:
-            raise CheckFailedError("the build has no probe twin", "freeze.spec writes it next to the executable")
+            raise CheckFailedError(
+                "the build has no probe twin", "build again; if it's still missing, see what freeze.spec writes"
+            )
         return self.build.probe
 
     def is_allowed(self, finding: str, detail: str = "") -> bool:

@@ -86,7 +86,7 @@ def check_path_lengths(context: VerificationContext) -> str:
         context,
         (f"{name} ({len(name)} characters)" for name in names if len(name) > _LONGEST_NAME),
         what=f"paths longer than the {_LONGEST_NAME} characters that fit in a Windows user's temporary folder",
-        hint="shorten the path, or leave the file out of the bundle",
+        hint="shorten the path, or exclude the module or leave out the dependency that it belongs to",
     )
     return f"{max(map(len, names), default=0)} of {_LONGEST_NAME} characters"
 

@@ -4,6 +4,7 @@ The process that users see is the bootloader, which waits for the actual program
 whose script ends as requested.
 """
 
+import shlex
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from release_tools.processes.run import RunningProgram, started
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.starts.running import temporary_folder_variables
 from release_tools.verification.timeouts import scaled_timeout
-from release_tools.verification.twin.probe import probe_command, probe_environment, run_probe
+from release_tools.verification.twin.probe import PROBES, probe_command, probe_environment, run_probe
 from release_tools.verification.wine import wine_version
 
 EXIT_CODES: Final = (0, 1, 2, 3, 120, 255)
@@ -58,7 +59,7 @@ def check_exit_codes(context: VerificationContext) -> str:
         context,
         problems,
         what="the caller gets the wrong exit code",
-        hint="look for code that ends the process when it exits",
+        hint="look for code that ends the process itself, such as os._exit() in an atexit handler or a thread",
     )
     return ", ".join(map(str, EXIT_CODES))
 
@@ -137,7 +138,9 @@ def _waiting_twin(context: VerificationContext, ending: str) -> Iterator[Running
         first = twin.read_line()
         if first != "ready":
             raise CheckFailedError(
-                f"the probe twin should print 'ready' but printed {first!r}", "run the probe life_cycle by hand"
+                f"the probe twin should print 'ready' but printed {first!r}",
+                f"run it by hand: RELEASE_TOOLS_ENDING={shlex.quote(ending)} "
+                f"RELEASE_TOOLS_PROBE={PROBES / _PROBE}.py {context.probe}",
             )
         yield twin
 

@@ -1,5 +1,6 @@
 """Checks of data that not every machine has, or that's in another place there: time zones and root certificates."""
 
+from release_tools.findings import list_setting
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code
 from release_tools.verification.twin.probe import ask
@@ -23,7 +24,8 @@ def check_time_zones(context: VerificationContext) -> str:
     if frozen["error"] and not ask(context, "time_zones", _ZONE, place="source")["error"]:
         raise CheckFailedError(
             f"can't load the time zone {_ZONE} without the system's files: {frozen['error']}",
-            "bundle the data of tzdata: import tzdata where the app uses time zones",
+            "bundle tzdata with all its data",
+            cure=list_setting("whole-distributions", context.settings.whole_distributions, ["tzdata"]),
         )
     return f"{_ZONE} without the system's files"
 

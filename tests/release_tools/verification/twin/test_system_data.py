@@ -25,6 +25,7 @@ def test_missing_time_zone_data_is_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError) as caught:
         check_time_zones(make_twin(settings, WITHOUT_TZDATA, locked=("tzdata",)))
     assert "ZoneInfoNotFoundError" in caught.value.what
+    assert caught.value.cure == 'whole-distributions = ["tzdata"]'
 
 
 @pytest.mark.programs
