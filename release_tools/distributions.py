@@ -1,9 +1,12 @@
 """The distributions of the locked environments: their files, modules and metadata, read once for each build."""
 
+import base64
 import csv
+import hashlib
+import os
 import sys
 import sysconfig
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -12,11 +15,18 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from packaging.markers import Marker
+from packaging.requirements import Requirement
 
 from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, LockFile, normalized_name
 
 # They say where and how a distribution was installed on the build machine: paths, installers, start scripts' hashes.
 MACHINE_SPECIFIC_FILES: Final = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+
+# `lib/python3.13/site-packages`, or on Windows `Lib/site-packages`: how many folders the environment's is above it.
+_DEPTH_OF_PACKAGES: Final = 2 if os.name == "nt" else 3
+
+# Top-level folders that wheels often install by mistake, and that nothing imports.
+STRAY_FOLDERS: Final = frozenset({"benchmarks", "doc", "docs", "example", "examples", "test", "tests"})
 
 # The names that Python imports a module from, the longest first: `a.abi3.so` is the module `a`, not `a.abi3`.
 _MODULE_SUFFIXES: Final = (".py", *sorted(EXTENSION_SUFFIXES, key=len, reverse=True))
@@ -26,11 +36,17 @@ _MODULE_SUFFIXES: Final = (".py", *sorted(EXTENSION_SUFFIXES, key=len, reverse=T
 class RecordedFile:
     """A file as a distribution's RECORD lists it: relative to site-packages, with "/", and "" for no digest.
 
-    The path is text because there are tens of thousands of them.
+    `size` is in bytes, 0 if the RECORD doesn't say. The path is text because there are tens of thousands of them.
     """
 
     path: str
     digest: str
+    size: int = 0
+
+    def has_content(self, content: bytes) -> bool:
+        """Whether the file is recorded with the SHA-256 digest of this content."""
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode("ascii")
+        return self.digest == f"sha256={digest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +76,7 @@ class InstalledDistribution:
     def record(self) -> tuple[RecordedFile, ...]:
         """Every line of its RECORD, in order of path. `Distribution.files` would look up every file on disk."""
         rows = csv.reader((self.found.read_text("RECORD") or "").splitlines())
-        files = (RecordedFile(path=row[0].replace("\\", "/"), digest=row[1]) for row in rows if row)
+        files = (RecordedFile(path=row[0].replace("\\", "/"), digest=row[1], size=_size_in(row)) for row in rows if row)
         return tuple(sorted(files, key=lambda file: file.path))
 
     @cached_property
@@ -71,7 +87,12 @@ class InstalledDistribution:
     @cached_property
     def modules(self) -> tuple[str, ...]:
         """The dotted names of all its modules, extension modules among them."""
-        return tuple(sorted({name for file in self.files if (name := module_name(file.path))}))
+        return tuple(sorted(self.module_names))
+
+    @cached_property
+    def module_names(self) -> frozenset[str]:
+        """The same, to look up names."""
+        return frozenset(name for file in self.files if (name := module_name(file.path)))
 
     @cached_property
     def source_modules(self) -> tuple[str, ...]:
@@ -83,14 +104,21 @@ class InstalledDistribution:
         """The importable top-level names of its source."""
         return tuple(sorted({name.partition(".")[0] for name in self.source_modules}))
 
-    @property
-    def data_files(self) -> tuple[tuple[str, str], ...]:
-        """Its files that are no source modules, as pairs of source file and folder in the bundle."""
-        return tuple(
-            (str(self.locate(file.path)), PurePosixPath(file.path).parent.as_posix())
-            for file in self.files
-            if source_module(file.path) is None
-        )
+    @cached_property
+    def files_below_prefix(self) -> Mapping[str, RecordedFile]:
+        """What it installed outside site-packages, by path below the environment's folder: `share/…`, `bin/…`.
+
+        A wheel's `.data` folder has them. Without what installers generate from entry points, headers, and metadata.
+        """
+        generated = {point.name for point in self.entry_points if point.group in {"console_scripts", "gui_scripts"}}
+        found = ((_below_prefix(file.path), file) for file in self.record)
+        return {
+            path: file
+            for path, file in found
+            if path is not None
+            and not path.lower().startswith("include/")
+            and not (is_program_path(path) and PurePosixPath(path).name.removesuffix(".exe") in generated)
+        }
 
     @cached_property
     def metadata_folder(self) -> Path:
@@ -166,6 +194,12 @@ class InstalledEnvironment:
     def bundled(self) -> tuple[InstalledDistribution, ...]:
         """What the bundle is made of: the app's dependencies, then the project."""
         return (*self.dependencies, self.project)
+
+    @cached_property
+    def direct(self) -> tuple[InstalledDistribution, ...]:
+        """The project and the dependencies that its metadata names."""
+        required = {normalized_name(Requirement(text).name) for text in self.project.found.requires or ()}
+        return (*map(self.require, sorted(required.intersection(self.for_app))), self.project)
 
     @property
     def build_only(self) -> frozenset[str]:
@@ -251,6 +285,23 @@ def module_name(path: str) -> str | None:
     is_library = suffix == ".so" and stem.startswith("lib")
     parts = folders if stem == "__init__" else [*folders, stem]
     return ".".join(parts) if parts and not is_library and all(part.isidentifier() for part in parts) else None
+
+
+def _size_in(row: Sequence[str]) -> int:
+    return int(row[2]) if len(row) > 2 and row[2].isdecimal() else 0  # noqa: PLR2004 - path, digest, size
+
+
+def is_program_path(path: str) -> bool:
+    """Whether a path below the environment's folder is in its folder of programs."""
+    return path.startswith(("bin/", "Scripts/"))
+
+
+def _below_prefix(path: str) -> str | None:
+    """The path below the environment's folder of a file that is outside site-packages, else None."""
+    parts = path.split("/")
+    ups = next((index for index, part in enumerate(parts) if part != ".."), 0)
+    inner = parts[ups:]
+    return "/".join(inner) if ups == _DEPTH_OF_PACKAGES and ".." not in inner else None
 
 
 def _is_shipped(path: str) -> bool:

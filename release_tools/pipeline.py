@@ -113,7 +113,8 @@ def _verify(
 ) -> tuple[CheckResult, ...]:
     """Unpack what was packaged and run every check on that, never on the file that PyInstaller wrote."""
     unpack_archive(archive, context.folder)
-    with_probe = replace(context, evidence=replace(context.build, probe=frozen.probe, freeze_messages=frozen.messages))
+    evidence = replace(context.build, probe=frozen.probe, freeze_messages=frozen.messages, freeze_notes=frozen.notes)
+    with_probe = replace(context, evidence=evidence)
     return verify(with_probe, fail_fast=fail_fast, on_check=progress.step)
 
 

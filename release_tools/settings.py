@@ -79,7 +79,9 @@ class ReleaseSettings:
     executable: str
     entry_point: str
     version_output: str = DEFAULT_VERSION_OUTPUT
+    hidden_imports: tuple[str, ...] = ()
     exclude_modules: tuple[str, ...] = ()
+    exclude_files: tuple[str, ...] = ()
     whole_distributions: tuple[str, ...] = ()
     size_limit_mib: int | None = None
     glibc_floor: str | None = None
@@ -146,7 +148,9 @@ class ReleaseSettings:
             executable=executable,
             entry_point=scripts[executable].strip(),
             version_output=table.get("version-output", DEFAULT_VERSION_OUTPUT),
+            hidden_imports=tuple(table.get("hidden-imports", ())),
             exclude_modules=tuple(table.get("exclude-modules", ())),
+            exclude_files=tuple(table.get("exclude-files", ())),
             whole_distributions=tuple(table.get("whole-distributions", ())),
             size_limit_mib=table.get("size-limit-mib"),
             glibc_floor=table.get("glibc-floor"),

@@ -108,7 +108,9 @@ EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and unde
 KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "executable": (is_executable_name, EXECUTABLE_NAME),
     "version-output": (_is_version_output, 'one line with "{version}" in it, like "{executable}, version {version}"'),
-    "exclude-modules": (is_text_list, "a list of module names"),
+    "hidden-imports": (is_text_list, "a list of module names"),
+    "exclude-modules": (is_text_list, 'a list of module names or patterns, like ["package.tests", "package.*_test"]'),
+    "exclude-files": (is_text_list, 'a list of patterns for paths in the bundle, like ["package/locale/**"]'),
     "whole-distributions": (is_text_list, "a list of the project's dependencies"),
     "size-limit-mib": (_is_positive_number, "a positive integer, in MiB"),
     "smoke-commands": (_is_command_list, 'a list of argument lists, like [["doctor"]]'),

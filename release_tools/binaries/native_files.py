@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import lief
@@ -28,6 +29,8 @@ _MACHO_MACHINES: Final[dict[lief.MachO.Header.CPU_TYPE, Architecture]] = {
 _MACHO_MAGICS: Final = {
     *(bytes.fromhex(magic) for magic in ("cefaedfe", "cffaedfe", "feedface", "feedfacf", "cafebabe", "cafebabf"))
 }
+
+_MAGIC_BYTES: Final = 4
 
 # UPX puts its header next to the file's own headers, and once more at the end of an ELF file
 # (UPX's src/stub/src/include/linux.h and src/packhead.cpp); anywhere else the marker is ordinary text.
@@ -85,6 +88,12 @@ def format_of(content: bytes) -> BinaryFormat | None:
     if content.startswith(b"MZ"):
         return "PE"
     return "MACHO" if content[:4] in _MACHO_MAGICS else None
+
+
+def format_of_file(path: Path) -> BinaryFormat | None:
+    """The native format of a file on disk, by its first bytes."""
+    with path.open("rb") as file:
+        return format_of(file.read(_MAGIC_BYTES))
 
 
 def is_relative_rpath(folder: str) -> bool:

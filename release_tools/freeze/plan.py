@@ -1,18 +1,27 @@
 """Plans what goes into the bundle, before PyInstaller starts; `freeze.spec` carries it out."""
 
+import sysconfig
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from release_tools.distributions import MACHINE_SPECIFIC_FILES, InstalledEnvironment
-from release_tools.freeze.hidden_imports import modules_found_by_name
+from release_tools.binaries.native_files import format_of_file
+from release_tools.distributions import (
+    MACHINE_SPECIFIC_FILES,
+    InstalledDistribution,
+    InstalledEnvironment,
+    source_module,
+)
 from release_tools.freeze.runtime_hooks import write_runtime_hook
+from release_tools.freeze.selection import excluded_names, select, without_excluded
+from release_tools.freeze.standard_library import pure_modules
 from release_tools.freeze.sysconfig_data import write_neutral_data
 from release_tools.freeze.version_resource import VersionResource, make_version_resource
-from release_tools.platforms import Platform
+from release_tools.platforms import BinaryFormat, Platform
 from release_tools.settings import ReleaseSettings
 
-FASTER_SCAN: Final = Path(__file__).with_name("faster_scan.py")
+# PyInstaller's hooks of ours, in addition to its own.
+HOOKS: Final = Path(__file__).with_name("hooks")
 
 # The executable's twin has the same bundle, but runs the script that an environment variable names. It's never shipped.
 # Both are in one folder, so no project may use this name.
@@ -21,26 +30,57 @@ PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedDistribution:
+    """A bundled distribution: its folder, its metadata folder's name, and the rows of its RECORD.
+
+    A row has the path in the bundle, the digest and the size. `module_files` has the file of each source module.
+    """
+
+    folder: str
+    metadata_folder: str
+    record: tuple[tuple[str, str, int], ...]
+    module_files: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FreezePlan:
-    """What `freeze.spec` reads. `datas` are pairs of a source file and its folder in the bundle."""
+    """What `freeze.spec` reads.
+
+    `analyzed_files` are pairs of a native file and its folder in the bundle; the analysis adds the libraries that they
+    need. `files` are pairs of a path in the bundle and a file that is copied there. `standard_library` are pairs of a
+    module and its file.
+    """
 
     name: str
-    faster_scan: str
     launcher: str
     probe_name: str
     probe_launcher: str
     hidden_imports: tuple[str, ...]
+    # Bundled with their source.
+    source_packages: tuple[str, ...]
+    # The packages of the project, and those of the project and its direct dependencies.
     own_packages: tuple[str, ...]
-    datas: tuple[tuple[str, str], ...]
+    direct_packages: tuple[str, ...]
+    analyzed_files: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
+    standard_library: tuple[tuple[str, str], ...]
+    distributions: tuple[PlannedDistribution, ...]
+    left_out: tuple[str, ...]
     left_out_metadata: tuple[str, ...]
+    # Where data files may come from: distributions and Python itself.
+    data_sources: tuple[str, ...]
     # The analysis looks for modules here first.
     search_path: tuple[str, ...]
+    hooks: str
     # The first and the last run-time hook.
     runtime_hook: str
     last_runtime_hook: str
     exclude_modules: tuple[str, ...]
+    binary_format: BinaryFormat
     glibc_floor: str | None
     is_stripped: bool
+    # Where `freeze.spec` writes what it noticed.
+    notes: str
     # None except on Windows.
     version_resource: VersionResource | None
 
@@ -50,33 +90,70 @@ def make_plan(
 ) -> FreezePlan:
     """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
     whole = tuple(map(installed.require, settings.bundled_whole))
+    selection = select(settings, installed)
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
     # Python on Windows has no sysconfig data module.
     sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
+    excluded = excluded_names(settings.exclude_modules, installed)
+    library = pure_modules()
+    analyzed = {file.path for one in whole for file in one.files if file.path in selection.files} & {
+        path for path, source in selection.files.items() if format_of_file(Path(source))
+    }
     return FreezePlan(
         name=settings.executable,
-        faster_scan=str(FASTER_SCAN),
         launcher=str(write_launcher(settings, folder)),
         probe_name=PROBE_NAME,
         probe_launcher=str(PROBE_LAUNCHER),
-        hidden_imports=modules_found_by_name(settings, installed),
-        own_packages=tuple(package for one in whole for package in one.packages),
-        datas=(
-            *(pair for one in installed.bundled for pair in one.metadata_files),
-            *(pair for one in whole for pair in one.data_files),
+        hidden_imports=selection.modules,
+        source_packages=tuple(package for one in whole for package in one.packages),
+        own_packages=installed.project.packages,
+        direct_packages=tuple(package for one in installed.direct for package in one.packages),
+        analyzed_files=tuple(
+            (selection.files[path], PurePosixPath(path).parent.as_posix()) for path in sorted(analyzed)
+        ),
+        files=(
+            *((path, source) for path, source in selection.files.items() if path not in analyzed),
+            *(
+                (f"{metadata}/{Path(source).name}", source)
+                for one in installed.bundled
+                for source, metadata in one.metadata_files
+            ),
+        ),
+        standard_library=tuple(
+            (module, str(library[module])) for module in without_excluded(library, settings.exclude_modules)
+        ),
+        distributions=tuple(map(_planned, installed.bundled)),
+        left_out=tuple(map(str, selection.left_out)),
+        data_sources=(
+            *dict.fromkeys(str(one.locate("")) for one in installed.bundled),
+            sysconfig.get_path("stdlib"),
+            str(folder),
         ),
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         search_path=(str(hook.search_path), *sysconfig_folders),
+        hooks=str(HOOKS),
         runtime_hook=str(hook.script),
         last_runtime_hook=str(hook.last_script),
-        exclude_modules=(*settings.exclude_modules, *installed.build_only_modules),
+        exclude_modules=(*excluded, *installed.build_only_modules),
+        binary_format=platform.binary_format,
         glibc_floor=settings.glibc_floor,
+        notes=str(folder / "notes.json"),
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
         else None,
+    )
+
+
+def _planned(one: InstalledDistribution) -> PlannedDistribution:
+    outside = {file.path: path for path, file in one.files_below_prefix.items()}
+    return PlannedDistribution(
+        folder=str(one.locate("")),
+        metadata_folder=one.metadata_folder.name,
+        record=tuple((outside.get(file.path, file.path), file.digest, file.size) for file in one.record),
+        module_files={name: file.path for file in one.files if (name := source_module(file.path))},
     )
 
 

@@ -6,18 +6,19 @@ Freezes the app's environment; leaves the executables and PyInstaller's log in t
 import dataclasses
 import json
 import os
-import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.binaries.system_libraries import is_system_library
 from release_tools.distributions import InstalledEnvironment, site_packages
 from release_tools.errors import FreezeError, KilledError
+from release_tools.freeze.log_messages import LogJudge
 from release_tools.freeze.plan import PROBE_NAME, make_plan
+from release_tools.freeze.selection import entry_point_modules
 from release_tools.lockfile import LIBRARY
 from release_tools.platforms import Platform
 from release_tools.processes.run import EnvironmentChanges, run_logged
@@ -27,19 +28,9 @@ SPEC: Final = Path(__file__).with_name("freeze.spec")
 STARTER: Final = Path(__file__).with_name("start_pyinstaller.py")
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
 
-# PyInstaller only logs these and exits with 0, but each means that the binary fails in use.
-FATAL_MESSAGES: Final = (
-    r"Hidden import .* not found",
-    r"Library not found: could not resolve",
-    r"Failed to run (strip|upx)",
-    r"Failed to collect submodules",
-    r"Failed to process hook",
-    r"[Ii]nvalid or incompatible macOS SDK",
-    r"Error while signing",
-    r"(Syntax|Sytnax) error while compiling",
-    r"required via ctypes not found",
+_TK_LEFT_OUT: Final = (
+    'left out: tkinter, which only optional code of dependencies imports; hidden-imports = ["tkinter"] bundles it'
 )
-
 
 # What a program needs to run at all, and how Apple's tools are found. Wine needs its own.
 _KEPT_VARIABLES: Final = frozenset(
@@ -52,11 +43,15 @@ _HOME_VARIABLES: Final = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
-    """The output of a freeze: the executable to ship, its probe twin, and the log's messages about broken parts."""
+    """The output of a freeze: the executable to ship, and its probe twin.
+
+    `messages` are about what's missing, broken or not locked, and `notes` about what was left out.
+    """
 
     executable: Path
     probe: Path
     messages: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def freeze(
@@ -110,14 +105,21 @@ def freeze(
         raise KilledError(command, -code)
     if code != 0:
         raise FreezeError(_last_lines(lines), log, "see the end of the log for the module or hook that failed")
-    expected = {*plan.hidden_imports, *(module for one in installed.bundled for module in one.modules)}
+    notes = json.loads(Path(plan.notes).read_text(encoding="utf-8"))
+    own = installed.project
+    judge = LogJudge(
+        platform=platform,
+        own_packages=own.packages,
+        own_files=frozenset(str(own.locate(file.path)) for file in own.files),
+        required={*settings.hidden_imports, *entry_point_modules([own], own)},
+    )
     return Frozen(
         executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",
         probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
-        messages=tuple(
-            message
-            for message in fatal_messages(lines, platform)
-            if not names_unexpected_module(message, expected, installed.project.packages)
+        messages=(*judge.fatal(lines), *_unowned_messages(notes["unowned_data"])),
+        notes=(
+            *([_TK_LEFT_OUT] if notes["is_tk_left_out"] else []),
+            *(f"missing from source too: {message}" for message in judge.missing_from_source(lines)),
         ),
     )
 
@@ -133,40 +135,15 @@ def scrub_environment(environment: Iterable[str], home: Path) -> EnvironmentChan
     return {**dict.fromkeys(set(environment) - kept), **dict.fromkeys(_HOME_VARIABLES, str(home))}
 
 
-def fatal_messages(lines: Iterable[str], platform: Platform) -> list[str]:
-    """The distinct log messages that mean a broken binary on this platform."""
-    fatal = re.compile("|".join(FATAL_MESSAGES))
-    messages = dict.fromkeys(line.split(": ", 1)[-1] for line in lines if fatal.search(line))
+def _unowned_messages(unowned: Iterable[Sequence[str]]) -> list[str]:
+    """One message for each top-level folder in the bundle, of pairs of a path in the bundle and one on disk."""
+    by_folder: defaultdict[str, list[str]] = defaultdict(list)
+    for path, source in unowned:
+        by_folder[path.partition("/")[0]].append(source)
     return [
-        message
-        for message in messages
-        if not _names_library_of_another_system(message, platform) and not _names_windows_library(message, platform)
+        f"no locked distribution owns the {len(sources):,} data files in {folder}, such as {sources[0]}"
+        for folder, sources in by_folder.items()
     ]
-
-
-def names_unexpected_module(finding: str, expected: Collection[str], own_packages: Collection[str]) -> bool:
-    """Whether a log message is about a hidden import of a module that is missing from source too.
-
-    PyInstaller's hooks name modules of optional dependencies and of other releases. `expected` are the modules of the
-    bundled distributions and those that the plan names. If the missing module belongs to the app, the hook is the app's
-    own, and it's a bug; a module that Python should have is missing from a damaged Python.
-    """
-    named = re.match(r'Hidden import "([\w.]+)" not found', finding)
-    if named is None or named[1] in expected:
-        return False
-    return named[1].partition(".")[0] not in {*own_packages, *sys.stdlib_module_names}
-
-
-def _names_library_of_another_system(finding: str, platform: Platform) -> bool:
-    """Whether it is about a Windows library: portable code names shell32 and the like, but loads it only there."""
-    named = re.match(r"Library (\w+?)(\.dll)? required via ctypes not found", finding)
-    return named is not None and platform.os != "windows" and is_system_library(f"{named[1]}.dll", "windows")
-
-
-def _names_windows_library(finding: str, platform: Platform) -> bool:
-    """Whether it is about a library that Windows itself resolves: most names in an API set aren't files."""
-    named = re.match(r"Library not found: could not resolve '([^']+)'", finding)
-    return named is not None and platform.os == "windows" and is_system_library(named[1], "windows")
 
 
 def _last_lines(lines: Sequence[str]) -> list[str]:

@@ -11,7 +11,11 @@ from importlib.machinery import PathFinder
 from typing import Final
 
 # Everything that PyInstaller and freeze.spec import from other distributions, they import when these are imported.
-USERS_OF_TOOLS: Final = ("PyInstaller.building.build_main", "release_tools.binaries.rpaths")
+USERS_OF_TOOLS: Final = (
+    "PyInstaller.building.build_main",
+    "release_tools.binaries.rpaths",
+    "release_tools.freeze.records",
+)
 
 
 def import_users_of_tools(tools: str, library: str) -> None:

@@ -10,11 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from release_tools.distributions import InstalledDistribution, RecordedFile, module_name
+from release_tools.distributions import STRAY_FOLDERS, InstalledDistribution, RecordedFile, module_name
 from release_tools.errors import Problem
-
-# Top-level folders that are often installed by mistake, and that nothing imports.
-_STRAY_FOLDERS: Final = frozenset({"benchmarks", "doc", "docs", "example", "examples", "test", "tests"})
 
 # How namespace packages extend their path without PEP 420; every distribution ships the same `__init__.py`.
 _OLD_NAMESPACE_MARKS: Final = ("extend_path", "declare_namespace")
@@ -45,7 +42,7 @@ def _claims(
         for file in one.files:
             name = module_name(file.path)
             # A package's `__init__.py` has the package's name, so no dot means top level.
-            if name and "." not in name and name not in _STRAY_FOLDERS:
+            if name and "." not in name and name not in STRAY_FOLDERS:
                 claims[name].append((one, file))
     return {name: owned for name, owned in sorted(claims.items()) if _is_contested(owned)}
 
@@ -83,7 +80,7 @@ def _overwritten_file_problems(everything: Iterable[InstalledDistribution], repo
     owners: dict[str, list[tuple[InstalledDistribution, str]]] = defaultdict(list)
     for one in everything:
         for file in one.files:
-            if "/" in file.path and file.path.partition("/")[0] not in {*reported, *_STRAY_FOLDERS}:
+            if "/" in file.path and file.path.partition("/")[0] not in {*reported, *STRAY_FOLDERS}:
                 owners[file.path].append((one, file.digest))
     return [
         Problem(

@@ -67,8 +67,8 @@ class BuildEvidence:
     """What only the build that made an archive knows about it.
 
     `python` is the interpreter of the frozen environment. `probe`, the executable's twin, exists after the freeze, and
-    so do `freeze_messages`: what PyInstaller logged about missing or broken parts. `traced_suite` is the test suite
-    running from source, if it started early.
+    so do `freeze_messages`, about parts that are missing, broken or not locked, and `freeze_notes`, about what was left
+    out. `traced_suite` is the test suite running from source, if it started early.
     """
 
     installed: InstalledEnvironment
@@ -77,6 +77,7 @@ class BuildEvidence:
     probe: Path | None = None
     traced_suite: RunningSuite | None = None
     freeze_messages: tuple[str, ...] = ()
+    freeze_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,8 +62,8 @@ FIRST_START: Final = Phase(
         Check(name="freeze messages", needs="build", run=freeze_messages.check_freeze_messages),
         Check(name="size by distribution", needs="build", run=sizes.check_sizes),
         Check(name="build-only distributions", needs="build", run=bundled_files.check_build_only_distributions),
-        Check(name="project files", needs="build", run=bundled_files.check_project_files),
-        Check(name="namespace packages", needs="build", run=bundled_files.check_namespace_packages),
+        Check(name="bundled files", needs="build", run=bundled_files.check_bundled_files),
+        Check(name="data digests", needs="build", run=bundled_files.check_data_digests),
         Check(name="codesign", needs="host", run=signatures.check_codesign),
         # The only start here: if it fails, others would fail for the same reason.
         Check(name="version", needs="host", run=running.check_version),

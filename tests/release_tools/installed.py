@@ -32,7 +32,7 @@ def install(
     for path, text in {**texts, **written}.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text, encoding="utf-8")
-    record = [f"{path},{_digest(texts[path]) if path in texts else ''}," for path in files]
+    record = [f"{path},{_digest(texts[path])},{len(texts[path])}" if path in texts else f"{path},," for path in files]
     record += [f"{path},," for path in (*written, f"{folder}/RECORD")]
     (site / folder / "RECORD").write_text("\n".join(record), encoding="utf-8")
     return InstalledDistribution(found=PathDistribution(site / folder))

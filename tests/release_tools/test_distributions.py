@@ -1,3 +1,4 @@
+import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError
@@ -41,13 +42,30 @@ def test_all_source_modules_are_named(tiny: InstalledDistribution) -> None:
     assert set(tiny.modules) - set(tiny.source_modules) <= {"tiny_app.fast"}
 
 
-def test_data_files_keep_their_folders(tiny: InstalledDistribution) -> None:
-    """Data, templates that only look like modules, and extension modules, which the frozen program loads as files."""
-    assert tiny.data_files == (
-        (str(tiny.locate("tiny_app/fast.abi3.so")), "tiny_app"),
-        (str(tiny.locate("tiny_app/texts/hello.txt")), "tiny_app/texts"),
-        (str(tiny.locate("tiny_app/texts/{{name}}/main.py")), "tiny_app/texts/{{name}}"),
-    )
+def test_files_outside_site_packages_have_paths_below_the_prefix(tmp_path: Path) -> None:
+    up = "../.." if os.name == "nt" else "../../.."
+    site = tmp_path.joinpath(*(["lib"] if os.name == "nt" else ["lib", "python3"]), "site-packages")
+    outside = ["share/a.txt", "bin/tool", "bin/started-by-entry-point", "include/a.h"]
+    entry_points = {"entry_points.txt": "[console_scripts]\nstarted-by-entry-point = tiny_app:main\n"}
+    files = [*(f"{up}/{path}" for path in outside), "../../../../../etc/passwd", f"{up}/share/../../x"]
+    tiny = install(site, "tiny-app", files, metadata=entry_points)
+    assert set(tiny.files_below_prefix) == {"share/a.txt", "bin/tool"}
+
+
+def test_record_knows_the_content_of_a_file(tmp_path: Path) -> None:
+    (file,) = install(tmp_path, "tiny-app", {"tiny_app.py": "pass"}).files
+    assert file.size == 4
+    assert file.has_content(b"pass")
+    assert not file.has_content(b"pass\n")
+
+
+def test_direct_dependencies_are_those_of_the_metadata(tmp_path: Path) -> None:
+    own = install(tmp_path, "tiny-app", ["tiny_app.py"])
+    path = own.metadata_folder / "METADATA"
+    required = 'Requires-Dist: Red.Views>=1\nRequires-Dist: windows-only; sys_platform == "none"\n'
+    path.write_text(path.read_text(encoding="utf-8") + required, encoding="utf-8")
+    views, other = install(tmp_path, "red-views", ["views.py"]), install(tmp_path, "other", ["other.py"])
+    assert [one.name for one in environment_of(own, views, other).direct] == ["red-views", "tiny-app"]
 
 
 def test_files_leave_out_metadata_caches_and_scripts(tiny: InstalledDistribution) -> None:

@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from release_tools.binaries.payload import UNPACKED, Payload
-from release_tools.distributions import module_name
+from release_tools.binaries.native_files import format_of
+from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload
+from release_tools.distributions import InstalledDistribution, RecordedFile, source_module
 from release_tools.findings import list_setting
-from release_tools.freeze.hidden_imports import namespace_modules, without_excluded
+from release_tools.freeze.selection import is_excluded_module, select
 from release_tools.lockfile import normalized_name
-from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
+from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.static.sizes import BOOTSTRAP, measure_sizes
 from release_tools.verification.suite.coverage import read_contents
 
 _MISSING_HINT: Final = (
-    "import the module from source: PyInstaller silently drops one that doesn't compile; if the bundle doesn't need "
-    "it, add it to exclude-modules of [tool.release-tools]"
+    "import the module from source: PyInstaller silently drops one that doesn't compile; if the app doesn't need it, "
+    "add it to exclude-modules or exclude-files of [tool.release-tools]"
 )
 
 # MAX_PATH of the Windows API includes a final zero. Longer paths take a setting that only administrators can change.
@@ -27,37 +28,60 @@ _BUNDLE_FOLDER: Final = "_MEI" + 8 * "0" + 8 * "x"
 _LONGEST_NAME: Final = _LONGEST_PATH - len(f"{_TEMPORARY_FOLDER}\\{_BUNDLE_FOLDER}\\")
 
 
-def check_project_files(context: VerificationContext) -> str:
-    """The bundle has all files of the project and of `whole-distributions`, and all metadata the app can look up."""
-    settings = context.settings
-    contents = read_contents(context.executable)
+def check_bundled_files(context: VerificationContext) -> Passed:
+    """The bundle has the selected modules and files of the app's distributions, and all their metadata."""
     installed = context.build.installed
-    whole = [installed.require(name) for name in settings.bundled_whole]
-    modules = without_excluded([name for one in whole for name in one.source_modules], settings.exclude_modules)
-    files = [file.path for one in whole for file in one.files if _is_wanted(file.path, settings.exclude_modules)]
-    metadata = [f"{folder}/{Path(source).name}" for one in installed.bundled for source, folder in one.metadata_files]
-    missing = {
-        *(f"module {module}" for module in modules if not contents.has_module(module)),
-        *(f"file {path}" for path in (*files, *metadata) if not contents.has_file(path)),
-    }
-    refuse(context, missing, what="project files missing from the binary", hint=_MISSING_HINT)
-    return f"{len(modules)} modules, {len(files)} files, metadata of {len(installed.bundled)} distributions"
-
-
-def check_namespace_packages(context: VerificationContext) -> str:
-    """The bundle has every module of the dependencies' namespace packages, where plugins are discovered by listing."""
-    dependencies = context.build.installed.dependencies
-    modules = without_excluded(namespace_modules(dependencies), context.settings.exclude_modules)
-    if not modules:
-        raise CheckSkippedError("no locked distribution has a namespace package")
+    selection = select(context.settings, installed)
     contents = read_contents(context.executable)
+    whole = map(installed.require, context.settings.bundled_whole)
+    sources = [file.path for one in whole for file in one.files if _is_bundled_source(file.path, context)]
+    metadata = [f"{folder}/{Path(source).name}" for one in installed.bundled for source, folder in one.metadata_files]
+    records = [f"{one.metadata_folder.name}/RECORD" for one in installed.bundled]
+    invalid = _invalid_modules(
+        (module for module in selection.modules if not contents.has_module(module)), installed.dependencies
+    )
+    missing = {
+        *(
+            f"module {module}"
+            for module in selection.modules
+            if module not in invalid and not contents.has_module(module)
+        ),
+        *(f"file {path}" for path in (*selection.files, *sources, *metadata, *records) if not contents.has_file(path)),
+    }
+    refuse(context, missing, what="modules and files missing from the binary", hint=_MISSING_HINT)
+    figures = f"{len(selection.modules):,} modules, {len(selection.files):,} files"
+    return Passed(
+        figure=f"{figures} of {len(installed.bundled)} distributions",
+        notes=(
+            *map(str, selection.left_out),
+            *(f"not valid Python from source either: {module}" for module in invalid),
+        ),
+    )
+
+
+def check_data_digests(context: VerificationContext) -> str:
+    """Every bundled data file of a distribution has the digest that its RECORD, and so the lock, gives it."""
+    installed = context.build.installed
+    recorded: dict[str, RecordedFile] = {}
+    for one in installed.bundled:
+        recorded |= {**{file.path: file for file in one.record}, **one.files_below_prefix}
+    payload = Payload(context.executable)
+    # PyInstaller marks executable text files as binaries.
+    members = [member for member in payload.members if member.kind in {BINARY, DATA} and member.name in recorded]
+    contents = ((member.name, payload.read(member)) for member in members)
+    changed = [
+        name
+        for name, content in contents
+        # Native files are stripped, and their rpaths cleaned.
+        if format_of(content) is None and recorded[name].digest and not recorded[name].has_content(content)
+    ]
     refuse(
         context,
-        (module for module in modules if not contents.has_module(module)),
-        what="namespace package modules missing from the binary",
-        hint=_MISSING_HINT,
+        changed,
+        what="data files that differ from their distribution's",
+        hint="delete the build folder and build again; if they still differ, one of PyInstaller's hooks changes them",
     )
-    return f"{len(modules)} modules in {', '.join(sorted({module.partition('.')[0] for module in modules}))}"
+    return f"{len(members):,} files are as in their wheels"
 
 
 def check_build_only_distributions(context: VerificationContext) -> str:
@@ -97,6 +121,26 @@ def _packages_of(context: VerificationContext, names: Iterable[str]) -> set[str]
     return {package for name in names for package in tools[normalized_name(name)].packages}
 
 
-def _is_wanted(path: str, excluded: Iterable[str]) -> bool:
-    name = module_name(path)
-    return name is None or bool(without_excluded([name], excluded))
+def _invalid_modules(missing: Iterable[str], dependencies: Iterable[InstalledDistribution]) -> list[str]:
+    """The missing modules of dependencies that don't compile, such as templates and code for Python 2."""
+    wanted = set(missing)
+    sources = {
+        name: one.locate(file.path)
+        for one in (dependencies if wanted else ())
+        for file in one.files
+        if (name := source_module(file.path)) in wanted and name is not None
+    }
+    return sorted(name for name, path in sources.items() if not _compiles(path))
+
+
+def _compiles(path: Path) -> bool:
+    try:
+        compile(path.read_bytes(), path.name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _is_bundled_source(path: str, context: VerificationContext) -> bool:
+    name = source_module(path)
+    return name is not None and not is_excluded_module(name, context.settings.exclude_modules)

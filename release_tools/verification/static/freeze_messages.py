@@ -22,6 +22,7 @@ def check_freeze_messages(context: VerificationContext) -> Passed:
     return Passed(
         figure=f"{len(reasons)} allowed" if reasons else "nothing missing or broken",
         notes=(
+            *context.build.freeze_notes,
             *(f"allowed: {message} ({reason})" for message, reason in reasons.items()),
             *(
                 f"not found, though allowed-messages has it: {permitted.message}"

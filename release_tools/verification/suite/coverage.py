@@ -10,6 +10,7 @@ from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, module_name, source_module
+from release_tools.freeze.selection import is_excluded_module
 from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
@@ -113,7 +114,7 @@ def _missing_module(
     is_the_apps = use.place in runtime.files or use.place.startswith("python:")
     # `python -m package` in a child process; a frozen app has no Python to run that with.
     is_program = use.name.endswith("__main__")
-    is_excluded = any(f"{use.name}.".startswith(f"{name}.") for name in excluded)
+    is_excluded = is_excluded_module(use.name, excluded)
     # The bundle keeps the standard library's extension modules in another folder than the installation.
     is_file = use.place in contents.files or PurePosixPath(use.place).name in contents.extension_names
     is_bundled = contents.has_module(use.name) or is_file

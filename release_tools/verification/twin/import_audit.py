@@ -14,6 +14,8 @@ from typing import Final
 
 from release_tools.binaries.payload import BINARY, Payload
 from release_tools.distributions import InstalledEnvironment
+from release_tools.freeze.gui_toolkit import TK_MODULES
+from release_tools.freeze.selection import is_excluded_module
 from release_tools.verification.check import CheckFailedError, Passed, VerificationContext, refuse
 from release_tools.verification.twin.import_list import (
     BundledCode,
@@ -47,7 +49,7 @@ def check_imports(context: VerificationContext) -> Passed:
     failures = [
         failure
         for failure in audit(context, imports, "twin")
-        if not _is_excluded(failure, context.settings.exclude_modules) and not _is_unused(failure, bundled)
+        if not _is_left_out(failure, bundled, context.settings.exclude_modules) and not _is_unused(failure, bundled)
     ]
     unread = _unread_groups(failures, context.executable, bundled)
     failures = [failure for failure in failures if _group_of(failure) not in unread]
@@ -149,10 +151,16 @@ def modules_loading_files(bundled: BundledCode) -> tuple[str, ...]:
     return tuple(name for name, code in sorted(bundled.codes.items()) if _LOADS_FROM_FILE in code.co_names)
 
 
-def _is_excluded(failure: Failure, exclude_modules: Sequence[str]) -> bool:
-    """Whether the missing module is one that the project excludes."""
+def _is_left_out(failure: Failure, bundled: BundledCode, exclude_modules: Sequence[str]) -> bool:
+    """Whether the missing module is left out: by the project, or by the freeze.
+
+    The freeze leaves out Tk, and extension modules that nothing but the standard library's own modules import.
+    """
     missing = _missing_module(failure)
-    return any(missing == module or missing.startswith(f"{module}.") for module in exclude_modules)
+    top = missing.partition(".")[0]
+    is_of_python = _module_of(failure).partition(".")[0] in sys.stdlib_module_names
+    is_left_out = top in TK_MODULES or (is_of_python and top in sys.stdlib_module_names)
+    return is_excluded_module(missing, exclude_modules) or (is_left_out and missing not in bundled.modules)
 
 
 def _is_unused(failure: Failure, bundled: BundledCode) -> bool:
@@ -184,6 +192,11 @@ def _is_not_installed(failure: Failure, installed: Container[str]) -> bool:
     """Whether no installed distribution has the missing module, so that it's missing from source too."""
     missing = _missing_module(failure).partition(".")[0]
     return missing != "" and missing not in installed and missing not in sys.stdlib_module_names
+
+
+def _module_of(failure: Failure) -> str:
+    """The module that was imported, or the first word of another item."""
+    return failure[0].partition(":")[0]
 
 
 def _missing_module(failure: Failure) -> str:

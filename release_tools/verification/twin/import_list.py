@@ -15,7 +15,7 @@ from typing import Final
 from PyInstaller.archive.readers import CArchiveReader
 
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
-from release_tools.freeze.hidden_imports import is_foreign_group
+from release_tools.freeze.selection import is_foreign_group
 
 # Importing these prints, or opens a browser or a window.
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")

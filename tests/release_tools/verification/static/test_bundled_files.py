@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
+from release_tools.verification.check import CheckFailedError, VerificationContext
 from release_tools.verification.static import bundled_files
 from release_tools.verification.suite.coverage import BundleContents
-from tests.release_tools.installed import environment_of, install
+from tests.release_tools.installed import PROJECT, environment_of, install
 from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.static.contexts import findings_of, make_context
 
@@ -23,7 +23,7 @@ MODULES = {"tiny_app", "tiny_app.late", "space.red", "plain"}
 FILES = {
     *INSTALLED["tiny-app"],
     FAST,
-    *(f"{name}-1.0.dist-info/METADATA" for name in ("tiny_app", "plugins", "plain")),
+    *(f"{name}-1.0.dist-info/{file}" for name in ("tiny_app", "plugins", "plain") for file in ("METADATA", "RECORD")),
 }
 # What remains of 259 characters in the longest temporary folder.
 LONGEST_NAME = 189
@@ -33,7 +33,9 @@ LONGEST_NAME = 189
 def context(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerificationContext:
     """A build with the project, a distribution of plugins and a plain one."""
     bundle(monkeypatch)
-    installed = environment_of(*(install(tmp_path, name, files) for name, files in INSTALLED.items()))
+    # The check compiles what's missing.
+    written = {name: dict.fromkeys(files, "") for name, files in INSTALLED.items()}
+    installed = environment_of(*(install(tmp_path, name, files) for name, files in written.items()))
     return make_context(settings, installed=installed)
 
 
@@ -44,26 +46,28 @@ def bundle(monkeypatch: pytest.MonkeyPatch, *, without: Collection[str] = ()) ->
 
 
 def test_complete_bundle_passes(context: VerificationContext) -> None:
-    assert bundled_files.check_project_files(context) == "2 modules, 3 files, metadata of 3 distributions"
-    assert bundled_files.check_namespace_packages(context) == "2 modules in space"
+    passed = bundled_files.check_bundled_files(context)
+    assert (passed.figure, passed.notes) == ("5 modules, 1 files of 3 distributions", ())
 
 
 @pytest.mark.parametrize(
-    "missing",
+    ("missing", "finding"),
     [
-        "module tiny_app.late",
-        "file tiny_app/late.py",
-        "file tiny_app/hello.txt",
-        "file plain-1.0.dist-info/METADATA",
-        "file tiny_app-1.0.dist-info/METADATA",
+        ("tiny_app.late", "module tiny_app.late"),
+        ("tiny_app/late.py", "file tiny_app/late.py"),
+        ("tiny_app/hello.txt", "file tiny_app/hello.txt"),
+        ("space.red", "module space.red"),
+        (FAST, "module space.fast"),
+        ("plain-1.0.dist-info/METADATA", "file plain-1.0.dist-info/METADATA"),
+        ("plain-1.0.dist-info/RECORD", "file plain-1.0.dist-info/RECORD"),
     ],
 )
-@pytest.mark.shows_failing("project files")
-def test_missing_project_file_is_refused(
-    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, missing: str
+@pytest.mark.shows_failing("bundled files")
+def test_missing_module_or_file_is_refused(
+    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, missing: str, finding: str
 ) -> None:
-    bundle(monkeypatch, without=[missing.split()[1]])
-    assert findings_of(bundled_files.check_project_files, context) == (missing,)
+    bundle(monkeypatch, without=[missing])
+    assert findings_of(bundled_files.check_bundled_files, context) == (finding,)
 
 
 def test_compiled_module_replaces_its_source(context: VerificationContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,22 +76,13 @@ def test_compiled_module_replaces_its_source(context: VerificationContext, monke
         files=frozenset({*FILES, f"tiny_app/late{EXTENSION_SUFFIXES[0]}"} - {"tiny_app/late.py"}),
     )
     monkeypatch.setattr(bundled_files, "read_contents", lambda _: contents)
-    assert bundled_files.check_project_files(context) == "2 modules, 3 files, metadata of 3 distributions"
+    assert bundled_files.check_bundled_files(context).notes == ()
 
 
-def test_missing_file_of_whole_distribution_is_refused(context: VerificationContext) -> None:
+def test_missing_source_of_whole_distribution_is_refused(context: VerificationContext) -> None:
     whole = dataclasses.replace(context.settings, whole_distributions=("plain",))
-    found = findings_of(bundled_files.check_project_files, dataclasses.replace(context, settings=whole))
+    found = findings_of(bundled_files.check_bundled_files, dataclasses.replace(context, settings=whole))
     assert found == ("file plain/__init__.py",)
-
-
-@pytest.mark.parametrize(("missing", "module"), [("space.red", "space.red"), (FAST, "space.fast")])
-@pytest.mark.shows_failing("namespace packages")
-def test_missing_plugin_is_refused(
-    context: VerificationContext, monkeypatch: pytest.MonkeyPatch, missing: str, module: str
-) -> None:
-    bundle(monkeypatch, without=[missing])
-    assert findings_of(bundled_files.check_namespace_packages, context) == (module,)
 
 
 def test_excluded_and_allowed_files_may_be_missing(
@@ -96,16 +91,45 @@ def test_excluded_and_allowed_files_may_be_missing(
     bundle(monkeypatch, without=["space.red", "tiny_app.late", "tiny_app/late.py", "tiny_app/hello.txt"])
     excluding = dataclasses.replace(context.settings, exclude_modules=("space.red", "tiny_app.late"))
     context = allowing(dataclasses.replace(context, settings=excluding), "file tiny_app/hello.txt")
-    assert bundled_files.check_project_files(context).startswith("1 modules, 2 files")
-    assert bundled_files.check_namespace_packages(context) == "1 modules in space"
+    assert bundled_files.check_bundled_files(context).figure.startswith("3 modules")
 
 
-def test_app_without_namespace_packages_is_skipped(context: VerificationContext) -> None:
-    without = dataclasses.replace(context.build.installed, for_app={"plain": "1.0"})
-    with pytest.raises(CheckSkippedError):
-        bundled_files.check_namespace_packages(
-            dataclasses.replace(context, evidence=dataclasses.replace(context.build, installed=without))
-        )
+def test_what_is_left_out_is_noted(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle(monkeypatch)
+    files = {**INSTALLED, "plain": ("plain/__init__.py", "plain/tests/test_plain.py")}
+    installed = environment_of(*(install(tmp_path, name, paths) for name, paths in files.items()))
+    (note,) = bundled_files.check_bundled_files(make_context(settings, installed=installed)).notes
+    assert "plain" in note
+    assert "whole-distributions" in note
+
+
+def test_module_of_dependency_that_never_compiles_is_noted(
+    settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle(monkeypatch)
+    texts = {"plain/__init__.py": "", "plain/python2.py": "print 1"}
+    others = [install(tmp_path, name, paths) for name, paths in INSTALLED.items() if name != "plain"]
+    installed = environment_of(*others, install(tmp_path, "plain", texts))
+    passed = bundled_files.check_bundled_files(make_context(settings, installed=installed))
+    assert [note for note in passed.notes if note.endswith("plain.python2")]
+
+
+def with_data(settings: ReleaseSettings, site: Path, content: bytes) -> VerificationContext:
+    """A bundle with a data file of a distribution that installed `table` there."""
+    installed = environment_of(
+        install(site, PROJECT, ["tiny_app/__init__.py"]), install(site, "plain", {"plain/table.csv": "table"})
+    )
+    return make_context(settings, data={"plain/table.csv": content, "other.txt": b""}, installed=installed)
+
+
+def test_data_as_in_its_wheel_passes(settings: ReleaseSettings, tmp_path: Path) -> None:
+    assert bundled_files.check_data_digests(with_data(settings, tmp_path, b"table")) == "1 files are as in their wheels"
+
+
+@pytest.mark.shows_failing("data digests")
+def test_changed_data_is_refused(settings: ReleaseSettings, tmp_path: Path) -> None:
+    context = with_data(settings, tmp_path, b"tables")
+    assert findings_of(bundled_files.check_data_digests, context) == ("plain/table.csv",)
 
 
 def test_distribution_of_the_app_and_the_tools_passes(settings: ReleaseSettings, tmp_path: Path) -> None:

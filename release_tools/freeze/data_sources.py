@@ -1,0 +1,23 @@
+"""Finds data files that no locked distribution owns. Executed by `freeze.spec`.
+
+Some of PyInstaller's hooks bundle what they find on the build machine. The lock doesn't describe it, so from the same
+commit the next machine builds another program.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+# PyInstaller's folders for the data of Tcl and Tk, which belong to Python. Some systems keep them apart from it.
+_OF_PYTHON: Final = frozenset({"_tcl_data", "_tk_data", "tcl8", "tcl9"})
+
+
+def unowned_data(datas: Iterable[tuple[str, str, str]], folders: Sequence[str]) -> list[tuple[str, str]]:
+    """The TOC entries whose files aren't in these folders: path in the bundle, and path on disk; sorted."""
+    owned = tuple(str(Path(folder)) + os.sep for folder in folders)
+    return sorted(
+        (Path(name).as_posix(), source)
+        for name, source, kind in datas
+        if kind == "DATA" and not source.startswith(owned) and Path(name).parts[0] not in _OF_PYTHON
+    )
