@@ -28,9 +28,10 @@ class CheckFailedError(ReleaseError):
     """A check found something wrong.
 
     `findings` are what it found, each with details if it's a mapping. Without any, the first line of `what` is the only
-    finding. `output` is what a program printed about it. `cure` is the line of `[tool.release-tools]` that cures it.
-    A failure that says that an archive can't be trusted `is_final`: no setting allows it. `disproves` is the first
-    assumption that no longer holds, so that the checks which make it don't fail for the same reason.
+    finding. `output` is what a program printed about it. `cure` is the line of `[tool.release-tools]` that cures it, or
+    "" if none does; without it, the report looks for one that bundles what the failure says is missing. A failure that
+    says that an archive can't be trusted `is_final`: no setting allows it. `disproves` is the first assumption that no
+    longer holds, so that the checks which make it don't fail for the same reason.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class CheckFailedError(ReleaseError):
         findings: Iterable[str] | Mapping[str, str] = (),
         *,
         output: str = "",
-        cure: str = "",
+        cure: str | None = None,
         is_final: bool = False,
         disproves: Assumption | None = None,
     ) -> None:
@@ -220,12 +221,12 @@ def refuse(
     *,
     what: str,
     hint: str,
-    cure: str = "",
+    cure: str | None = None,
 ) -> None:
     """Raise `CheckFailedError` with the findings that the settings don't allow, sorted; `what` introduces the list.
 
-    A mapping adds details to each finding. `cure` is the line of `[tool.release-tools]` that cures them, if there is
-    one; `list_setting` writes it.
+    A mapping adds details to each finding. `cure` is the line of `[tool.release-tools]` that cures them, or ""; see
+    `CheckFailedError`.
     """
     details = findings if isinstance(findings, Mapping) else dict.fromkeys(findings, "")
     remaining = {name: detail for name, detail in sorted(details.items()) if not context.is_allowed(name, detail)}

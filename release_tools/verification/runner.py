@@ -157,7 +157,9 @@ def _refused(check: Check, context: VerificationContext, failure: CheckFailedErr
         figure=escape_control_chars(f"{figure}\n{failure.output}" if failure.output else figure),
         hint=failure.hint,
         findings=() if is_final else findings,
-        cure=failure.cure or cure_for_missing(context, [figure, failure.output, *(found.line for found in findings)]),
+        cure=failure.cure
+        if failure.cure is not None
+        else cure_for_missing(context, [figure, failure.output, *(found.line for found in findings)]),
     )
 
 

@@ -48,7 +48,7 @@ def check_bundled_files(context: VerificationContext) -> Passed:
         ),
         *(f"file {path}" for path in (*selection.files, *sources, *metadata, *records) if not contents.has_file(path)),
     }
-    refuse(context, missing, what="modules and files missing from the binary", hint=_MISSING_HINT)
+    refuse(context, missing, what="modules and files missing from the binary", hint=_MISSING_HINT, cure="")
     figures = f"{len(selection.modules):,} modules, {len(selection.files):,} files"
     return Passed(
         figure=f"{figures} of {len(installed.bundled)} distributions",

@@ -18,6 +18,7 @@ def check_freeze_messages(context: VerificationContext) -> Passed:
         what="PyInstaller logged that something is missing or broken",
         hint=f"build/{context.platform.name}/freeze/pyinstaller.log shows where; add what's missing to the project's "
         "dependencies or install it on the build machine, and fix or update what's broken",
+        cure="",
     )
     return Passed(
         figure=f"{len(reasons)} allowed" if reasons else "nothing missing or broken",

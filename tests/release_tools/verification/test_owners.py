@@ -56,7 +56,20 @@ def test_what_no_dependency_has_is_not_cured(context: VerificationContext, text:
     assert cure_for_missing(context, [text]) == ""
 
 
-def test_excluded_module_is_cured_by_including_it(context: VerificationContext) -> None:
-    settings = dataclasses.replace(context.settings, exclude_modules=("tkinter", "plug.ins"))
-    text = "ModuleNotFoundError: No module named 'plug.ins.late'"
-    assert cure_for_missing(dataclasses.replace(context, settings=settings), [text]) == 'exclude-modules = ["tkinter"]'
+@pytest.mark.parametrize(
+    ("excluded", "text", "cure"),
+    [
+        (
+            {"exclude_modules": ("tkinter", "plug.ins")},
+            "No module named 'plug.ins.late'",
+            'exclude-modules = ["tkinter"]',
+        ),
+        ({"exclude_modules": ("plug.*",)}, "No module named 'plug.ins.late'", "exclude-modules = []"),
+        ({"exclude_files": ("plug/*.cfg", "a/**")}, "file plug/data.cfg", 'exclude-files = ["a/**"]'),
+    ],
+)
+def test_excluded_part_is_cured_by_including_it(
+    context: VerificationContext, excluded: dict[str, tuple[str, ...]], text: str, cure: str
+) -> None:
+    settings = dataclasses.replace(context.settings, **excluded)  # type: ignore[arg-type]
+    assert cure_for_missing(dataclasses.replace(context, settings=settings), [text]) == cure

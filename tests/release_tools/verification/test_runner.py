@@ -2,6 +2,7 @@ import dataclasses
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from release_tools.verification.check import (
 from release_tools.verification.checks import CHECKS, PHASES
 from release_tools.verification.runner import verify
 from release_tools.verification.starts import running
+from tests.release_tools.installed import PROJECT, environment_of, install
 from tests.release_tools.verification.context_variants import as_build
 from tests.release_tools.verification.packaged import make_context
 
@@ -240,6 +242,19 @@ def test_details_that_differ_in_process_ids_are_alike(settings: ReleaseSettings)
     result = result_of(make_context(settings), Check(name="any", needs="archive", run=crashes_twice))
     assert result.figure.count("KeyError") == 1
     assert len(result.findings) == 5
+
+
+@pytest.mark.parametrize(("given", "cure"), [(None, 'whole-distributions = ["pluggy"]'), ("", ""), ("a = 1", "a = 1")])
+def test_cure_is_looked_for_unless_given(
+    settings: ReleaseSettings, tmp_path: Path, given: str | None, cure: str
+) -> None:
+    def lacks_module(_: VerificationContext) -> str:
+        raise CheckFailedError("it fails", "fix it", output="No module named 'pluggy._hooks'", cure=given)
+
+    dependency = install(tmp_path / "site", "pluggy", {"pluggy/_hooks.py": ""})
+    installed = environment_of(install(tmp_path / "site", PROJECT, {"tiny_app/cli.py": ""}), dependency)
+    context = as_build(make_context(settings), installed=installed)
+    assert result_of(context, Check(name="any", needs="archive", run=lacks_module)).cure == cure
 
 
 def test_rest_of_partly_allowed_findings_fails(settings: ReleaseSettings) -> None:

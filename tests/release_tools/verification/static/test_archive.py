@@ -44,7 +44,7 @@ def test_archive_over_its_limit_is_refused(settings: ReleaseSettings, monkeypatc
     monkeypatch.setattr(archive, "MIB", 10)
     with pytest.raises(CheckFailedError) as caught:
         archive.check_size(context)
-    limit = int(caught.value.cure.removeprefix("size-limit-mib = "))
+    limit = int(str(caught.value.cure).removeprefix("size-limit-mib = "))
     raised = dataclasses.replace(context, settings=dataclasses.replace(settings, size_limit_mib=limit))
     assert archive.check_size(raised)
 
