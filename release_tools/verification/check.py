@@ -1,6 +1,6 @@
 """The interface of a check: what it gets, what it returns and what it raises."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -236,11 +236,18 @@ def refuse(
 
 def allowance_notes(settings: ReleaseSettings, check: str, allowed: Mapping[str, AllowedFinding]) -> tuple[str, ...]:
     """Notes on the findings of a check that the settings allow, and on the entries for it that matched nothing."""
-    return (
-        *(f"allowed: {finding} ({entry.reason})" for finding, entry in allowed.items()),
-        *(
-            f"not found, though allowed-findings has it: {entry.finding}"
-            for entry in settings.allowed_findings
-            if entry.check == check and entry not in allowed.values()
-        ),
+    return tuple(
+        _allowance_note(entry, [finding for finding, used in allowed.items() if used == entry])
+        for entry in settings.allowed_findings
+        if entry.check == check
     )
+
+
+def _allowance_note(entry: AllowedFinding, findings: Sequence[str]) -> str:
+    match findings:
+        case []:
+            return f"unused entry of allowed-findings: {entry.finding}"
+        case [finding]:
+            return f"allowed: {finding} ({entry.reason})"
+        case _:
+            return f"allowed: {len(findings)} findings like {entry.finding} ({entry.reason})"

@@ -26,7 +26,7 @@ def check_freeze_messages(context: VerificationContext) -> Passed:
             *context.build.freeze_notes,
             *(f"allowed: {message} ({reason})" for message, reason in reasons.items()),
             *(
-                f"not found, though allowed-messages has it: {permitted.message}"
+                f"unused entry of allowed-messages: {permitted.message}"
                 for permitted in context.settings.allowed_messages
                 if not any(permitted.message in message for message in messages)
             ),

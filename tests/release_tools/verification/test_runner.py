@@ -263,6 +263,13 @@ def test_rest_of_partly_allowed_findings_fails(settings: ReleaseSettings) -> Non
     assert result.notes == ("allowed: lib/a.so (it may)",)
 
 
+def test_findings_of_one_entry_are_one_note(settings: ReleaseSettings) -> None:
+    context = make_context(allowing(settings, "lib/*", "lib/a.so"))
+    notes = result_of(context, Check(name="any", needs="archive", run=finds_two)).notes
+    assert notes[0] == "allowed: 2 findings like lib/* (it may)"
+    assert notes[1].endswith("lib/a.so")
+
+
 def test_entry_that_matched_nothing_is_noted(settings: ReleaseSettings) -> None:
     context = make_context(allowing(settings, "long gone"))
     result = result_of(context, Check(name="any", needs="archive", run=lambda _: Passed(figure="1", notes=("odd",))))
