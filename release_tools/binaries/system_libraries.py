@@ -32,6 +32,14 @@ _WINDOWS: Final = (
     r"winspool\.drv",
 )
 
+# They come with the graphics driver or the display server, and must match it, so PyInstaller leaves them to the system
+# (`_unix_excludes` in its depend/dylib.py). Every Linux system with windows has them.
+_DISPLAY: Final = re.compile(
+    r"libxcb(-dri\w*)?\.so(\..*)?|lib(GL|GLX|OpenGL|EGL|GLESv\w+|GLdispatch|drm|cuda|cudadebugger)\.so(\..*)?"
+    r"|libwayland-(client|cursor|egl|server)\.so(\..*)?|libnvidia-.+\.so(\..*)?",
+    re.IGNORECASE,
+)
+
 _PATTERNS: Final[dict[OperatingSystem, re.Pattern[str]]] = {
     "linux": re.compile("|".join(_LINUX)),
     "darwin": re.compile("|".join(_DARWIN)),
@@ -42,3 +50,8 @@ _PATTERNS: Final[dict[OperatingSystem, re.Pattern[str]]] = {
 def is_system_library(library: str, system: OperatingSystem) -> bool:
     """Whether a library, as a native file names it, is part of every such system."""
     return _PATTERNS[system].fullmatch(library) is not None
+
+
+def is_of_display(library: str, system: OperatingSystem) -> bool:
+    """Whether a library is part of every such system that shows windows, but not of servers and containers."""
+    return system == "linux" and _DISPLAY.fullmatch(library) is not None

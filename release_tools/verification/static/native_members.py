@@ -3,17 +3,24 @@
 A library that loads late breaks on the user's machine, in the command that needs it, not in `--version`.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Final
 
 from release_tools.binaries.native_files import NativeFile, is_relative_rpath
 from release_tools.binaries.symbol_versions import RUNTIME_LIBRARIES
-from release_tools.binaries.system_libraries import is_system_library
+from release_tools.binaries.system_libraries import is_of_display, is_system_library
 from release_tools.distributions import module_name
 from release_tools.findings import list_setting
 from release_tools.platforms import BinaryFormat
-from release_tools.verification.check import CheckSkippedError, VerificationContext, refuse
+from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents
+
+# The lower-case file names of toolkits for windows: Tk, Qt, GTK, wxWidgets, SDL and GLFW.
+_TOOLKIT: Final = re.compile(
+    r"_tkinter\.|libtk\d|tk\d+\w*\.dll|(lib)?qt\d?\w*gui|libgtk-|libgdk-|libwx_|libsdl|libglfw"
+)
 
 
 def check_member_architectures(context: VerificationContext) -> str:
@@ -40,9 +47,13 @@ def check_member_architectures(context: VerificationContext) -> str:
     return f"{len(members)} members, {wanted}"
 
 
-def check_needed_libraries(context: VerificationContext) -> str:
-    """Every library that a native file needs is bundled, or part of the system."""
+def check_needed_libraries(context: VerificationContext) -> Passed:
+    """Every library that a native file needs is bundled, or part of the system.
+
+    An app with windows may need what every system with windows has.
+    """
     contents = native_contents(context)
+    toolkit = next(filter(_TOOLKIT.match, sorted(contents.file_names)), "")
     missing = {
         f"{name} needs {library}"
         for name, native in contents.libraries
@@ -51,6 +62,8 @@ def check_needed_libraries(context: VerificationContext) -> str:
         and not _is_bundled(library, contents)
         and not _is_left_to_the_system(library, context)
     }
+    of_display = {finding for finding in missing if toolkit and _is_of_display(finding.rpartition(" ")[2], context)}
+    missing -= of_display
     # It starts before anything is unpacked, so no bundled library can help.
     missing |= {
         f"{contents.executable_name} needs {library} before it unpacks anything"
@@ -65,7 +78,8 @@ def check_needed_libraries(context: VerificationContext) -> str:
         "the graphics driver to the user's system, so exclude the module that needs one unless every user has it",
         cure=_exclusion(context, {finding.partition(" needs ")[0] for finding in missing}),
     )
-    return f"all found for {len(contents.libraries)} members"
+    notes = tuple(f"{finding} of the display, as the app has windows ({toolkit})" for finding in sorted(of_display))
+    return Passed(figure=f"all found for {len(contents.libraries)} members", notes=notes)
 
 
 def check_executable_stacks(context: VerificationContext) -> str:
@@ -138,6 +152,10 @@ def _exclusion(context: VerificationContext, names: Iterable[str]) -> str:
 def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:
     # With a floor, the freeze doesn't bundle a runtime that is too new, and the check of the floor covers its versions.
     return context.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
+
+
+def _is_of_display(library: str, context: VerificationContext) -> bool:
+    return is_of_display(library, context.platform.os)
 
 
 def _is_bundled(library: str, contents: NativeContents) -> bool:
