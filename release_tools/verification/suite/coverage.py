@@ -95,7 +95,7 @@ def runtime_files(bundled: Iterable[InstalledDistribution]) -> RuntimeFiles:
 def find_missing(
     trace: Trace, contents: BundleContents, runtime: RuntimeFiles, excluded: Collection[str]
 ) -> dict[str, str]:
-    """What the bundle lacks, such as `module some.plugin`, and for each the test that needs it.
+    """What the app's users lack, such as `module some.plugin`, and for each the test that needs it.
 
     Modules in `excluded` and their submodules were left out on purpose.
     """
@@ -104,6 +104,7 @@ def find_missing(
         "file": lambda use: _missing_file(use, contents, runtime),
         "library": lambda use: _missing_file(use, contents, runtime),
         "metadata": lambda use: _missing_metadata(use, contents, runtime),
+        "outside": lambda use: iter([use.name]),
     }
     return {missing: use.test for use in trace.uses if use.kind in finders for missing in finders[use.kind](use)}
 

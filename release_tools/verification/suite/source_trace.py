@@ -7,8 +7,10 @@ that native code opens leave no trace.
 
 import hashlib
 import json
+import os
 import shutil
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -87,12 +89,17 @@ def check_source_trace(context: VerificationContext) -> str:
     missing = find_missing(trace, read_contents(context.executable), runtime, context.settings.exclude_modules)
     refuse(
         context,
-        {name: f"needed by {test or 'an unknown test'}" for name, test in missing.items()},
+        {name: _reason(name, test or "an unknown test") for name, test in missing.items()},
         what="the binary lacks what the tests use when run from source",
         hint="import the module where PyInstaller sees it, or add the file to the project's wheel; for what a "
         "dependency finds by name, add the dependency to whole-distributions in [tool.release-tools]",
     )
     return _figure(trace) + origin
+
+
+def _reason(missing: str, test: str) -> str:
+    is_outside = missing.startswith(("checkout file ", "home file "))
+    return f"users don't have it; read by the app in {test}" if is_outside else f"needed by {test}"
 
 
 def read_source_environment(context: VerificationContext) -> SourceEnvironment:
@@ -120,7 +127,12 @@ def _traced_suite(context: VerificationContext, source: SourceEnvironment) -> It
     shutil.copytree(TRACING, tracer, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
     for name in ("records", "current"):
         (folder / name).mkdir()
-    (tracer / "traced.txt").write_text("\n".join([source.prefix, *sorted(set(source.packages))]), encoding="utf-8")
+    for name, lines in {
+        "traced": (source.prefix, *sorted(set(source.packages))),
+        "watched": _folders_of_builder(context.settings.root),
+        "known": _known_folders(context, source),
+    }.items():
+        (tracer / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
     program = write_traced_program(context, source, folder)
     changes, arguments = {"PYTHONPATH": str(tracer)}, ("-p", "release_tools_current_test")
     with running_suite(
@@ -135,7 +147,8 @@ def finish_trace(context: VerificationContext, source: SourceEnvironment, run: R
     Raises `CheckFailedError` when no test passes, or none starts the program.
     """
     finished = run.finish()
-    trace = gather_trace(_trace_folder(context) / "records", source.packages, source.standard_library, finished)
+    records, outside = _trace_folder(context) / "records", _folders_of_builder(context.settings.root)
+    trace = gather_trace(records, source.packages, source.standard_library, outside, finished)
     if not trace.passed:
         script = source.script(context.settings.executable, context.platform)
         require_success(context, finished, script, "the black-box tests fail from source")
@@ -146,6 +159,32 @@ def finish_trace(context: VerificationContext, source: SourceEnvironment, run: R
             f"start the program by the path in the variable {variable}",
         )
     return trace
+
+
+def _folders_of_builder(root: Path) -> dict[str, str]:
+    """The folders that only the user who builds has, and what a file there is called."""
+    home = Path.home()
+    # Some containers have no home but the root folder.
+    homes = {_spelled(home): "home file ~/"} if len(home.parts) > 1 else {}
+    return {_spelled(root): "checkout file ", **homes}
+
+
+def _known_folders(context: VerificationContext, source: SourceEnvironment) -> list[str]:
+    """The folders there that the program may read: environments, Python, temporary files, and those of the tests."""
+    root, suite = context.settings.root, context.settings.test_suite or context.settings.root
+    environments = [path.parent for path in root.glob("*/pyvenv.cfg")]
+    # `tests/black_box` may use a file in `tests/data`.
+    tests = root.joinpath(*suite.relative_to(root).parts[:1])
+    pythons = [Path(sys.base_prefix), Path(sys.base_prefix).resolve(), Path(source.prefix)]
+    # On Windows, the temporary folder is in the home; on other systems, the project may be in a temporary folder.
+    temporary = Path(tempfile.gettempdir())
+    folders = [root / "build", root / ".nox", tests, *environments, *pythons]
+    return list(map(_spelled, folders if root.is_relative_to(temporary) else [*folders, temporary]))
+
+
+def _spelled(folder: Path) -> str:
+    """A folder as the tracer compares it, with a slash at the end."""
+    return os.path.join(os.path.normcase(folder), "")  # noqa: PTH118 - pathlib drops the slash
 
 
 def _trace_folder(context: VerificationContext) -> Path:
@@ -238,6 +277,7 @@ def _figure(trace: Trace) -> str:
         "metadata": "metadata lookups",
         "library": "libraries",
         "child": "child programs",
+        "outside": "files that users don't have",
     }
     counts = ", ".join(f"{len(trace.names(kind))} {plural}" for kind, plural in kinds.items() if trace.names(kind))
     failed = f"; {len(trace.failed)} more fail from source: {', '.join(trace.failed[:2])}" if trace.failed else ""

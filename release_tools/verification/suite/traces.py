@@ -1,15 +1,16 @@
 """The trace of a test run: what the app's processes used, gathered from the record that each of them wrote."""
 
+import ast
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 from release_tools.verification.suite.pytest_run import FinishedSuite
 
-Kind = Literal["module", "file", "metadata", "library", "child"]
+Kind = Literal["module", "file", "metadata", "library", "child", "outside"]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -17,7 +18,7 @@ class Use:
     """Something that the app used, and the first test that made it do so.
 
     `place` is the path of a module, file or library: relative to site-packages, relative to the standard library after
-    `python:`, or absolute.
+    `python:`, or absolute. What's `outside` is a file that the app's users don't have.
     """
 
     kind: Kind
@@ -39,13 +40,19 @@ class Trace:
         return tuple(use.name for use in self.uses if use.kind == kind)
 
 
-def gather_trace(records: Path, packages: Iterable[str], standard_library: str, finished: FinishedSuite) -> Trace:
-    """Read every record in the folder. `packages` and `standard_library` are folders, spelled as in the records."""
+def gather_trace(
+    records: Path, packages: Iterable[str], standard_library: str, outside: Mapping[str, str], finished: FinishedSuite
+) -> Trace:
+    """Read every record in the folder.
+
+    `packages`, `standard_library` and the keys of `outside` are folders, spelled as in the records. The values of
+    `outside` are what a file in such a folder is called.
+    """
     places = [(folder, "") for folder in packages] + [(standard_library, "python:")]
     loaded = list(_read_records(records))
     uses: dict[tuple[str, str], Use] = {}
     for record in loaded:
-        for use in _uses(record, places):
+        for use in _uses(record, places, outside):
             key = (use.kind, use.name)
             # Prefer a known test to none, and then the first by name, so that every run reports the same one.
             if key not in uses or (not use.test, use.test) < (not uses[key].test, uses[key].test):
@@ -73,29 +80,39 @@ def read_trace(path: Path) -> Trace | None:
     return Trace(**{**content, **tuples})
 
 
-def _read_records(folder: Path) -> Iterator[Mapping[str, Any]]:
-    for path in sorted(folder.glob("*.json")):
-        try:
-            yield json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            # The process was killed while writing it.
-            continue
+def _read_records(folder: Path) -> Iterator[list[tuple[str, ...]]]:
+    for path in sorted(folder.glob("*.txt")):
+        # The last line is incomplete if the process was killed while it wrote.
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        yield [ast.literal_eval(line) for line in lines]
 
 
-def _uses(record: Mapping[str, Any], places: Iterable[tuple[str, str]]) -> Iterator[Use]:
-    test = record["test"]
-    for name, origin in record["modules"].items():
-        yield Use(kind="module", name=name, place=_place(origin, places), test=test)
-    for place in (_place(path, places) for path in record["files"]):
-        # Metadata counts by the distribution's name: the path includes the version, which may differ in the bundle.
-        if not PurePosixPath(place).parent.name.endswith(".dist-info"):
-            yield Use(kind="file", name=place, place=place, test=test)
-    for name in record["distributions"]:
-        yield Use(kind="metadata", name=name, place="", test=test)
-    for place in (_place(path, places) for path in record["libraries"] if path):
-        yield Use(kind="library", name=place, place=place, test=test)
-    for path in record["children"]:
-        yield Use(kind="child", name=Path(path).name, place=path, test=test)
+def _uses(
+    record: Iterable[tuple[str, ...]], places: Iterable[tuple[str, str]], outside: Mapping[str, str]
+) -> Iterator[Use]:
+    test = ""
+    modules: dict[str, Use] = {}
+    for kind, value, *more in record:
+        place = _place(value, places)
+        match kind:
+            case "test":
+                test = value
+            case "module":
+                modules[value] = Use(kind="module", name=value, place=_place(more[0], places), test=test)
+            case "gone":
+                modules.pop(value, None)
+            # Metadata counts by the distribution's name: the path includes the version, which may differ in the bundle.
+            case "file" if not PurePosixPath(place).parent.name.endswith(".dist-info"):
+                yield Use(kind="file", name=place, place=place, test=test)
+            case "distribution":
+                yield Use(kind="metadata", name=value, place="", test=test)
+            case "library" if value:
+                yield Use(kind="library", name=place, place=place, test=test)
+            case "child":
+                yield Use(kind="child", name=Path(value).name, place=value, test=test)
+            case "outside":
+                yield Use(kind="outside", name=_place(value, outside.items()), place=value, test=test)
+    yield from modules.values()
 
 
 def _place(path: str, places: Iterable[tuple[str, str]]) -> str:

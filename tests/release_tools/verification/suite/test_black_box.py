@@ -46,6 +46,25 @@ def test_suite_does_not_get_secret_variables(settings: ReleaseSettings, monkeypa
     assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
 
 
+def test_suite_runs_outside_the_project_with_an_empty_home(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(settings.root))
+    (settings.root / "suite_helper.py").write_text("FOUND = True\n", encoding="utf-8")
+    # Pytest's settings and the tests' imports are those of the project's root.
+    (settings.root / "pytest.ini").write_text("[pytest]\npython_functions = check_*\n", encoding="utf-8")
+    test = f"""
+import os, pathlib, suite_helper
+
+def check_it():
+    root = pathlib.Path({str(settings.root)!r})
+    assert root not in (pathlib.Path.cwd(), *pathlib.Path.cwd().parents)
+    assert os.listdir() == os.listdir(pathlib.Path.home()) == []
+    assert 'XDG_CONFIG_HOME' not in os.environ
+"""
+    assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
+
+
 @pytest.mark.parametrize(
     ("test", "findings"),
     [

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 APP = """
-import importlib, importlib.metadata, importlib.resources, importlib.util, os, signal, subprocess, sys
+import importlib, importlib.metadata, importlib.resources, importlib.util, os, pathlib, signal, subprocess, sys
 
 def main():
     match sys.argv[1:]:
@@ -44,9 +44,30 @@ def main():
                 ctypes.CDLL(os.path.join(os.path.dirname(__file__), "native.so"))
             except OSError:
                 print("loaded")
-        case ["killed"]:
+        case ["killed", number]:
             import tiny_app.plugin
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), int(number))
+        case ["gives-up-rights"]:
+            # As a daemon does: no open files, nowhere to write, and no way to exit regularly.
+            os.closerange(3, 256)
+            own = [os.open(os.devnull, os.O_RDONLY) for _ in range(9)]
+            import tiny_app.plugin
+            if os.geteuid() == 0:
+                os.chroot(os.path.dirname(__file__))
+                os.setuid(65534)
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ["half-imported"]:
+            try:
+                import tiny_app.broken
+            except ImportError:
+                print("without")
+        case ["reads", path]:
+            with open(path) as file:
+                print(file.read())
+        case ["reads-above", name]:
+            for folder in pathlib.Path(__file__).parents:
+                if (folder / name).is_file():
+                    print((folder / name).read_text())
         case ["forked"]:
             if not os.fork():
                 import tiny_app.plugin
@@ -98,7 +119,14 @@ def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: py
         environment = root / "build" / context.platform.name / "environment"
         venv.create(environment, with_pip=False, symlinks=True)
         packages = next(environment.glob("lib/python*/site-packages"))
-        app = {"__init__.py": "", "cli.py": APP, "plugin.py": "NAME = 'plug'\n", "__main__.py": "", "table.json": "{}"}
+        app = {
+            "__init__.py": "",
+            "cli.py": APP,
+            "plugin.py": "NAME = 'plug'\n",
+            "broken.py": "import no_such_module\n",
+            "__main__.py": "",
+            "table.json": "{}",
+        }
         files = {f"tiny_app/{name}": text for name, text in {**app, "native.so": "no library"}.items()}
         installed = environment_of(
             install(packages, "tiny-app", files, metadata=entry_point("console_scripts", "tiny = tiny_app.cli:main")),
@@ -167,15 +195,64 @@ def test_program_with_another_environment_is_traced(prepare: Prepare) -> None:
     assert caught.value.findings == ("module tiny_app.plugin",)
 
 
-def test_terminated_program_writes_its_record(prepare: Prepare) -> None:
-    test = """
+@pytest.mark.parametrize(
+    "arguments",
+    [["killed", "15"], ["killed", "9"], ["gives-up-rights"]],
+    ids=["terminated", "killed", "without rights"],
+)
+def test_record_is_written_as_things_happen(prepare: Prepare, arguments: list[str]) -> None:
+    test = f"""
 def test_killed():
-    assert subprocess.run([os.environ["TINY"], "killed"]).returncode == -signal.SIGTERM
+    assert subprocess.run([os.environ["TINY"], *{arguments}]).returncode < 0
 """
     context = prepare(test, without="tiny_app.plugin")
     with pytest.raises(CheckFailedError) as caught:
         check_source_trace(context)
     assert caught.value.findings == ("module tiny_app.plugin",)
+
+
+def test_module_that_fails_to_import_is_not_needed(prepare: Prepare) -> None:
+    assert "1 tests" in check_source_trace(prepare(a_test_of("half-imported"), without="tiny_app.broken"))
+
+
+READS_ABOVE = """
+def test_it():
+    assert run("reads-above", "config.toml") == "limit = 1"
+"""
+
+
+def test_file_of_the_checkout_is_found(prepare: Prepare) -> None:
+    context = prepare(READS_ABOVE)
+    (context.settings.root / "config.toml").write_text("limit = 1\n", encoding="utf-8")
+    with pytest.raises(CheckFailedError) as caught:
+        check_source_trace(context)
+    assert caught.value.findings == ("checkout file config.toml",)
+    assert "test_it" in caught.value.what
+
+
+def test_file_of_the_builders_home_is_found(prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".tiny").mkdir(parents=True)
+    (home / ".tiny" / "key").write_text("a key\n", encoding="utf-8")
+    monkeypatch.setattr(Path, "home", lambda: home)
+    # Not by HOME, which is another folder during the tests.
+    context = prepare("\ndef test_it():\n    assert run('plugin') == 'a key'\n")
+    plugin = next((context.settings.root / "build").rglob("tiny_app/plugin.py"))
+    plugin.write_text(f"NAME = open({str(home / '.tiny' / 'key')!r}).read()\n", encoding="utf-8")
+    with pytest.raises(CheckFailedError) as caught:
+        check_source_trace(context)
+    assert caught.value.findings == ("home file ~/.tiny/key",)
+
+
+@pytest.mark.parametrize("path", ["examples/one.txt", "suite/data/one.txt", "build/one.txt"])
+def test_file_that_a_test_gives_the_program_is_not_found(prepare: Prepare, path: str) -> None:
+    context = prepare("")
+    root = context.settings.root
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text("one\n", encoding="utf-8")
+    test = f"\ndef test_it():\n    assert run('reads', {str(root / path)!r}) == 'one'\n"
+    (root / "suite" / "test_it.py").write_text(SUITE + test, encoding="utf-8")
+    assert "1 tests" in check_source_trace(context)
 
 
 def test_tracer_is_invisible_to_the_program(prepare: Prepare) -> None:
