@@ -85,8 +85,9 @@ class BuildEvidence:
 class VerificationContext:
     """What is verified: `folder` holds the unpacked archive, and checks write only to `scratch`.
 
-    Started programs keep their temporary files in `temporary_root`, which may be faster than `scratch`. `check` is
-    the name of the running check. `is_quick` limits the slowest checks, for a build that isn't released.
+    Started programs keep their temporary files in `temporary_root`, which may be faster than `scratch`. `outside` is a
+    folder that isn't in the project, as a user's folders aren't. `check` is the name of the running check. `is_quick`
+    limits the slowest checks, for a build that isn't released.
     """
 
     settings: ReleaseSettings
@@ -98,6 +99,7 @@ class VerificationContext:
     suite_python: Path | None
     evidence: BuildEvidence | None = None
     temporary_root: Path | None = None
+    outside: Path | None = None
     check: str = ""
     is_quick: bool = False
     # The first assumption that an earlier check disproved.
@@ -163,6 +165,11 @@ class VerificationContext:
     @property
     def executable(self) -> Path:
         return self.folder / f"{self.settings.executable}{self.platform.executable_suffix}"
+
+    @property
+    def users_folder(self) -> Path:
+        """The folder of the homes and working directories of programs that the running check starts."""
+        return (self.outside or self.scratch / "users") / self.check.replace(" ", "-")
 
     @property
     def temporary_folder(self) -> Path:

@@ -9,7 +9,7 @@ from typing import Final
 
 from release_tools.reporting.records import CheckResult, Proof, ProofLevel
 from release_tools.verification.check import Assumption, Check, Phase
-from release_tools.verification.starts import help_texts, places, running
+from release_tools.verification.starts import commands, help_texts, places, running
 from release_tools.verification.static import (
     archive,
     bundled_files,
@@ -21,6 +21,7 @@ from release_tools.verification.static import (
     native_members,
     signatures,
     sizes,
+    unpacked_files,
 )
 from release_tools.verification.suite import black_box, source_trace
 from release_tools.verification.twin import children, import_audit, life_cycle, parity, probe, system_data
@@ -49,6 +50,7 @@ BYTES: Final = Phase(
         Check(name="segment alignment", needs="archive", run=native_members.check_segment_alignment),
         Check(name="rpaths", needs="archive", run=native_members.check_rpaths),
         Check(name="path lengths", needs="archive", run=bundled_files.check_path_lengths),
+        Check(name="unpacked files", needs="archive", run=unpacked_files.check_unpacked_files),
         Check(name="UPX", needs="archive", run=native_members.check_upx),
         Check(name="code signatures", needs="archive", run=signatures.check_signatures),
         Check(name="freeze_support", needs="archive", run=freeze_support.check_freeze_support),
@@ -73,8 +75,8 @@ FIRST_START: Final = Phase(
 STARTS: Final = Phase(
     checks=(
         # Start the executable.
-        Check(name=SMOKE_COMMANDS, needs="host", run=running.check_smoke_commands, assumes=_PROGRAM),
-        Check(name="unknown option", needs="host", run=running.check_unknown_option, assumes=_PROGRAM),
+        Check(name=SMOKE_COMMANDS, needs="host", run=commands.check_smoke_commands, assumes=_PROGRAM),
+        Check(name="unknown option", needs="host", run=commands.check_unknown_option, assumes=_PROGRAM),
         Check(name="unusual places", needs="host", run=places.check_places, assumes=_VERSION),
         Check(name="help texts", needs="build", run=help_texts.check_help_texts, assumes=_PROGRAM),
         # Run scripts in the same bundle through the probe twin.

@@ -25,7 +25,7 @@ from release_tools.verification.check import (
 )
 from release_tools.verification.checks import PHASES
 from release_tools.verification.owners import cure_for_missing, owner_finder
-from release_tools.verification.starts.memory_folder import temporary_root
+from release_tools.verification.starts.memory_folder import folder_outside, temporary_root
 
 _DISPROVED: Final = {
     Assumption.PYTHON_STARTS: "nothing in the bundle starts",
@@ -59,8 +59,8 @@ def verify(
     name of each check that starts.
     """
     results: list[CheckResult] = []
-    with temporary_root(context.executable, context.scratch) as root:
-        context = replace(context, temporary_root=root)
+    with temporary_root(context.executable, context.scratch) as root, folder_outside() as outside:
+        context = replace(context, temporary_root=root, outside=outside)
         for phase in phases:
             finished = _run_phase(context, phase, on_check, fail_fast=fail_fast)
             results += [one.result for one in finished]

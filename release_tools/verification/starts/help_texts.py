@@ -1,21 +1,28 @@
 """Compare the `--help` of every command between the binary and the source."""
 
+import functools
+import operator
 import re
+import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Final
 
 from release_tools.processes.run import Finished
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
+from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
+from release_tools.verification.starts.from_source import neutral, source_command
 from release_tools.verification.starts.running import bare_environment, start_program
 
 MAXIMUM_DEPTH: Final = 3
 MAXIMUM_COMMANDS: Final = 50
-WIDTH: Final = 100
+# So wide that no path is broken, which would hide where it ends.
+WIDTH: Final = 400
 STARTS_AT_ONCE: Final = 2
+# More than two, since a set of two may come in the same order by chance.
+VARYING_ORDERS: Final = ("sorted", "reversed") * 2
 
 # argparse: `{run,doctor}` in the usage line and above the list of commands, but not the choices of an option.
 _CHOICES: Final = re.compile(r"(?:^\s*|\]\s+)\{([^{}]+)\}", re.MULTILINE)
@@ -34,24 +41,26 @@ class HelpText:
     text: str
 
 
-def check_help_texts(context: VerificationContext) -> str:
+def check_help_texts(context: VerificationContext) -> Passed:
     """The `--help` of every command prints the same text and exits with the same code as from source."""
+    _empty_home(context)
     texts = read_source_texts(context)
+    _empty_home(context)
     with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
-        frozen = pool.map(lambda text: run_help(context, context.executable, text.command), texts)
-        differences = {
-            " ".join([*text.command, "--help"]): difference
-            for text, finished in zip(texts, frozen, strict=True)
-            if (difference := find_difference(text, finished))
-        }
+        finished = tuple(pool.map(lambda text: run_help(context, [str(context.executable)], text.command), texts))
+    compared = {
+        " ".join([*source.command, "--help"]): _compare(context, source, _help_text(frozen, source.command))
+        for source, frozen in zip(texts, finished, strict=True)
+    }
     refuse(
         context,
-        differences,
+        {name: difference for name, (difference, _) in compared.items() if difference},
         what="the help differs between the binary and the source",
         hint="a help text built from docstrings, source files or package metadata may get lost in the frozen program; "
         "bundle what it's read from",
     )
-    return f"{len(texts)} commands"
+    notes = tuple(f"{name}: {note}" for name, (_, note) in compared.items() if note)
+    return Passed(figure=f"{len(texts)} commands", notes=notes)
 
 
 def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:
@@ -59,10 +68,8 @@ def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:
 
     Raises `CheckSkippedError` when the evidence of the build is missing or the program has no `--help`.
     """
-    script = context.build.python.parent / f"{context.settings.executable}{context.platform.executable_suffix}"
-    if not script.is_file():
-        raise CheckFailedError(f"there is no console script {script}", "install the project's wheel next to it")
-    top = _help_text(run_help(context, script, ()), ())
+    program = source_command(context, context.executable)
+    top = _help_text(run_help(context, program, ()), ())
     if top.code != 0 or not top.text.strip():
         raise CheckSkippedError(f"from source, --help exits with {top.code} and prints nothing to compare")
     found, level = [top], [top]
@@ -70,7 +77,7 @@ def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:
         for _ in range(MAXIMUM_DEPTH):
             commands = [(*parent.command, name) for parent in level for name in listed_commands(parent.text)]
             room = MAXIMUM_COMMANDS - len(found)
-            answers = pool.map(lambda command: run_help(context, script, command), commands[:room])
+            answers = pool.map(lambda command: run_help(context, program, command), commands[:room])
             seen = {text.text for text in found}
             # A name that's an argument instead of a command prints the help of its parent again.
             level = [
@@ -89,9 +96,32 @@ def listed_commands(help_text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if re.fullmatch(r"[A-Za-z][\w:.-]*", name)))
 
 
-def find_difference(source: HelpText, finished: Finished) -> str:
+def _compare(context: VerificationContext, source: HelpText, frozen: HelpText) -> tuple[str, str]:
+    """The first difference, or a note on a difference that isn't one of the freeze; each "" if there's none."""
+    difference = find_difference(source, frozen)
+    if not difference or frozen.code != source.code:
+        return difference, ""
+    if _without_spaces(context, source.text) == _without_spaces(context, frozen.text):
+        return "", "prints paths of the program's own files"
+    # What the source prints when a folder lists its files in another order, a set is in another order, or time passes.
+    others = [
+        _help_text(run_help(context, source_command(context, context.executable, order=order), source.command), ())
+        for order in VARYING_ORDERS
+    ]
+    runs = [_words(context, text.text) for text in (source, *others)]
+    words = _words(context, frozen.text)
+    if all(other.text == source.text for other in others):
+        return difference, ""
+    if words in runs:
+        return "", "prints the same in another order, which also varies from source"
+    constant = functools.reduce(operator.and_, runs)
+    if words & constant == constant and _without_numbers(words) in map(_without_numbers, runs):
+        return "", "prints numbers that also vary from source, such as the time"
+    return difference, ""
+
+
+def find_difference(source: HelpText, frozen: HelpText) -> str:
     """The first difference, or "" for none."""
-    frozen = _help_text(finished, source.command)
     lines = zip_longest(source.text.splitlines(), frozen.text.splitlines())
     for number, (wanted, got) in enumerate(lines, start=1):
         if wanted != got:
@@ -99,11 +129,29 @@ def find_difference(source: HelpText, finished: Finished) -> str:
     return f"exit code {frozen.code}, from source {source.code}" if frozen.code != source.code else ""
 
 
-def run_help(context: VerificationContext, program: Path, command: Sequence[str]) -> Finished:
+def run_help(context: VerificationContext, program: Sequence[str], command: Sequence[str]) -> Finished:
     """Run `<command> --help` in the same environment for the source and the binary."""
-    # The binary always runs in UTF-8 mode.
-    environment = {**bare_environment(context), "COLUMNS": str(WIDTH), "PYTHONUTF8": "1"}
-    return start_program(context, [str(program), *command, "--help"], environment)
+    environment = {**bare_environment(context), "COLUMNS": str(WIDTH)}
+    return start_program(context, [*program, *command, "--help"], environment)
+
+
+def _empty_home(context: VerificationContext) -> None:
+    """Delete what earlier starts left in the home and the working directory, which a help text may print."""
+    shutil.rmtree(context.users_folder, ignore_errors=True)
+
+
+def _without_spaces(context: VerificationContext, text: str) -> str:
+    """The text with neutral paths, which may be wrapped anywhere."""
+    return neutral(context, "".join(text.split()))
+
+
+def _words(context: VerificationContext, text: str) -> Counter[str]:
+    """The words, without what joins them in a list."""
+    return Counter(re.findall(r"[^\s,;|{}\[\]()│]+", neutral(context, text)))
+
+
+def _without_numbers(words: Counter[str]) -> Counter[str]:
+    return Counter(re.sub(r"\d+", "0", word) for word in words.elements())
 
 
 def _listed_names(help_text: str) -> Iterator[str]:

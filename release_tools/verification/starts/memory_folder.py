@@ -1,4 +1,4 @@
-"""A temporary folder in memory for the programs that a verification starts.
+"""The folders of the programs that a verification starts: temporary ones in memory, and a user's own.
 
 A one-file executable unpacks its libraries every time it starts, and a verification starts more than a hundred. On a
 disk, that takes half of the time.
@@ -37,6 +37,17 @@ def temporary_root(executable: Path, fallback: Path, memory: Path = SHARED_MEMOR
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def folder_outside() -> Iterator[Path]:
+    """Yield a new folder outside the project for homes and working directories.
+
+    A program that searches the folders above finds nothing there that its users don't have.
+    """
+    with tempfile.TemporaryDirectory(prefix="verification-", ignore_cleanup_errors=True) as folder:
+        # macOS's temporary folder is a link, and programs print what it leads to.
+        yield Path(folder).resolve()
 
 
 def _new_folder(memory: Path, prefix: str) -> Path | None:

@@ -13,7 +13,13 @@ from release_tools.platforms import OperatingSystem
 from release_tools.processes.run import Finished, capture
 from release_tools.verification.check import CheckSkippedError, VerificationContext
 from release_tools.verification.starts.mounts import copied_read_only, mounted, require_mounts
-from release_tools.verification.starts.running import bare_environment, start_program, temporary_folder_variables
+from release_tools.verification.starts.running import (
+    bare_environment,
+    home_variable_names,
+    home_variables,
+    start_program,
+    temporary_folder_variables,
+)
 from release_tools.verification.wine import wine_version
 
 UNUSUAL_NAME: Final = "Größe und 中文"
@@ -74,7 +80,9 @@ class Row:
 
 
 def no_home(context: VerificationContext, _: Path) -> Place:
-    return _place(context)
+    place = _place(context)
+    names = home_variable_names(context.platform)
+    return replace(place, environment={name: it for name, it in place.environment.items() if name not in names})
 
 
 def unusual_path(context: VerificationContext, folder: Path) -> Place:
@@ -98,7 +106,7 @@ def python_variables(context: VerificationContext, folder: Path) -> Place:
 
 
 def read_only_home(context: VerificationContext, folder: Path) -> Place:
-    return replace(_place(context, {"HOME": str(folder)}), prefix=_made_read_only(context, folder))
+    return replace(_place(context, home_variables(context, folder)), prefix=_made_read_only(context, folder))
 
 
 def read_only_working_folder(context: VerificationContext, folder: Path) -> Place:

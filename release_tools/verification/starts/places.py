@@ -5,12 +5,15 @@ The figure names every place that this machine can't set up, with the reason.
 
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from release_tools.processes.run import Finished
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext, refuse
+from release_tools.verification.starts.from_source import ends_alike, last_line, source_command, try_from_source
 from release_tools.verification.starts.place_table import NON_ASCII_TEXT, ROWS, Place, Row
 from release_tools.verification.starts.running import CRASH_MARKS, described, start_program
 
@@ -22,58 +25,94 @@ QUICK_PLACES: Final = 2
 _UNDECODABLE: Final = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
-def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> str:
-    """`--version` and the first smoke command work in every place, or fail there with a clear message."""
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What's wrong in a place ("" if nothing), why it wasn't tried ("" if it was), and what's wrong from source too."""
+
+    problem: str = ""
+    not_tried: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> Passed:
+    """`--version` and the first smoke command work in every place, or do what they do there from source."""
     folder = context.scratch / "places"
     shutil.rmtree(folder, ignore_errors=True)
     here = [row for row in rows if context.platform.os in row.systems]
     with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
         tried = here[:QUICK_PLACES] if context.is_quick else here
-        outcomes = dict(pool.map(lambda row: (row.name, _try_place(context, row, folder / row.name)), tried))
-    problems = {name: problem for name, (problem, _) in outcomes.items() if problem}
-    skipped = [f"{name} ({reason})" for name, (_, reason) in outcomes.items() if reason]
+        found = dict(pool.map(lambda row: (row.name, _try_place(context, row, folder / row.name)), tried))
+    skipped = [f"{name} ({outcome.not_tried})" for name, outcome in found.items() if outcome.not_tried]
     skipped += [f"{row.name} (--quick)" for row in here[len(tried) :]]
     refuse(
         context,
-        problems,
+        {name: outcome.problem for name, outcome in found.items() if outcome.problem},
         what="the program doesn't work everywhere",
         hint="start it there by hand; release_tools/verification/starts/place_table.py shows how each place is set up",
     )
     figure = f"{len(here) - len(skipped)} places"
-    return f"{figure}; not tried: {', '.join(skipped)}" if skipped else figure
+    notes = tuple(f"{name}: as from source, {note}" for name, outcome in found.items() for note in outcome.notes)
+    return Passed(figure=f"{figure}; not tried: {', '.join(skipped)}" if skipped else figure, notes=notes)
 
 
-def _try_place(context: VerificationContext, row: Row, folder: Path) -> tuple[str, str]:
-    """What's wrong there, and why it wasn't tried; each "" if it doesn't apply."""
+def _try_place(context: VerificationContext, row: Row, folder: Path) -> Outcome:
     folder.mkdir(parents=True)
     if context.is_allowed(row.name):
-        return "", "allowed"
+        return Outcome(not_tried="allowed")
     try:
         place = row.set_up(context, folder)
-        return _missing_error(context, place) if place.expected_message else _malfunction(context, place), ""
+        if place.expected_message:
+            return Outcome(problem=_missing_error(context, place))
+        return _behavior(context, place, lambda: _set_up_again(context, row, folder))
     except CheckSkippedError as skipped:
-        return "", str(skipped)
+        return Outcome(not_tried=str(skipped))
     except CheckFailedError as error:
-        return error.what, ""
+        return Outcome(problem=error.what)
     finally:
         # A read-only folder couldn't be deleted.
         folder.chmod(0o755)
 
 
-def _malfunction(context: VerificationContext, place: Place) -> str:
-    finished = _start(context, place, "--version")
+def _set_up_again(context: VerificationContext, row: Row, folder: Path) -> Place:
+    """The same place without what the binary left there."""
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return row.set_up(context, folder)
+
+
+def _behavior(context: VerificationContext, place: Place, set_up_again: Callable[[], Place]) -> Outcome:
+    notes = []
+    for arguments in (("--version",), *context.settings.smoke_commands[:1]):
+        finished = _start(context, place, *arguments)
+        problem = _malfunction(context, place, arguments, finished)
+        if problem and (
+            context.evidence is None
+            or not ends_alike(context, finished, _start_from_source(context, set_up_again(), *arguments))
+        ):
+            return Outcome(problem=problem)
+        if problem:
+            notes.append(f"`{' '.join(arguments)}` fails: {last_line(finished)}")
+        if place.is_silent:
+            break
+    return Outcome(problem=_encoding_problem(context, place), notes=tuple(notes))
+
+
+def _malfunction(context: VerificationContext, place: Place, arguments: Sequence[str], finished: Finished) -> str:
+    line = " ".join(arguments)
     if place.is_silent:
         # An error about the closed output is fine; a crash isn't.
-        return f"--version crashes: {described(finished)}" if finished.code < 0 or _has_crashed(finished) else ""
-    if finished.code != 0 or not context.is_version_line(finished.stdout.strip()) or _has_crashed(finished):
-        return f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}"
-    for command in context.settings.smoke_commands[:1]:
-        finished = _start(context, place, *command)
-        if finished.code != 0 or _has_crashed(finished):
-            return f"`{' '.join(command)}` fails: {described(finished)}"
-        if _UNDECODABLE.search(finished.stdout):
-            return f"the output of `{' '.join(command)}` isn't UTF-8; {described(finished)}"
-    return _encoding_problem(context, place)
+        return f"{line} crashes: {described(finished)}" if finished.code < 0 or _has_crashed(finished) else ""
+    if arguments == ("--version",):
+        is_right = finished.code == 0 and context.is_version_line(finished.stdout.strip())
+        if not is_right or _has_crashed(finished):
+            return f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}"
+        return ""
+    if finished.code != 0 or _has_crashed(finished):
+        return f"`{line}` fails: {described(finished)}"
+    if _UNDECODABLE.search(finished.stdout):
+        return f"the output of `{line}` isn't UTF-8; {described(finished)}"
+    return ""
 
 
 def _missing_error(context: VerificationContext, place: Place) -> str:
@@ -98,6 +137,11 @@ def _encoding_problem(context: VerificationContext, place: Place) -> str:
 
 def _start(context: VerificationContext, place: Place, *args: str) -> Finished:
     return start_program(context, [*place.prefix, str(place.executable), *args], place.environment, place.cwd)
+
+
+def _start_from_source(context: VerificationContext, place: Place, *args: str) -> Finished | None:
+    command = [*place.prefix, *source_command(context, place.executable), *args]
+    return try_from_source(context, command, place.environment, place.cwd)
 
 
 def _has_crashed(finished: Finished) -> bool:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.errors import ReleaseError
+from release_tools.platforms import Platform
 from release_tools.processes.run import Finished, observe
 from release_tools.verification.check import (
     Assumption,
     CheckFailedError,
-    CheckSkippedError,
     Passed,
     VerificationContext,
     refuse,
@@ -22,7 +22,6 @@ START_UP_ROUNDS: Final = 5
 # Limits of a quick build, which ends sooner and trusts one measurement.
 QUICK_START_TIMEOUT_SECONDS: Final = 20.0
 QUICK_START_UP_ROUNDS: Final = 1
-UNKNOWN_OPTION: Final = "--no-such-option-xyz"
 
 # Printed by Python and by the bootloader when the program crashes.
 CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
@@ -37,13 +36,31 @@ _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "
 
 
 def bare_environment(context: VerificationContext) -> dict[str, str]:
-    """The least a program needs to start: no HOME, no PATH, and a temporary folder of its own."""
+    """The least a program needs to start: an empty home and a temporary folder of its own, and no PATH."""
     # Makes the bootloader report when it can't clean up.
     strict = {"PYINSTALLER_STRICT_UNPACK_MODE": "1"}
     kept = {}
     if context.platform.os == "windows":
         kept = {name: os.environ[name] for name in _WINDOWS_VARIABLES if name in os.environ}
-    return {**kept, **temporary_folder_variables(context, context.temporary_folder), **strict}
+    home = home_variables(context, context.users_folder / "home")
+    return {**kept, **home, **temporary_folder_variables(context, context.temporary_folder), **strict}
+
+
+def home_variables(context: VerificationContext, folder: Path) -> dict[str, str]:
+    """The variables that name a user's home, which is created if it doesn't exist."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return dict.fromkeys(home_variable_names(context.platform), str(folder))
+
+
+def working_folder(context: VerificationContext) -> Path:
+    """The folder that programs start in, created if it doesn't exist."""
+    folder = context.users_folder / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def home_variable_names(platform: Platform) -> tuple[str, ...]:
+    return ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if platform.os == "windows" else ("HOME",)
 
 
 def temporary_folder_variables(context: VerificationContext, folder: Path) -> dict[str, str]:
@@ -73,36 +90,6 @@ def _disproved_by(finished: Finished) -> Assumption:
     if is_reached or finished.code < 0 or any(mark in finished.output for mark in CRASH_MARKS):
         return Assumption.PROGRAM_STARTS
     return Assumption.VERSION_IS_PRINTED
-
-
-def check_smoke_commands(context: VerificationContext) -> str:
-    """Each of the project's smoke commands exits with 0 in the bare environment."""
-    commands = context.settings.smoke_commands
-    if not commands:
-        raise CheckSkippedError("no smoke-commands are set")
-    for command in commands:
-        finished = start(context, *command)
-        if finished.code != 0:
-            raise CheckFailedError(
-                f"`{context.settings.executable} {' '.join(command)}` failed: {described(finished)}",
-                f"run it by hand with an empty environment: env -i {context.executable} {' '.join(command)}",
-            )
-    return ", ".join(" ".join(command) for command in commands)
-
-
-def check_unknown_option(context: VerificationContext) -> str:
-    """An unknown option is a usage error: a message and an exit code above 0, not a crash."""
-    finished = start(context, UNKNOWN_OPTION)
-    figure = f"exit code {finished.code}"
-    crash = next((mark for mark in CRASH_MARKS if mark in finished.output), None)
-    if (crash or finished.code <= 0) and not context.is_allowed(figure):
-        why = f"the output includes {crash!r}" if crash else "this isn't a usage error"
-        raise CheckFailedError(
-            f"`{context.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
-            "for invalid arguments, print one line to standard error and exit with a code such as 2",
-            [crash or figure],
-        )
-    return figure
 
 
 def check_start_up(context: VerificationContext) -> Passed:
@@ -149,7 +136,9 @@ def start_program(
     context.temporary_folder.mkdir(parents=True, exist_ok=True)
     timeout_seconds = scaled_timeout(QUICK_START_TIMEOUT_SECONDS if context.is_quick else START_TIMEOUT_SECONDS)
     try:
-        return observe(command, cwd=cwd or context.scratch, environment=environment, timeout_seconds=timeout_seconds)
+        return observe(
+            command, cwd=cwd or working_folder(context), environment=environment, timeout_seconds=timeout_seconds
+        )
     except ReleaseError as error:
         raise CheckFailedError(
             error.what,

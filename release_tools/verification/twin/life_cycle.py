@@ -5,10 +5,11 @@ whose script ends as requested.
 """
 
 import shlex
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Final
 
 from release_tools.errors import CommandFailedError
 from release_tools.processes.run import RunningProgram, started
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
-from release_tools.verification.starts.running import temporary_folder_variables
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext, refuse
+from release_tools.verification.starts.running import temporary_folder_variables, working_folder
 from release_tools.verification.timeouts import scaled_timeout
-from release_tools.verification.twin.probe import PROBES, probe_command, probe_environment, run_probe
+from release_tools.verification.twin.probe import PROBES, Place, probe_command, probe_environment, run_probe
 from release_tools.verification.wine import wine_version
 
 EXIT_CODES: Final = (0, 1, 2, 3, 120, 255)
@@ -43,42 +44,53 @@ else:
     )
 
 
-def check_exit_codes(context: VerificationContext) -> str:
+def check_exit_codes(context: VerificationContext) -> Passed:
     """The caller gets the exit code of the program."""
 
-    def find_problem(code: int) -> str:
+    def find_problem(code: int, place: Place = "twin") -> str:
         try:
-            seen = run_probe(context, _PROBE, extra={"RELEASE_TOOLS_ENDING": str(code)}).code
+            seen = run_probe(context, _PROBE, place=place, extra={"RELEASE_TOOLS_ENDING": str(code)}).code
         except CommandFailedError as error:
             return error.what
         return "" if seen == code else f"{code} becomes {seen}"
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        problems = list(filter(None, pool.map(find_problem, EXIT_CODES)))
+        problems = dict(zip(EXIT_CODES, pool.map(find_problem, EXIT_CODES), strict=True))
+    wrong = [(problem, find_problem(code, "source")) for code, problem in problems.items() if problem]
     refuse(
         context,
-        problems,
+        [problem for problem, source in wrong if problem != source],
         what="the caller gets the wrong exit code",
         hint="look for code that ends the process itself, such as os._exit() in an atexit handler or a thread",
     )
-    return ", ".join(map(str, EXIT_CODES))
+    notes = tuple(f"{problem}, as from source" for problem, source in wrong if problem == source)
+    return Passed(figure=", ".join(map(str, EXIT_CODES)), notes=notes)
 
 
-def check_signals(context: VerificationContext) -> str:
+def check_signals(context: VerificationContext) -> Passed:
     """SIGTERM and SIGINT reach the program and end it with their own status, and no temporary files are left.
 
-    On Windows, Ctrl-Break replaces both, because it's all that one program can send to another.
+    On Windows, Ctrl-Break replaces both, because it's all that one program can send to another. What also goes wrong
+    from source comes from this machine, such as an interrupt that the caller ignores.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        found = pool.map(lambda ending: _ending_problems(context, *ending), ENDINGS)
-        problems = [problem for problems in found for problem in problems]
+        found = tuple(pool.map(lambda ending: _ending_problems(context, *ending), ENDINGS))
+    wrong = [problem for problems in found for problem in problems]
+    from_source = {
+        problem
+        for (name, signals, expected), problems in zip(ENDINGS, found, strict=True)
+        if problems
+        for problem in _ending_problems(context, name, signals, expected, place="source")
+    }
     refuse(
         context,
-        problems,
+        [problem for problem in wrong if problem not in from_source],
         what="signals don't end the program correctly",
         hint="keep the bootloader's default signal handling, and don't change signal handlers or masks at import",
     )
-    return "Ctrl-Break once and twice" if sys.platform == "win32" else "SIGTERM, SIGINT once and twice"
+    figure = "Ctrl-Break once and twice" if sys.platform == "win32" else "SIGTERM, SIGINT once and twice"
+    notes = tuple(f"{problem}, as from source" for problem in wrong)
+    return Passed(figure=figure, notes=notes)
 
 
 def check_orphans(context: VerificationContext) -> str:
@@ -96,8 +108,10 @@ def check_orphans(context: VerificationContext) -> str:
     return f"exits after {seconds:.2f} s"
 
 
-def _ending_problems(context: VerificationContext, name: str, signals: list[int], expected: int) -> list[str]:
-    with _waiting_twin(context, name) as twin:
+def _ending_problems(
+    context: VerificationContext, name: str, signals: Sequence[int], expected: int, place: Place = "twin"
+) -> list[str]:
+    with _waiting_twin(context, name, place) as twin:
         for number in signals[:-1]:
             _send(twin, number)
             # The handler prints a line; until then, a second signal could merge with the first.
@@ -123,22 +137,23 @@ def _send(twin: RunningProgram, number: int) -> None:
 
 
 @contextmanager
-def _waiting_twin(context: VerificationContext, ending: str) -> Iterator[RunningProgram]:
-    """Start the twin with its own temporary folder, and yield it once it's ready for the signal."""
+def _waiting_twin(context: VerificationContext, ending: str, place: Place = "twin") -> Iterator[RunningProgram]:
+    """Start the twin, or the source, with its own temporary folder; yield it once it's ready for the signal."""
     temporary = _temporary_folder(context, ending)
+    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     own = {"RELEASE_TOOLS_ENDING": ending, **temporary_folder_variables(context, temporary)}
     environment = {**probe_environment(context, _PROBE), **own}
     with started(
-        probe_command(context),
-        cwd=context.scratch,
+        probe_command(context, place),
+        cwd=working_folder(context),
         environment=environment,
         timeout_seconds=scaled_timeout(ENDING_TIMEOUT_SECONDS),
     ) as twin:
         first = twin.read_line()
         if first != "ready":
             raise CheckFailedError(
-                f"the probe twin should print 'ready' but printed {first!r}",
+                f"the probe {place} should print 'ready' but printed {first!r}",
                 f"run it by hand: RELEASE_TOOLS_ENDING={shlex.quote(ending)} "
                 f"RELEASE_TOOLS_PROBE={PROBES / _PROBE}.py {context.probe}",
             )

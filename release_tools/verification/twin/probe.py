@@ -19,7 +19,7 @@ from release_tools.errors import CommandFailedError
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.processes.run import Finished, observe
 from release_tools.verification.check import CheckFailedError, VerificationContext, refuse
-from release_tools.verification.starts.running import bare_environment, temporary_folder_variables
+from release_tools.verification.starts.running import bare_environment, temporary_folder_variables, working_folder
 from release_tools.verification.timeouts import scaled_timeout
 
 PROBES: Final = Path(__file__).with_name("probes")
@@ -135,7 +135,7 @@ def run_probe(
     """
     return observe(
         probe_command(context, place),
-        cwd=context.scratch,
+        cwd=working_folder(context),
         environment={**probe_environment(context, probe), **(extra or {})},
         timeout_seconds=scaled_timeout(timeout_seconds),
         has_progressed=has_progressed,
@@ -151,15 +151,12 @@ def probe_command(context: VerificationContext, place: Place = "twin") -> list[s
 
 
 def probe_environment(context: VerificationContext, probe: str) -> dict[str, str]:
-    """The bare environment, with a home and a temporary folder just for probes, which may leave files there."""
-    home, temporary = context.scratch / "probes" / "home", context.own_temporary_folder("tmp of probes")
-    for folder in (home, temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-    home_names = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if context.platform.os == "windows" else ("HOME",)
+    """The bare environment, with a temporary folder just for probes, which may leave files there."""
+    temporary = context.own_temporary_folder("tmp of probes")
+    temporary.mkdir(parents=True, exist_ok=True)
     return {
         **bare_environment(context),
         **temporary_folder_variables(context, temporary),
-        **dict.fromkeys(home_names, str(home)),
         "PATH": os.defpath,
         "RELEASE_TOOLS_PROBE": str(PROBES / f"{probe}.py"),
     }

@@ -1,23 +1,26 @@
 """Checks of data that not every machine has, or that's in another place there: time zones and root certificates."""
 
 from release_tools.findings import list_setting
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
 from release_tools.verification.twin.import_list import imported_names, read_bundled_code
 from release_tools.verification.twin.probe import ask
 
 _ZONE = "Europe/Berlin"
 
 
-def check_time_zones(context: VerificationContext) -> str:
-    """Time zones work without the system's time zone files, which Windows and slim containers lack."""
+def check_time_zones(context: VerificationContext) -> str | Passed:
+    """Time zones work without the system's time zone files, which Windows and slim containers lack.
+
+    Without tzdata they don't, as from source.
+    """
     if "tzdata" not in context.build.installed.for_app:
-        refuse(
-            context,
-            _own_users_of("zoneinfo", context),
-            what="tzdata isn't a locked dependency, so time zones may be missing for",
-            hint="add tzdata to the project's dependencies, then run: poetry lock",
+        users = _own_users_of("zoneinfo", context)
+        if not users:
+            raise CheckSkippedError("tzdata isn't a locked dependency, and the project's own code doesn't use zoneinfo")
+        note = "fail on machines without time zone files, as from source; to bundle the files, add tzdata to the "
+        return Passed(
+            figure="those of the system", notes=(f"time zones of {', '.join(users)} {note}project's dependencies",)
         )
-        raise CheckSkippedError("tzdata isn't a locked dependency, and the project's own code doesn't use zoneinfo")
     frozen = ask(context, "time_zones", _ZONE)
     if not frozen["is_bundled"]:
         raise CheckSkippedError("the program doesn't use zoneinfo")

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed
 from release_tools.verification.starts.help_texts import check_help_texts, listed_commands
-from tests.release_tools.verification.conftest import MakeContext, write_script
-from tests.release_tools.verification.context_variants import allowing, as_build
+from tests.release_tools.verification.conftest import MakeContext, with_source
+from tests.release_tools.verification.context_variants import allowing
 
 # Its commands are `show`, which has a command `all`, and `export`, which has an argument and an option.
 PROGRAM = """
@@ -91,20 +91,13 @@ def program(log: Path, show_all: str = "'all of it'", export: str = "'to somewhe
     return PROGRAM.replace("SHOW_ALL", show_all).replace("EXPORT", export).replace("LOG", repr(str(log)))
 
 
-def with_source(context: VerificationContext, code: str) -> VerificationContext:
-    folder = context.scratch / "environment" / "bin"
-    write_script(folder / "tiny", code)
-    (folder / "python").symlink_to(sys.executable)
-    return as_build(context, python=folder / "python")
-
-
 @pytest.mark.programs
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows can't start a script")
 class TestPrograms:
     def test_same_help_of_nested_commands_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
         source, frozen = tmp_path / "source", tmp_path / "frozen"
         context = with_source(make_context(program(frozen)), program(source))
-        assert check_help_texts(context) == "4 commands"
+        assert check_help_texts(context) == Passed(figure="4 commands")
         assert set(frozen.read_text().splitlines()) == {"--help", "show --help", "show all --help", "export --help"}
 
     @pytest.mark.shows_failing("help texts")
@@ -132,17 +125,62 @@ class TestPrograms:
     def test_allowed_difference_passes(self, make_context: MakeContext, tmp_path: Path) -> None:
         context = make_context(program(tmp_path / "log", show_all="None"))
         context = with_source(allowing(context, "show all --help"), program(tmp_path / "log"))
-        assert check_help_texts(context) == "4 commands"
+        assert check_help_texts(context) == Passed(figure="4 commands")
 
     def test_program_without_help_is_skipped(self, make_context: MakeContext) -> None:
         context = with_source(make_context("print('help')"), "raise SystemExit(2)")
         with pytest.raises(CheckSkippedError):
             check_help_texts(context)
 
-    def test_environment_without_the_program_is_found(self, make_context: MakeContext) -> None:
-        context = with_source(make_context("print('help')"), "print('help')")
-        script = context.scratch / "environment" / "bin" / "tiny"
-        script.unlink()
+    @pytest.mark.parametrize(
+        ("code", "note"),
+        [
+            ("print('templates in', __file__)", "paths"),
+            ("import os; print('modes:', ', '.join(os.listdir(FOLDER)))", "order"),
+            ("import os; print('modes:', *(entry.name for entry in os.scandir(FOLDER)), sep='\\n')", "order"),
+            ("print('modes:', {chr(number) for number in range(65, 91)})", "order"),
+            ("import time; print('now', time.time_ns())", "numbers"),
+            (
+                "import pathlib; home = pathlib.Path.home(); print(home, [*home.iterdir()]); (home / 'used').touch()",
+                "",
+            ),
+        ],
+        ids=["path", "listed folder", "scanned folder", "set", "time", "home"],
+    )
+    def test_what_varies_from_source_is_noted(
+        self, make_context: MakeContext, tmp_path: Path, code: str, note: str
+    ) -> None:
+        folder = tmp_path / "modes"
+        folder.mkdir()
+        for name in ("slow", "fast", "other"):
+            (folder / name).touch()
+        code = f"FOLDER = {str(folder)!r}\n{code}"
+        # The binary sees the folder's files in yet another order.
+        frozen = code.replace("os.listdir(FOLDER)", "['other', 'slow', 'fast']")
+        frozen = frozen.replace("entry.name for entry in os.scandir(FOLDER)", "['other', 'slow', 'fast']")
+        frozen = frozen.replace(
+            "__file__", "__import__('os').environ['TMPDIR'] + '/_MEI00001234abcdef/tiny_app/cli.py'"
+        )
+        context = with_source(make_context(frozen), code)
+        notes = check_help_texts(context).notes
+        assert [note for text in notes if note in text] == ([note] if note else [])
+
+    @pytest.mark.parametrize(
+        ("frozen", "source"),
+        [
+            ("import os; print('modes:', 'other', 'fast')", "import os; print('modes:', *os.listdir(FOLDER))"),
+            ("import time; print('12', time.time_ns())", "import time; print('21', time.time_ns())"),
+            ("print('b a')", "print('a b')"),
+            ("print('templates in /tmp')", "print('templates in', __file__)"),
+        ],
+        ids=["listing", "number", "order", "path"],
+    )
+    def test_what_is_constant_from_source_must_be_the_same(
+        self, make_context: MakeContext, tmp_path: Path, frozen: str, source: str
+    ) -> None:
+        for name in ("slow", "fast", "other"):
+            (tmp_path / "modes" / name).mkdir(parents=True)
+        context = with_source(make_context(frozen), f"FOLDER = {str(tmp_path / 'modes')!r}\n{source}")
         with pytest.raises(CheckFailedError) as caught:
             check_help_texts(context)
-        assert str(script) in caught.value.what
+        assert caught.value.findings == ("--help",)

@@ -9,12 +9,10 @@ from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import (
     Assumption,
     CheckFailedError,
-    CheckSkippedError,
     Passed,
     VerificationContext,
 )
 from release_tools.verification.starts import running
-from tests.release_tools.verification.context_variants import allowing
 from tests.release_tools.verification.packaged import GOOD, make_context
 
 pytestmark = [
@@ -92,62 +90,6 @@ def test_program_that_hangs_times_out(
     with pytest.raises(CheckFailedError) as caught:
         running.check_version(dataclasses.replace(context, is_quick=is_quick))
     assert "still running after" in caught.value.what
-
-
-@pytest.mark.shows_failing("smoke commands")
-def test_failed_smoke_command_is_found_with_its_output(settings: ReleaseSettings) -> None:
-    with_command = dataclasses.replace(settings, smoke_commands=(("--version",), ("doctor",)))
-    assert running.check_smoke_commands(make_context(with_command)) == "--version, doctor"
-    broken = "import sys; sys.exit('no module named late' if 'doctor' in sys.argv else 0)"
-    with pytest.raises(CheckFailedError) as caught:
-        running.check_smoke_commands(make_context(with_command, broken))
-    assert "`tiny doctor`" in caught.value.what
-    assert "no module named late" in caught.value.what
-
-
-def test_smoke_commands_do_not_get_the_callers_environment(
-    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SECRET", "1")
-    code = "import os, sys; print(*sorted(os.environ)); sys.exit(1)"
-    context = make_context(dataclasses.replace(settings, smoke_commands=(("x",),)), code)
-    with pytest.raises(CheckFailedError) as caught:
-        running.check_smoke_commands(context)
-    names = caught.value.what.splitlines()[-1].split()
-    assert "TMPDIR" in names
-    assert not {"HOME", "PATH", "SECRET"} & set(names)
-
-
-def test_project_without_smoke_commands_is_skipped(settings: ReleaseSettings) -> None:
-    with pytest.raises(CheckSkippedError):
-        running.check_smoke_commands(make_context(settings))
-
-
-def test_usage_error_for_unknown_option_passes(settings: ReleaseSettings) -> None:
-    context = make_context(settings, "import sys; sys.exit(2 if '--no-such-option-xyz' in sys.argv else 0)")
-    assert running.check_unknown_option(context) == "exit code 2"
-
-
-@pytest.mark.parametrize(
-    ("code", "finding"),
-    [
-        ("", "exit code 0"),
-        ("raise KeyError('option')", "Traceback (most recent call last)"),
-        ("import sys; print('[PYI-12:ERROR] Failed', file=sys.stderr); sys.exit(1)", "[PYI-"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
-    ],
-    ids=["ignored", "traceback", "bootloader", "signal"],
-)
-@pytest.mark.shows_failing("unknown option")
-def test_ignored_option_or_crash_is_found(settings: ReleaseSettings, code: str, finding: str) -> None:
-    with pytest.raises(CheckFailedError) as caught:
-        running.check_unknown_option(make_context(settings, code))
-    assert caught.value.findings == (finding,)
-
-
-def test_ignoring_unknown_options_can_be_allowed(settings: ReleaseSettings) -> None:
-    context = allowing(make_context(settings, ""), "exit code 0")
-    assert running.check_unknown_option(context) == "exit code 0"
 
 
 @pytest.mark.shows_failing("start-up")

@@ -1,11 +1,13 @@
+import dataclasses
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
 from release_tools.verification.twin import life_cycle
 from release_tools.verification.twin.life_cycle import check_exit_codes, check_orphans, check_signals
 from tests.release_tools.verification.twin.contexts import make_twin
@@ -27,7 +29,7 @@ DIES_WITH_ITS_PARENT = "import ctypes; ctypes.CDLL(None).prctl(1, 9)"
 
 
 def test_unchanged_exit_codes_pass(settings: ReleaseSettings) -> None:
-    assert check_exit_codes(make_twin(settings)) == "0, 1, 2, 3, 120, 255"
+    assert check_exit_codes(make_twin(settings)).figure == "0, 1, 2, 3, 120, 255"
 
 
 @pytest.mark.shows_failing("exit codes")
@@ -38,7 +40,7 @@ def test_lost_exit_codes_are_found(settings: ReleaseSettings) -> None:
 
 
 def test_program_that_signals_end_passes(settings: ReleaseSettings) -> None:
-    assert check_signals(make_twin(settings)) == "SIGTERM, SIGINT once and twice"
+    assert check_signals(make_twin(settings)).figure == "SIGTERM, SIGINT once and twice"
 
 
 @pytest.mark.shows_failing("signals")
@@ -55,6 +57,22 @@ def test_folder_left_after_a_signal_is_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError) as caught:
         check_signals(make_twin(settings, prelude))
     assert [finding.rpartition(" ")[2] for finding in caught.value.findings] == ["_MEI1"] * 3
+
+
+@pytest.mark.parametrize(
+    ("check", "prelude", "notes"),
+    [
+        (check_exit_codes, "import atexit, os; atexit.register(os._exit, 0)", 5),
+        (check_signals, "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))", 1),
+    ],
+)
+def test_what_also_happens_from_source_is_noted(
+    settings: ReleaseSettings, check: Callable[[VerificationContext], Passed], prelude: str, notes: int
+) -> None:
+    context = make_twin(settings, f"import sys\n{prelude}")
+    # The same script takes the place of the environment's Python.
+    same = dataclasses.replace(context.build, python=context.probe)
+    assert len(check(dataclasses.replace(context, evidence=same)).notes) == notes
 
 
 def test_program_that_exits_too_early_is_found(settings: ReleaseSettings) -> None:
