@@ -145,6 +145,19 @@ class LockFileError(ReleaseError):
         super().__init__(f"{folder}{path.name}: {reason}", hint or f"create it with Poetry 2.2 or later: {command}")
 
 
+class SourceDistributionError(ReleaseError):
+    """A locked package has no wheel, and no pure one can be built from its sdist."""
+
+    def __init__(self, name: str, version: str, reason: str) -> None:
+        self.name, self.version = name, version
+        super().__init__(
+            f"{name} {version} is released as a source distribution only, and {reason}",
+            f"build its wheel once: pip wheel --no-deps -w wheels {name}=={version}; then add {name}=={version} to the "
+            f'dependencies in [project], {name} = {{ path = "wheels/….whl" }} to [tool.poetry.dependencies], and run '
+            "`poetry lock`",
+        )
+
+
 class MissingPythonError(ReleaseError):
     """The pinned Python isn't installed and couldn't be downloaded."""
 

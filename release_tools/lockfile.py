@@ -31,13 +31,18 @@ BUILD_TOOLS: Final = ("build",)
 RELEASE_TOOLS: Final = ("build", "release")
 NOX_TOOLS: Final = ("nox",)
 ALL_TOOLS: Final = ("build", "release", "nox")
+# They build the wheels of dependencies that have none.
+BUILD_BACKENDS: Final = ("backends",)
 
 _DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
-    """A locked distribution. `markers` maps each group to its environment marker, "" if it has none."""
+    """A locked distribution. `markers` maps each group to its environment marker, "" if it has none.
+
+    `place` is the wheel's path in the project, or "" for a release from a package index.
+    """
 
     name: str
     version: str
@@ -45,6 +50,11 @@ class LockedPackage:
     markers: tuple[tuple[str, str], ...]
     hashes: tuple[str, ...]
     file_names: tuple[str, ...]
+    place: str = ""
+
+    @property
+    def has_only_sdists(self) -> bool:
+        return not any(name.endswith(".whl") for name in self.file_names)
 
     def marker_for(self, groups: Collection[str]) -> str:
         """The environment marker for which any of these groups needs the package; "" means always."""
@@ -71,7 +81,16 @@ class LockFile:
         `without` are the names of packages to leave out.
         """
         packages = (package for package in self.packages_of(groups) if package.name not in without)
-        return "".join(_requirement_line(package, groups) for package in packages)
+        return "".join(self.requirement(package, groups) for package in packages)
+
+    def requirement(self, package: LockedPackage, groups: Collection[str]) -> str:
+        """The line of one package in a requirements file."""
+        wheel = (self.path.parent / package.place).resolve()
+        found = f" @ {wheel.as_uri()}" if package.place else f"=={package.version}"
+        marker = package.marker_for(groups)
+        condition = f" ; {marker}" if marker else ""
+        hashes = "".join(f" \\\n    --hash={digest}" for digest in package.hashes)
+        return f"{package.name}{found}{condition}{hashes}\n"
 
 
 def normalized_name(name: str) -> str:
@@ -174,7 +193,8 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
     name, version = entry["name"], entry["version"]
     source = entry.get("source", {}).get("type")
     files = entry.get("files", [])
-    if source in {"git", "directory", "file", "url"} or not files:
+    place = _place_in_project(path, name, entry["source"]["url"]) if source == "file" else ""
+    if source in {"git", "directory", "url"} or not files:
         raise LockFileError(
             path,
             f"{name} {version} comes from {source or 'nowhere'}, so its files have no hashes to check",
@@ -190,6 +210,7 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
         markers=tuple((group, by_group.get(group, "")) for group in sorted(groups)),
         hashes=tuple(file["hash"] for file in files),
         file_names=tuple(file["file"] for file in files),
+        place=place,
     )
     # Most of these go into a requirements file, where a line break would add options.
     values = (name, version, *(marker for _, marker in package.markers), *package.hashes, *package.file_names)
@@ -199,13 +220,22 @@ def _locked_package(path: Path, entry: Mapping[str, Any]) -> LockedPackage:
     return package
 
 
+def _place_in_project(lock: Path, name: str, url: str) -> str:
+    """The path of a wheel in the project. Raises `LockFileError` if it isn't one, or is missing."""
+    root = lock.parent.resolve()
+    wheel = (root / url).resolve()
+    if not wheel.is_relative_to(root) or wheel.suffix != ".whl":
+        raise LockFileError(
+            lock,
+            f"{name} comes from {url}, which is not a wheel in the project's folder",
+            "put its wheel into a folder of the project, and name it in [tool.poetry.dependencies]: "
+            f'{name} = {{ path = "wheels/….whl" }}; then run: {place_of_lock(lock)[1]}',
+        )
+    if not wheel.is_file():
+        raise LockFileError(lock, f"{name} comes from {url}, and there is no such file", "commit the wheel to git")
+    return wheel.relative_to(root).as_posix()
+
+
 def _has_only_own_wheels(package: LockedPackage) -> bool:
     wheels = (name for name in package.file_names if name.endswith(".whl"))
     return all(normalized_name(name.partition("-")[0]) == package.name for name in wheels)
-
-
-def _requirement_line(package: LockedPackage, groups: Collection[str]) -> str:
-    marker = package.marker_for(groups)
-    condition = f" ; {marker}" if marker else ""
-    hashes = "".join(f" \\\n    --hash={digest}" for digest in package.hashes)
-    return f"{package.name}=={package.version}{condition}{hashes}\n"

@@ -4,6 +4,7 @@ A build has two, which is its first stage: the app's, which is frozen, and that 
 Every session and task that needs a library runs inside one.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from release_tools.bootstrap.sdists import install_sdists
 from release_tools.errors import (
     CommandFailedError,
     MissingPythonError,
@@ -38,6 +40,9 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
 
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
+# Installs only files whose hash is in a lock, and only wheels.
+_ONLY_LOCKED: Final = ("--require-hashes", "--only-binary", ":all:")
+
 
 def create_environment(
     settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
@@ -46,14 +51,19 @@ def create_environment(
 
     An environment that `is_kept` is updated if it exists, any other is created from scratch. For a `platform`, uv
     selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones for this
-    machine. Only wheels are installed: building an sdist needs packages that no hash covers.
+    machine. A package without any wheel is built (`sdists.py`).
 
-    Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, or `ReportedError` if a package can't be
-    installed or doesn't match its hash.
+    Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, `SourceDistributionError`, or `ReportedError` if a
+    package can't be installed or doesn't match its hash.
     """
-    requirements = read_lock_file(settings.lock_path).requirements(groups)
+    lock = read_lock_file(settings.lock_path)
     options, env = wheel_choice(settings, platform) if platform else ((), {})
-    return _create(settings, folder, requirements, platform, is_kept=is_kept, options=options, env=env)
+    python = _create(settings, folder, platform, is_kept=is_kept)
+    sdists = [package for package in lock.packages_of(groups) if package.has_only_sdists]
+    _sync(settings, python, lock.requirements(groups, without={package.name for package in sdists}), options, env)
+    install = functools.partial(_uv_output, settings.root, "pip", "install", *_ONLY_LOCKED, "--python", str(python))
+    install_sdists(lock, sdists, groups, folder, install)
+    return python
 
 
 def create_tool_environment(
@@ -67,30 +77,32 @@ def create_tool_environment(
     Raises the errors of `create_environment`.
     """
     requirements = read_lock_file(TOOLS_LOCK).requirements(groups)
-    return _create(settings, folder, requirements, platform, is_kept=is_kept)
+    python = _create(settings, folder, platform, is_kept=is_kept)
+    _sync(settings, python, requirements)
+    return python
 
 
-def _create(
-    settings: ReleaseSettings,
-    folder: Path,
-    requirements: str,
-    platform: Platform | None,
-    *,
-    is_kept: bool,
-    options: Sequence[str] = (),
-    env: EnvironmentChanges | None = None,
-) -> Path:
+def _create(settings: ReleaseSettings, folder: Path, platform: Platform | None, *, is_kept: bool) -> Path:
     interpreter = find_python(settings, platform)
     python = environment_python(folder)
     if not (is_kept and python.exists() and _is_created_from(folder, interpreter)):
         # uv clears only folders that it recognizes as an environment.
         shutil.rmtree(folder, ignore_errors=True)
         _uv(settings.root, "venv", "--quiet", "--clear", "--python", str(interpreter), str(folder))
-    requirements_path = folder / "requirements.txt"
-    requirements_path.write_text(requirements, encoding="utf-8")
-    args = ["--require-hashes", "--only-binary", ":all:", *options, "--python", str(python), str(requirements_path)]
-    _uv(settings.root, "pip", "sync", *args, env=env)
     return python
+
+
+def _sync(
+    settings: ReleaseSettings,
+    python: Path,
+    requirements: str,
+    options: Sequence[str] = (),
+    env: EnvironmentChanges | None = None,
+) -> None:
+    """Install exactly these requirements."""
+    path = python.parents[1] / "requirements.txt"
+    path.write_text(requirements, encoding="utf-8")
+    _uv(settings.root, "pip", "sync", *_ONLY_LOCKED, *options, "--python", str(python), str(path), env=env)
 
 
 def wheel_choice(settings: ReleaseSettings, platform: Platform) -> tuple[tuple[str, ...], EnvironmentChanges]:
@@ -147,7 +159,8 @@ def source_environment(
     if with_tools:
         without = {package.name for package in lock.packages_of(groups)}
         requirements += read_lock_file(TOOLS_LOCK).requirements(ALL_TOOLS, without=without)
-    python = _create(settings, _kept_folder(settings, name), requirements, None, is_kept=True)
+    python = _create(settings, _kept_folder(settings, name), None, is_kept=True)
+    _sync(settings, python, requirements)
     if with_project:
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
         _uv(root, "pip", "install", *options, "--editable", str(root))
@@ -229,8 +242,8 @@ def _uv(root: Path, *args: str, env: EnvironmentChanges | None = None) -> None:
     run([find_uv(), *args, *quiet], cwd=root, env={**ISOLATED, **(env or {})})
 
 
-def _uv_output(root: Path, *args: str) -> str:
-    return capture([find_uv(), *args], cwd=root, env=ISOLATED).strip()
+def _uv_output(root: Path, *args: str, env: EnvironmentChanges | None = None) -> str:
+    return capture([find_uv(), *args], cwd=root, env={**ISOLATED, **(env or {})}).strip()
 
 
 def find_uv() -> str:

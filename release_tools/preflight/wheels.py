@@ -40,10 +40,14 @@ _WINDOWS_MACHINES: Final[dict[Architecture, str]] = {"amd64": "AMD64", "arm64": 
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformWheels:
-    """The number of locked packages that a build for a platform installs, and the names of those without a wheel."""
+    """The number of locked packages that a build for a platform installs, and the names of those without a wheel.
+
+    `built` are the packages that no platform has a wheel of: their sdists are built.
+    """
 
     platform: Platform
     package_count: int
+    built: tuple[str, ...]
     missing: tuple[tuple[str, Problem], ...]
 
     @property
@@ -68,14 +72,19 @@ def check_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile
     missing = [
         (package.name, _missing_wheel_problem(settings, package, platform))
         for package in packages
-        if not _has_wheel(package, supported)
+        if not package.has_only_sdists and not _has_wheel(package, supported)
     ]
     missing += [
         (package.name, _missing_tool_problem(settings, tools_lock, package, platform))
         for package in tools
         if not _has_wheel(package, unlimited)
     ]
-    return PlatformWheels(platform=platform, package_count=len(packages) + len(tools), missing=tuple(missing))
+    return PlatformWheels(
+        platform=platform,
+        package_count=len(packages) + len(tools),
+        built=tuple(package.name for package in packages if package.has_only_sdists),
+        missing=tuple(missing),
+    )
 
 
 def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], console: Console) -> None:
@@ -85,7 +94,8 @@ def print_wheels(settings: ReleaseSettings, rows: Sequence[PlatformWheels], cons
         table.add_column(column, no_wrap=column != "wheels", justify="right" if column == "packages" else "left")
     for row in rows:
         missing = ", ".join(name for name, _ in row.missing)
-        verdict = Text(f"missing: {missing}", "bold red") if missing else Text("all", "green")
+        built = f", built from source: {', '.join(row.built)}" if row.built else ""
+        verdict = Text(f"missing: {missing}", "bold red") if missing else Text(f"all{built}", "green")
         table.add_row(row.platform.name, _oldest_system(settings, row.platform), str(row.package_count), verdict)
     console.print(table)
 
@@ -204,11 +214,6 @@ def _has_wheel(package: LockedPackage, tags: frozenset[Tag]) -> bool:
 def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, platform: Platform) -> Problem:
     subject = f"{package.name} {package.version} has no wheel for {platform.name}"
     wheels = _wheels_of(package)
-    if not wheels:
-        return Problem(
-            what=f"{subject}, only a source distribution",
-            hint="use a release or package with wheels: the lock's hashes don't cover what a build compiles",
-        )
     unlimited = frozenset(_tags(settings, platform, None, None))
     newer = {tag.platform for tags in wheels.values() for tag in tags & unlimited}
     pin = _pin(package, platform)

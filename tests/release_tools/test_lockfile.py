@@ -99,6 +99,43 @@ def test_requirements_contain_version_marker_and_hashes(tmp_path: Path) -> None:
     assert read_lock_file(path).requirements(["main"]) == expected
 
 
+def from_file(url: str) -> str:
+    return package("thing", extra=f'[package.source]\ntype = "file"\nurl = "{url}"\n')
+
+
+def test_wheel_in_the_project_is_required_by_path_and_hash(tmp_path: Path) -> None:
+    (tmp_path / "my wheels").mkdir()
+    wheel = tmp_path / "my wheels" / "thing-1-py3-none-any.whl"
+    wheel.touch()
+    lock = read_lock_file(write_lock(tmp_path, from_file("my wheels/thing-1-py3-none-any.whl")))
+    assert lock.requirements(["main"]) == f"thing @ {wheel.resolve().as_uri()} \\\n    --hash=sha256:ab\n"
+
+
+@pytest.mark.parametrize("url", ["../thing-1-py3-none-any.whl", "{0}/thing-1-py3-none-any.whl", "a/thing.tar.gz", ""])
+def test_file_outside_the_project_or_no_wheel_is_refused(tmp_path: Path, url: str) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "thing-1-py3-none-any.whl").touch()
+    with pytest.raises(LockFileError) as caught:
+        read_lock_file(write_lock(project, from_file(url.format(tmp_path))))
+    assert "[tool.poetry.dependencies]" in caught.value.hint
+
+
+def test_link_to_a_wheel_outside_the_project_is_refused(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "outside.whl").touch()
+    (project / "thing-1-py3-none-any.whl").symlink_to(tmp_path / "outside.whl")
+    with pytest.raises(LockFileError):
+        read_lock_file(write_lock(project, from_file("thing-1-py3-none-any.whl")))
+
+
+def test_missing_wheel_of_the_project_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LockFileError) as caught:
+        read_lock_file(write_lock(tmp_path, from_file("wheels/thing-1-py3-none-any.whl")))
+    assert "wheels/thing-1-py3-none-any.whl" in caught.value.reason
+
+
 def test_requirements_contain_only_the_given_groups(tmp_path: Path) -> None:
     path = write_lock(tmp_path, package("alpha"), package("beta", groups='["build", "test"]'))
     lock = read_lock_file(path)
@@ -148,7 +185,7 @@ def test_damaged_lock_is_refused(tmp_path: Path, content: str) -> None:
     assert caught.value.path == path
 
 
-@pytest.mark.parametrize("kind", ["git", "directory", "url", "file"])
+@pytest.mark.parametrize("kind", ["git", "directory", "url"])
 def test_package_without_hashes_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     path = write_lock(tmp_path, package("alpha", extra=f'[package.source]\ntype = "{kind}"\nurl = "x"\n'))
     with pytest.raises(LockFileError) as caught:

@@ -1,16 +1,13 @@
 import dataclasses
-import io
 import re
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from release_tools.archives import sha256_of
 from release_tools.bootstrap import environment
 from release_tools.bootstrap.environment import create_environment, find_python, isolation, wheel_choice
-from release_tools.errors import CommandFailedError, ReportedError
+from release_tools.errors import CommandFailedError
 from release_tools.lockfile import content_hash
 from release_tools.platforms import find_platform
 from release_tools.processes.run import changed_environment
@@ -65,37 +62,6 @@ def test_environment_of_a_linked_python_is_kept(project: Path, tmp_path: Path, m
     (folder / "mark").touch()
     create_environment(settings, folder, ["main"], is_kept=True)
     assert (folder / "mark").exists()
-
-
-@pytest.mark.programs
-def test_sdist_is_refused_and_not_built(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    source, mark = tmp_path / "thing-1.0.tar.gz", tmp_path / "compiled"
-    files = {
-        "PKG-INFO": "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-        "backend.py": f"def build_wheel(*_):\n    open({str(mark)!r}, 'w')\n",
-    }
-    with tarfile.open(source, "w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(f"thing-1.0/{name}")
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    (project / ".python-version").write_text(".".join(map(str, sys.version_info[:2])), encoding="utf-8")
-    settings = ReleaseSettings.load(project)
-    settings.lock_path.write_text(
-        '[[package]]\nname = "thing"\nversion = "1.0"\noptional = false\npython-versions = "*"\ngroups = ["main"]\n'
-        f'files = [{{file = "{source.name}", hash = "sha256:{sha256_of(source)}"}}]\n'
-        f'[metadata]\nlock-version = "2.1"\ncontent-hash = "{content_hash(settings.pyproject)}"\n',
-        encoding="utf-8",
-    )
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    with pytest.raises(ReportedError):
-        create_environment(settings, settings.build_folder("here") / "main", ["main"], is_kept=False)
-    assert "thing" in capfd.readouterr().err
-    assert not mark.exists()
 
 
 def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:

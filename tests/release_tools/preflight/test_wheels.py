@@ -121,7 +121,7 @@ def test_unpinned_patch_release_needs_what_any_needs(limited: ReleaseSettings, c
     everywhere = [platform.name for platform in PLATFORMS]
     for version, missing in (("3.13", everywhere), ("3.13.4", everywhere if "=" in comparison else [])):
         pinned = dataclasses.replace(limited, python_version=version)
-        assert platforms_without(pinned, "thing-2.0.tar.gz", marker=marker) == missing
+        assert platforms_without(pinned, "thing-2.0-cp39-cp39-win32.whl", marker=marker) == missing
 
 
 def test_only_packages_of_a_build_need_wheels(limited: ReleaseSettings) -> None:
@@ -193,10 +193,17 @@ def test_platform_that_a_package_dropped_gets_a_pin(limited: ReleaseSettings) ->
     assert "\"thing<2.0; sys_platform == 'darwin' and platform_machine == 'x86_64'\"" in problem.hint
 
 
-def test_source_distribution_is_no_wheel(limited: ReleaseSettings) -> None:
-    problem = problem_of(limited, "linux-amd64", "thing-2.0.tar.gz")
+def test_only_a_package_without_any_wheel_is_built(limited: ReleaseSettings) -> None:
+    for names, built in ((["thing-2.0.tar.gz"], ("thing",)), (["thing-2.0.tar.gz", "thing-2.0-py3-none-any.whl"], ())):
+        rows = check_all_wheels(limited, lock_of(package(*names)), NO_LOCK)
+        assert {(row.built, row.problems) for row in rows} == {(built, ())}
+    problem = problem_of(limited, "linux-amd64", "thing-2.0.tar.gz", "thing-2.0-cp313-cp313-win_amd64.whl")
     assert "thing 2.0" in problem.what
-    assert "thing<2.0" not in problem.hint
+
+
+def test_tools_are_never_built(limited: ReleaseSettings) -> None:
+    rows = check_all_wheels(limited, NO_LOCK, lock_of(package("thing-2.0.tar.gz", group="build")))
+    assert [row.missing[0][0] for row in rows] == ["thing"] * len(PLATFORMS)
 
 
 def test_pinned_python_decides_which_wheels_fit(limited: ReleaseSettings) -> None:

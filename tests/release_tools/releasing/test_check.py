@@ -55,9 +55,8 @@ def test_ready_project_passes_every_check(clone: ProjectClone, programs: Path) -
 
 
 def test_failed_checks_are_reported_with_hints(shallow_clone: ProjectClone, programs: Path) -> None:
-    shallow_clone.write_lock(
-        '[[package]]\nname = "native"\nversion = "2.0"\nfiles = [{file = "native.tar.gz", hash = "sha256:1"}]\n'
-    )
+    files = '[{file = "native-2.0-cp39-cp39-win32.whl", hash = "sha256:1"}]'
+    shallow_clone.write_lock(f'[[package]]\nname = "native"\nversion = "2.0"\nfiles = {files}\n')
     text = (shallow_clone.root / "pyproject.toml").read_text(encoding="utf-8")
     shallow_clone.write("pyproject.toml", text.replace("dependencies = []", 'dependencies = ["native"]'))
     write_program(
