@@ -140,7 +140,7 @@ class VerificationContext:
 
     def stable(self, finding: str) -> str:
         """A finding as the report names it, without what only this build and this machine have."""
-        folders = (self.scratch, self.settings.root, *([self.temporary_root] if self.temporary_root else []))
+        folders = [self.scratch, self.settings.root, *filter(None, (self.temporary_root, self.outside))]
         words = [self.version.exact] if self.version.is_dev and self.version.is_exact else []
         return escape_control_chars(stable_text(finding, folders, words))
 

@@ -1,8 +1,9 @@
 """Checks of single commands: those of the project, and one that no program knows."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
+from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.starts.from_source import ends_alike, start_from_source
 from release_tools.verification.starts.running import CRASH_MARKS, described, start
 
@@ -14,24 +15,31 @@ def check_smoke_commands(context: VerificationContext) -> str:
     commands = context.settings.smoke_commands
     if not commands:
         raise CheckSkippedError("no smoke-commands are set")
-    for command in commands:
-        finished = start(context, *command)
-        if finished.code == 0:
-            continue
-        line = f"{context.settings.executable} {' '.join(command)}"
-        source = start_from_source(context, *command)
-        if ends_alike(context, finished, source):
-            raise CheckFailedError(
-                f"`{line}` fails from source too: {described(finished)}",
-                "correct smoke-commands: each command must exit with 0 in an empty environment, with an empty home and "
-                "working directory, and without input and a PATH",
-            )
-        from_source = f"; from source, it exits with {source.code}" if source else ""
-        raise CheckFailedError(
-            f"`{line}` failed{from_source}: {described(finished)}",
-            f"run it by hand with an empty environment: env -i {context.executable} {' '.join(command)}",
-        )
-    return ", ".join(" ".join(command) for command in commands)
+    problems = {" ".join(command): _problem_of(context, command) for command in commands}
+    failed = [line for line, (problem, _) in problems.items() if problem]
+    are_of_source = all(problems[line][1] for line in failed)
+    refuse(
+        context,
+        {f"`{context.settings.executable} {line}`": problems[line][0] for line in failed},
+        what="smoke commands fail",
+        hint="correct smoke-commands: each command must exit with 0 in an empty environment, with an empty home and "
+        "working directory, and without input and a PATH"
+        if are_of_source
+        else f"run it by hand with an empty environment: env -i {context.executable} {failed[0]}",
+    )
+    return ", ".join(problems)
+
+
+def _problem_of(context: VerificationContext, command: Sequence[str]) -> tuple[str, bool]:
+    """How a command fails, or "", and whether it does so from source too."""
+    finished = start(context, *command)
+    if finished.code == 0:
+        return "", False
+    source = start_from_source(context, *command)
+    if ends_alike(context, finished, source):
+        return f"fails from source too: {described(finished)}", True
+    from_source = f"; from source, it exits with {source.code}" if source else ""
+    return f"failed{from_source}: {described(finished)}", False
 
 
 def check_unknown_option(context: VerificationContext) -> Passed:
@@ -44,11 +52,10 @@ def check_unknown_option(context: VerificationContext) -> Passed:
     if ends_alike(context, finished, start_from_source(context, UNKNOWN_OPTION)):
         what = "crashes the program" if crash or finished.code < 0 else "is ignored"
         return Passed(figure=figure, notes=(f"an unknown option {what}, as from source",))
-    if not context.is_allowed(crash or figure):
-        why = f"the output includes {crash!r}" if crash else "this isn't a usage error"
-        raise CheckFailedError(
-            f"`{context.settings.executable} {UNKNOWN_OPTION}`: {why}; {described(finished)}",
-            "for invalid arguments, print one line to standard error and exit with a code such as 2",
-            [crash or figure],
-        )
+    refuse(
+        context,
+        {crash or figure: described(finished)},
+        what=f"`{context.settings.executable} {UNKNOWN_OPTION}` doesn't end with a usage error",
+        hint="for invalid arguments, print one line to standard error and exit with a code such as 2",
+    )
     return Passed(figure=figure)

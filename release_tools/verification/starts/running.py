@@ -1,11 +1,13 @@
 """Start the executable in a nearly empty environment, and the checks that need nothing more."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from release_tools.errors import ReleaseError
+from release_tools.findings import toml_string
 from release_tools.platforms import Platform
 from release_tools.processes.run import Finished, observe
 from release_tools.verification.check import (
@@ -30,6 +32,9 @@ CRASH_MARKS: Final = ("Traceback (most recent call last)", "[PYI-")
 _SCRIPT_FAILED: Final = "Failed to execute script"
 # Printed by it or by the system's loader when Python doesn't start.
 _LOADER_MARKS: Final = ("[PYI-", "error while loading shared libraries", "dyld")
+
+# What Python's `tempfile` adds to the prefix of a name.
+_RANDOM_PART: Final = re.compile(r"[a-z0-9_]{8}(?=\.|$)")
 
 # Without these, no program starts on Windows.
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
@@ -77,9 +82,19 @@ def check_version(context: VerificationContext) -> str:
             f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}",
             f"read the version with importlib.metadata.version({context.settings.project_name!r}), where the build "
             "stores the exact one; if you print other text around it, set version-output in [tool.release-tools]",
+            cure=_version_output(context, finished),
             disproves=_disproved_by(finished),
         )
     return finished.stdout.strip()
+
+
+def _version_output(context: VerificationContext, finished: Finished) -> str | None:
+    """The setting that allows what `--version` prints, if that is one line with the exact version; otherwise None."""
+    line, exact = finished.stdout.strip(), context.version.exact
+    if finished.code != 0 or finished.stderr or "\n" in line or line.count(exact) != 1:
+        return None
+    output = line.replace(exact, "{version}").replace(context.settings.executable, "{executable}")
+    return f"version-output = {toml_string(output)}"
 
 
 def _disproved_by(finished: Finished) -> Assumption:
@@ -110,7 +125,7 @@ def check_temporary_files(context: VerificationContext) -> str:
     """The programs started so far left nothing in their temporary folder."""
     refuse(
         context,
-        (path.name for path in context.temporary_folder.iterdir()),
+        {_RANDOM_PART.sub("*", path.name) for path in context.temporary_folder.iterdir()},
         what="the program left files in its temporary folder",
         hint="delete temporary files before exiting; a folder _MEI… means that a child process outlived the program",
     )

@@ -25,8 +25,17 @@ def test_failed_smoke_command_is_found_with_its_output(settings: ReleaseSettings
     broken = "import sys; sys.exit('no module named late' if 'doctor' in sys.argv else 0)"
     with pytest.raises(CheckFailedError) as caught:
         commands.check_smoke_commands(make_context(with_command, broken))
-    assert "`tiny doctor`" in caught.value.what
+    assert caught.value.findings == ("`tiny doctor`",)
     assert "no module named late" in caught.value.what
+
+
+def test_every_failed_smoke_command_is_found(settings: ReleaseSettings) -> None:
+    with_commands = dataclasses.replace(settings, smoke_commands=(("a",), ("b",), ("c",)))
+    context = make_context(with_commands, "import sys; sys.exit(sys.argv[1] != 'b')")
+    with pytest.raises(CheckFailedError) as caught:
+        commands.check_smoke_commands(context)
+    assert caught.value.findings == ("`tiny a`", "`tiny c`")
+    assert commands.check_smoke_commands(allowing(context, "`tiny a`", "`tiny c`")) == "a, b, c"
 
 
 def test_smoke_commands_do_not_get_the_callers_environment(

@@ -126,3 +126,27 @@ def test_leftover_temporary_folder_is_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError) as caught:
         running.check_temporary_files(leaking)
     assert caught.value.findings == ("_MEI1",)
+
+
+def test_leftover_has_the_same_name_in_every_build(settings: ReleaseSettings) -> None:
+    context = make_context(settings, f"import tempfile; tempfile.mkstemp('.log', 'tiny-'); {GOOD}")
+    running.check_version(context)
+    with pytest.raises(CheckFailedError) as caught:
+        running.check_temporary_files(context)
+    assert caught.value.findings == ("tiny-*.log",)
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        ("print('tiny, version 1.2.3 (free)')", 'version-output = "{executable}, version {version} (free)"'),
+        ("print('1.2.3')", 'version-output = "{version}"'),
+        ("print('tiny 1.2.4')", None),
+        ("print('tiny 1.2.3')\nprint('and more')", None),
+        ("print('1.2.3'); raise SystemExit(1)", None),
+    ],
+)
+def test_other_version_line_is_cured_by_its_setting(settings: ReleaseSettings, code: str, cure: str | None) -> None:
+    with pytest.raises(CheckFailedError) as caught:
+        running.check_version(make_context(settings, code))
+    assert caught.value.cure == cure
