@@ -68,6 +68,14 @@ def gates(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def apps(session: nox.Session) -> None:
+    """Build real applications with default settings, and compare their main jobs with the source."""
+    with reporting_errors(session):
+        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
+        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "apps", "-n", "auto", *session.posargs])
+
+
+@nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Check that every locked package has a wheel for each of the five platforms."""
     with reporting_errors(session):

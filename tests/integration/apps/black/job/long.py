@@ -1,0 +1,3 @@
+def f(a,b):
+  return {'a':1,
+ 'b':2}

@@ -1,0 +1,2 @@
+SELECT a,b from tbl where  a = 1
+ORDER by b

@@ -1,0 +1,1 @@
+{% set x = 'a' %}SELECT {{ x }}  from t
