@@ -8,13 +8,8 @@ from typing import Final
 from release_tools.distributions import InstalledDistribution
 from release_tools.errors import Problem
 
-# Defined by the `site` module, which a frozen program doesn't import.
-_SITE_FUNCTIONS: Final = frozenset({"exit", "quit"})
-
 # Calling these starts processes.
 _PROCESS_STARTERS: Final = frozenset({"Manager", "Pool", "Process"})
-
-_SUSPICIOUS_WORDS: Final = (b"exit", b"quit", b"multiprocessing")
 
 # Exceptions whose handlers catch a missing module.
 _CATCHES: Final = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFoundError"})
@@ -36,7 +31,7 @@ def own_code_problems(project: InstalledDistribution, build_only: Collection[str
 def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list[Problem]:
     source = path.read_bytes()
     # Parsing is slow, and few modules have any of these words.
-    if not any(word in source for word in (*_SUSPICIOUS_WORDS, *map(str.encode, build_only))):
+    if not any(word in source for word in (b"multiprocessing", *map(str.encode, build_only))):
         return []
     try:
         tree = ast.parse(source, filename=name)
@@ -44,42 +39,9 @@ def _source_problems(name: str, path: Path, build_only: Collection[str]) -> list
         # For example a template. If it's a module, PyInstaller reports it.
         return []
     return [
-        *_site_function_problems(name, tree),
         *_early_process_problems(name, tree),
         *_undeclared_import_problems(name, tree, build_only),
     ]
-
-
-def _site_function_problems(name: str, tree: ast.Module) -> list[Problem]:
-    foreign = _SITE_FUNCTIONS - _bound_names(tree)
-    return [
-        Problem(
-            what=f"{name}:{node.lineno} calls {node.func.id}(), which a frozen program doesn't have",
-            hint="call sys.exit() instead",
-        )
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in foreign
-    ]
-
-
-def _bound_names(tree: ast.Module) -> set[str]:
-    """Every name that the module binds anywhere; a star import may bind all of `_SITE_FUNCTIONS`."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()):
-                names.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                names.add(name)
-            case ast.arg(arg=name):
-                names.add(name)
-            case ast.alias(name="*"):
-                names |= _SITE_FUNCTIONS
-            case ast.alias(name=name, asname=other):
-                names.add(other or name.partition(".")[0])
-            case _:
-                pass
-    return names
 
 
 def _early_process_problems(name: str, tree: ast.Module) -> list[Problem]:

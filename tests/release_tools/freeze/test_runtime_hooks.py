@@ -20,11 +20,11 @@ pytestmark = [
 ]
 
 
-def run_hook(folder: Path, code: str, authorities: tuple[str, ...] = ("/",), **variables: str) -> str:
-    """What `code` prints after the hooks ran."""
+def run_hook(folder: Path, code: str, authorities: tuple[str, ...] = ("/",), before: str = "", **variables: str) -> str:
+    """What `code` prints after the hooks ran, and `before` ran before them."""
     hook = write_runtime_hook(folder / "runtime", authorities)
     program = (
-        f"import sys\nsys._MEIPASS = '/tmp/_MEI0000beefabcdef'\nsys.path.insert(0, {str(hook.search_path)!r})\n"
+        f"{before}import sys\nsys._MEIPASS = '/tmp/_MEI0000beefabcdef'\nsys.path.insert(0, {str(hook.search_path)!r})\n"
         f"exec(open({str(hook.script)!r}).read())\nexec(open({str(hook.last_script)!r}).read())\n{code}"
     )
     return subprocess.run(
@@ -50,6 +50,22 @@ def test_compiled_in_authorities_reach_the_bundle(tmp_path: Path) -> None:
     facts: dict[str, object] = {}
     exec((tmp_path / PACKAGE / "build_facts.py").read_text(encoding="utf-8"), facts)  # noqa: S102 - what was written
     assert facts["OPENSSL_AUTHORITIES"] == default_authorities()
+
+
+def test_builtins_of_site_are_defined(tmp_path: Path) -> None:
+    code = (
+        "print(*(repr(value).splitlines()[0] for value in (exit, quit, help, copyright, credits, license)), sep='\\n')"
+    )
+    from_source = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    without_site = "import builtins\nfor name in ('exit', 'quit', 'help', 'copyright', 'credits', 'license'):\n"
+    hidden = f"{without_site}    delattr(builtins, name)\n"
+    assert run_hook(tmp_path, code, before=hidden).splitlines()[:4] == from_source.splitlines()[:4]
+
+
+def test_builtin_that_exists_stays(tmp_path: Path) -> None:
+    assert run_hook(tmp_path, "print(exit)", before="import builtins\nbuiltins.exit = 'mine'\n") == "mine\n"
 
 
 SHOW = "import os; print(os.environ.get('SSL_CERT_FILE', ''))"

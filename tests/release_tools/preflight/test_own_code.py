@@ -12,35 +12,10 @@ def problems_of(tmp_path: Path) -> Callable[..., list[str]]:
     """The problems of a project whose only module has this source."""
 
     def find(source: str, build_only: tuple[str, ...] = ()) -> list[str]:
-        project = install(tmp_path, "tiny-app", {"tiny_app/cli.py": source, "tiny_app/exit.txt": ""})
+        project = install(tmp_path, "tiny-app", {"tiny_app/cli.py": source, "tiny_app/multiprocessing.txt": ""})
         return [problem.what for problem in own_code_problems(project, build_only)]
 
     return find
-
-
-@pytest.mark.parametrize("name", ["exit", "quit"])
-def test_bare_exit_is_located(problems_of: Callable[..., list[str]], name: str) -> None:
-    (problem,) = problems_of(f"def main():\n    if True:\n        {name}(1)\n")
-    assert problem.startswith("tiny_app/cli.py:3 ")
-    assert f"{name}()" in problem
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import sys\nsys.exit(1)",
-        "from sys import exit\nexit(1)",
-        "from elsewhere import leave as exit\nexit(1)",
-        "from elsewhere import *\nexit(1)",
-        "def main(exit):\n    exit(1)",
-        "class Shell:\n    def exit(self): ...\nShell().exit()",
-        "exit = print\nexit(1)",
-        "print('exit(1)')  # exit()",
-        "this is not Python: exit(1)",
-    ],
-)
-def test_name_the_module_defines_is_fine(problems_of: Callable[..., list[str]], source: str) -> None:
-    assert problems_of(source) == []
 
 
 @pytest.mark.parametrize(

@@ -163,26 +163,28 @@ def test_two_distributions_with_one_module_are_refused(check: Check, settings: R
 
 
 @pytest.mark.shows_failing("own_code_problems")
-def test_own_code_that_calls_exit_is_refused(
+def test_own_code_that_starts_processes_is_refused(
     check: Check, settings: ReleaseSettings, versions: Versions, site: Path
 ) -> None:
-    (site / "tiny_app" / "cli.py").write_text("def main():\n    exit(1)\n", encoding="utf-8")
+    (site / "tiny_app" / "cli.py").write_text("import multiprocessing as mp\nmp.Pool(2)\n", encoding="utf-8")
     assert "tiny_app/cli.py:2" in problems_of(check, settings, versions)
 
 
 def test_only_allowed_finding_passes(check: Check, settings: ReleaseSettings, versions: Versions, site: Path) -> None:
-    (site / "tiny_app" / "cli.py").write_text("exit(1)\nquit(2)\n", encoding="utf-8")
+    (site / "tiny_app" / "cli.py").write_text(
+        "import multiprocessing as mp\nmp.Pool(2)\nmp.Manager()\n", encoding="utf-8"
+    )
     allowed = (
-        AllowedFinding(check="preflight", finding="tiny_app/cli.py:1 calls exit()*", reason="never reached"),
-        AllowedFinding(check="another", finding="*quit()*", reason="of another check"),
+        AllowedFinding(check="preflight", finding="tiny_app/cli.py:2 starts processes*", reason="never reached"),
+        AllowedFinding(check="another", finding="*mp.Manager*", reason="of another check"),
     )
     found = problems_of(check, dataclasses.replace(settings, allowed_findings=allowed), versions)
-    assert "tiny_app/cli.py:2" in found
-    assert "tiny_app/cli.py:1" not in found
+    assert "tiny_app/cli.py:3" in found
+    assert "tiny_app/cli.py:2" not in found
 
 
 def test_result_notes_what_is_allowed(check: Check, settings: ReleaseSettings, versions: Versions, site: Path) -> None:
-    (site / "tiny_app" / "cli.py").write_text("exit(1)\n", encoding="utf-8")
+    (site / "tiny_app" / "cli.py").write_text("import multiprocessing as mp\nmp.Pool(2)\n", encoding="utf-8")
     with pytest.raises(PreflightError) as caught:
         check(settings, lock_of(versions))
     (pasted,) = tomllib.loads(caught.value.allowance)["tool"]["release-tools"]["allowed-findings"]
