@@ -4,6 +4,7 @@ Many packages have a module for Tk that a command-line app never loads. Tk needs
 bundled, the program would need what servers and containers don't have.
 """
 
+import sys
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
@@ -35,9 +36,11 @@ def leads_to_tk(graph: Any, start_packages: Iterable[str], trusted_packages: Col
 
 
 def is_left_out(graph: Any) -> bool:
-    """Whether something in the graph imports Tk, which was excluded from it."""
+    """Whether something other than the standard library imports Tk, which was excluded from the graph."""
     node = graph.find_node("tkinter")
-    return node is not None and type(node).__name__ == "ExcludedModule"
+    return type(node).__name__ == "ExcludedModule" and any(
+        name.partition(".")[0] not in sys.stdlib_module_names for name, _ in graph.get_importers("tkinter")
+    )
 
 
 def _is_optional(edge: Any) -> bool:

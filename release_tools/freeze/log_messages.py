@@ -17,7 +17,9 @@ from release_tools.platforms import Platform
 _ALWAYS_FATAL: Final = re.compile(
     r"Failed to run (strip|upx)|Failed to process hook|[Ii]nvalid or incompatible macOS SDK|Error while signing"
 )
-_HIDDEN_IMPORT: Final = re.compile(r"Hidden import \"([\w.]+)\" not found|Failed to collect submodules for '([\w.]+)'")
+_HIDDEN_IMPORT: Final = re.compile(
+    r"""Hidden import ["']([\w.]+)["'] not found|Failed to collect submodules for '([\w.]+)'"""
+)
 _SYNTAX_ERROR: Final = re.compile(r"(?:Syntax|Sytnax) error while compiling (.+)")
 _LIBRARY: Final = re.compile(r"Library not found: could not resolve '([^']+)', dependency of '([^']+)'")
 _CTYPES_LIBRARY: Final = re.compile(r"Library (.+?)(?:\.dll)? required via ctypes not found")

@@ -65,7 +65,6 @@ class FreezePlan:
     files: tuple[tuple[str, str], ...]
     standard_library: tuple[tuple[str, str], ...]
     distributions: tuple[PlannedDistribution, ...]
-    left_out: tuple[str, ...]
     left_out_metadata: tuple[str, ...]
     # Where data files may come from: distributions and Python itself.
     data_sources: tuple[str, ...]
@@ -96,7 +95,7 @@ def make_plan(
     # Python on Windows has no sysconfig data module.
     sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
     excluded = excluded_names(settings.exclude_modules, installed)
-    library = pure_modules()
+    library = {**pure_modules(), **{path.stem: path for name in sysconfig_folders for path in Path(name).glob("*.py")}}
     analyzed = {file.path for one in whole for file in one.files if file.path in selection.files} & {
         path for path, source in selection.files.items() if format_of_file(Path(source))
     }
@@ -124,7 +123,6 @@ def make_plan(
             (module, str(library[module])) for module in without_excluded(library, settings.exclude_modules)
         ),
         distributions=tuple(map(_planned, installed.bundled)),
-        left_out=tuple(map(str, selection.left_out)),
         data_sources=(
             *dict.fromkeys(str(one.locate("")) for one in installed.bundled),
             sysconfig.get_path("stdlib"),

@@ -4,7 +4,7 @@ A program finds many of them by name at run time: plugins, dialects, templates, 
 sees these, so what is installed with the app is bundled with it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -27,6 +27,14 @@ from release_tools.settings import ReleaseSettings
 LARGE_SOURCE_BYTES: Final = 30_000_000
 
 _TESTS: Final = "tests"
+
+_SHOWN_OWNERS: Final = 3
+
+# What the rules leave out.
+_STUBS: Final = "stubs for type checkers"
+_TEST_FILES: Final = "files of tests"
+_NOT_IMPORTED: Final = f"modules that nothing imports, of distributions with over {LARGE_SOURCE_BYTES // 1_000_000} MB"
+
 # Calls of lazy_loader, which reads the stub of the module that it's called in.
 _READER_OF_STUB: Final = b"attach_stub"
 
@@ -37,14 +45,11 @@ _FOREIGN_GROUP_PREFIXES: Final = ("distutils.", "egg_info.", "hypothesis", "mypy
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """What a rule leaves out of a distribution, and the setting that brings it in."""
+    """Files of a distribution that a rule leaves out. `name` is the one that `whole-distributions` takes."""
 
-    distribution: str
-    what: str
-    cure: str
-
-    def __str__(self) -> str:
-        return f"left out of {self.distribution}: {self.what} ({self.cure} bundles them)"
+    name: str
+    rule: str
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,23 @@ def select(settings: ReleaseSettings, installed: InstalledEnvironment) -> Select
         files={path: source for part in parts for path, source in part.files.items()},
         left_out=tuple(left_out for part in parts for left_out in part.left_out),
     )
+
+
+def notes_on_left_out(left_out: Iterable[LeftOut]) -> tuple[str, ...]:
+    """One line for each rule: how many files it leaves out of which distributions, and what brings them in."""
+    by_rule: defaultdict[str, list[LeftOut]] = defaultdict(list)
+    for one in sorted(left_out, key=lambda one: (-one.count, one.name)):
+        by_rule[one.rule].append(one)
+    return tuple(
+        f"left out: {sum(one.count for one in found):,} {rule}, {_owners(found)}; "
+        f'whole-distributions = ["{found[0].name}"] bundles them'
+        for rule, found in sorted(by_rule.items())
+    )
+
+
+def _owners(found: Sequence[LeftOut]) -> str:
+    named = ", ".join(f"{one.count:,} of {one.name}" for one in found[:_SHOWN_OWNERS])
+    return f"{named} and others" if len(found) > _SHOWN_OWNERS else named
 
 
 def entry_point_modules(distributions: Sequence[InstalledDistribution], project: InstalledDistribution) -> set[str]:
@@ -131,7 +153,7 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
         elif is_excluded_module(module or _package_around(path), settings.exclude_modules):
             continue
         elif module is not None and is_large:
-            reasons[f"modules that aren't imported, as it has {source_bytes / 1e6:.0f} MB of them"] += 1
+            reasons[_NOT_IMPORTED] += 1
         elif module is not None:
             modules.add(module)
         if not reason and (module is None or _is_script_in(path, regular)):
@@ -141,13 +163,11 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
         # A script starts the Python that it was installed for.
         if not is_program_path(path) or format_of_file(source):
             files[path] = str(source)
-    cure = f'whole-distributions = ["{normalized_name(one.name)}"]'
     return Selection(
         modules=tuple(sorted(modules)),
         files={path: source for path, source in files.items() if not is_excluded_file(path, settings.exclude_files)},
         left_out=tuple(
-            LeftOut(distribution=one.label, what=f"{count:,} {reason}", cure=cure)
-            for reason, count in sorted(reasons.items())
+            LeftOut(name=normalized_name(one.name), rule=rule, count=count) for rule, count in sorted(reasons.items())
         ),
     )
 
@@ -159,9 +179,9 @@ def is_excluded_file(path: str, patterns: Iterable[str]) -> bool:
 
 def _reason_to_leave_out(path: str, one: InstalledDistribution) -> str:
     if path.endswith("/py.typed") or (path.endswith(".pyi") and _is_only_for_type_checkers(path, one)):
-        return "stubs for type checkers"
+        return _STUBS
     top, *others = path.split("/")[:-1] or [""]
-    return "files of its tests" if top in STRAY_FOLDERS or _TESTS in others else ""
+    return _TEST_FILES if top in STRAY_FOLDERS or _TESTS in others else ""
 
 
 def _is_only_for_type_checkers(stub: str, one: InstalledDistribution) -> bool:

@@ -215,15 +215,15 @@ def write_native_module(folder: Path, fault: str) -> None:
             module.header.machine_type = lief.ELF.ARCH.AARCH64
         case "missing library":
             module.add_library("libnowhere.so.7")
-        case "packed by UPX" | "none":
+        case "packed by UPX" | "payload at its end" | "none":
             pass
         case _:
             pytest.fail(f"no fault is called {fault!r}")
     written = folder / source.name
     module.write(str(written))
-    if fault == "packed by UPX":
-        # Where UPX puts its mark, at the end.
-        written.write_bytes(written.read_bytes() + b"UPX!" * 4)
+    # UPX puts its mark at the end.
+    appended = {"packed by UPX": b"UPX!" * 4, "payload at its end": b"payload"}.get(fault, b"")
+    written.write_bytes(written.read_bytes() + appended)
 
 
 def pretend_version(environments: Environments, name: str, version: str) -> None:

@@ -6,9 +6,11 @@ from typing import Final
 
 from release_tools.binaries.native_files import format_of
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload
+from release_tools.binaries.rpaths import clean_rpaths
+from release_tools.binaries.stripping import is_strippable
 from release_tools.distributions import InstalledDistribution, RecordedFile, source_module
 from release_tools.findings import list_setting
-from release_tools.freeze.selection import is_excluded_module, select
+from release_tools.freeze.selection import is_excluded_module, notes_on_left_out, select
 from release_tools.lockfile import normalized_name
 from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.static.sizes import BOOTSTRAP, measure_sizes
@@ -53,35 +55,41 @@ def check_bundled_files(context: VerificationContext) -> Passed:
     return Passed(
         figure=f"{figures} of {len(installed.bundled)} distributions",
         notes=(
-            *map(str, selection.left_out),
+            *notes_on_left_out(selection.left_out),
             *(f"not valid Python from source either: {module}" for module in invalid),
         ),
     )
 
 
 def check_data_digests(context: VerificationContext) -> str:
-    """Every bundled data file of a distribution has the digest that its RECORD, and so the lock, gives it."""
-    installed = context.build.installed
-    recorded: dict[str, RecordedFile] = {}
-    for one in installed.bundled:
-        recorded |= {**{file.path: file for file in one.record}, **one.files_below_prefix}
+    """Every bundled file of a distribution is the one that its RECORD, and so the lock, names.
+
+    Native libraries are stripped, and their rpaths cleaned; others, such as programs, keep every byte.
+    """
+    installed: dict[str, tuple[Path, RecordedFile]] = {}
+    for one in context.build.installed.bundled:
+        files = {**{file.path: file for file in one.record}, **one.files_below_prefix}
+        installed |= {path: (one.locate(file.path), file) for path, file in files.items() if file.digest}
     payload = Payload(context.executable)
     # PyInstaller marks executable text files as binaries.
-    members = [member for member in payload.members if member.kind in {BINARY, DATA} and member.name in recorded]
-    contents = ((member.name, payload.read(member)) for member in members)
-    changed = [
-        name
-        for name, content in contents
-        # Native files are stripped, and their rpaths cleaned.
-        if format_of(content) is None and recorded[name].digest and not recorded[name].has_content(content)
-    ]
+    members = [member for member in payload.members if member.kind in {BINARY, DATA} and member.name in installed]
     refuse(
         context,
-        changed,
-        what="data files that differ from their distribution's",
+        [member.name for member in members if not _is_as_installed(payload.read(member), *installed[member.name])],
+        what="files that differ from their distribution's",
         hint="delete the build folder and build again; if they still differ, one of PyInstaller's hooks changes them",
     )
     return f"{len(members):,} files are as in their wheels"
+
+
+def _is_as_installed(content: bytes, path: Path, file: RecordedFile) -> bool:
+    if file.has_content(content):
+        return True
+    if format_of(content) != "ELF":
+        # On macOS, PyInstaller signs native files and keeps one architecture.
+        return format_of(content) is not None
+    original = path.read_bytes()
+    return is_strippable(original) or clean_rpaths(original) == content
 
 
 def check_build_only_distributions(context: VerificationContext) -> str:

@@ -45,6 +45,9 @@ class Graph:
     def edgeData(self, source: Node, target: Node) -> object:  # noqa: N802 - PyInstaller's name
         return self.imports[source.identifier, target.identifier]
 
+    def get_importers(self, name: str) -> list[tuple[str, object]]:
+        return [(source, how) for (source, target), how in self.imports.items() if target == name]
+
     def find_node(self, name: str) -> Node | None:
         return self.nodes.get(name)
 
@@ -80,3 +83,9 @@ def test_excluded_tk_is_left_out() -> None:
     graph.flatten()
     assert is_left_out(graph)
     assert not is_left_out(Graph({}))
+
+
+def test_standard_librarys_use_of_tk_is_not_left_out() -> None:
+    graph = Graph({("turtle", "tkinter"): TOP})
+    graph.flatten()
+    assert not is_left_out(graph)

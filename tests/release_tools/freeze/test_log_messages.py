@@ -19,7 +19,7 @@ def judge(platform: str = "linux-amd64") -> LogJudge:
     "message",
     [
         'Hidden import "tiny_app.plugins.late" not found!',
-        'Hidden import "elsewhere.plugin" not found!',
+        "Hidden import 'elsewhere.plugin' not found",
         'Hidden import "_ctypes" not found!',
         "Library not found: could not resolve 'libfoo.so.1', dependency of '/site/tiny_app/fast.so'.",
         "Failed to run strip on '/x/libfoo.so'!",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.freeze import selection
-from release_tools.freeze.selection import excluded_names, is_excluded_module, select
+from release_tools.freeze.selection import LeftOut, excluded_names, is_excluded_module, notes_on_left_out, select
 from release_tools.settings import ReleaseSettings
 from tests.release_tools.installed import environment_of, install
 
@@ -36,7 +36,7 @@ def test_tests_and_stubs_are_left_out(settings: ReleaseSettings, tmp_path: Path,
     selected = select(settings, environment)
     assert "views" in selected.modules
     assert path not in selected.files
-    assert [left_out.distribution for left_out in selected.left_out] == ["views 1.0"]
+    assert [(one.name, one.count) for one in selected.left_out] == [("views", 1)]
     whole = select(dataclasses.replace(settings, whole_distributions=("views",)), environment)
     assert whole.left_out == ()
     assert len(whole.modules) + len(whole.files) == len(selected.modules) + len(selected.files) + 1
@@ -67,9 +67,18 @@ def test_modules_of_large_distribution_are_left_to_the_analysis(
     selected = select(settings, environment)
     assert not [module for module in selected.modules if module.startswith("sdk")]
     assert "sdk/table.json" in selected.files
-    assert [left_out.cure for left_out in selected.left_out] == ['whole-distributions = ["sdk"]']
+    assert [(one.name, one.count) for one in selected.left_out] == [("sdk", 2)]
     whole = select(dataclasses.replace(settings, whole_distributions=("sdk",)), environment)
     assert {"sdk", "sdk.client"} <= set(whole.modules)
+
+
+def test_each_rule_is_noted_once() -> None:
+    left_out = [LeftOut(name=name, rule=rule, count=3) for name in "abcd" for rule in ("stubs", "tests")]
+    stubs, tests = notes_on_left_out(left_out)
+    assert "12 stubs" in stubs
+    assert "12 tests" in tests
+    assert "3 of a" in stubs
+    assert "of d" not in stubs
 
 
 def test_excluded_modules_and_their_files_are_left_out(settings: ReleaseSettings, tmp_path: Path) -> None:
