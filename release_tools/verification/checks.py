@@ -102,7 +102,7 @@ QUIET: Final = Phase(
         # Measured alone, so that no other check uses the processor.
         Check(name=START_UP, needs="host", run=running.check_start_up, assumes=_VERSION),
         # Last, so that it sees what every earlier start left behind.
-        Check(name="temporary files", needs="host", run=running.check_temporary_files),
+        Check(name="temporary files", needs="host", run=commands.check_temporary_files),
     ),
     is_concurrent=False,
 )

@@ -1,13 +1,20 @@
-"""Checks of single commands: those of the project, and one that no program knows."""
+"""Checks of single commands: those of the project, one that no program knows, and what they all leave behind."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.starts.from_source import ends_alike, start_from_source
-from release_tools.verification.starts.running import CRASH_MARKS, described, start
+from release_tools.verification.starts.running import CRASH_MARKS, described, start, temporary_folder_variables
 
 UNKNOWN_OPTION: Final = "--no-such-option-xyz"
+
+# How the names of the folders begin that executables unpack themselves to.
+_BUNDLE: Final = "_MEI"
+# What Python's `tempfile` adds to the prefix of a name.
+_RANDOM_PART: Final = re.compile(r"[a-z0-9_]{8}(?=\.|$)")
 
 
 def check_smoke_commands(context: VerificationContext) -> str:
@@ -59,3 +66,27 @@ def check_unknown_option(context: VerificationContext) -> Passed:
         hint="for invalid arguments, print one line to standard error and exit with a code such as 2",
     )
     return Passed(figure=figure)
+
+
+def check_temporary_files(context: VerificationContext) -> Passed:
+    """The programs started so far left nothing in their temporary folder, or no more than from source."""
+    left = sorted(path.name for path in context.temporary_folder.iterdir())
+    folder = context.own_temporary_folder("tmp of source")
+    notes: tuple[str, ...] = ()
+    if any(not name.startswith(_BUNDLE) for name in left) and _leaves_files_from_source(context, folder):
+        left = [name for name in left if name.startswith(_BUNDLE)]
+        notes = ("the program leaves files in its temporary folder, as from source",)
+    refuse(
+        context,
+        {_RANDOM_PART.sub("*", name) for name in left},
+        what="the program left files in its temporary folder",
+        hint="delete temporary files before exiting; a folder _MEI… means that a child process outlived the program",
+    )
+    return Passed(figure="none of the bundle left" if notes else "none left", notes=notes)
+
+
+def _leaves_files_from_source(context: VerificationContext, folder: Path) -> bool:
+    folder.mkdir(parents=True, exist_ok=True)
+    for command in (("--version",), *context.settings.smoke_commands):
+        start_from_source(context, *command, extra=temporary_folder_variables(context, folder))
+    return any(folder.iterdir())

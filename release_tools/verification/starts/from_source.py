@@ -15,12 +15,8 @@ from release_tools.verification.starts.running import bare_environment, home_var
 
 # Isolated from Python's variables and in UTF-8 mode, like the frozen interpreter.
 _OPTIONS: Final = ("-I", "-X", "utf8", "-c")
-_START: Final = """\
-import sys
-del sys.argv[0]
-from {module} import {name}
-sys.exit({function}())
-"""
+# On one line, since a batch file may pass it on.
+_START: Final = "import sys; del sys.argv[0]; from {module} import {name}; sys.exit({function}())"
 # What a program sees on another file system: the same names in another order.
 _IN_OTHER_ORDER: Final = """\
 import os
@@ -35,6 +31,8 @@ ordered = in_order(os.scandir, lambda entry: str(entry.name))
 os.scandir = lambda *args: Listing(ordered(*args))
 """
 
+# The folder with the home and the working directory of the source.
+_OF_SOURCE: Final = "of-source"
 _BUNDLE_NAME: Final = r"_MEI[A-Za-z0-9_]{6,16}"
 
 
@@ -51,14 +49,18 @@ def source_command(context: VerificationContext, program: Path, *, order: str = 
     return [str(context.build.python), *_OPTIONS, code, str(program)]
 
 
-def start_from_source(context: VerificationContext, *args: str) -> Finished | None:
-    """How the source ends where `start` starts the binary, with an empty home of its own; None if there's no source."""
+def start_from_source(
+    context: VerificationContext, *args: str, extra: Mapping[str, str] | None = None
+) -> Finished | None:
+    """How the source ends where `start` starts the binary, with empty folders of its own; None if there's no source."""
     if context.evidence is None:
         return None
-    home = context.users_folder / "home-of-source"
-    shutil.rmtree(home, ignore_errors=True)
-    environment = {**bare_environment(context), **home_variables(context, home)}
-    return try_from_source(context, [*source_command(context, context.executable), *args], environment)
+    folder = context.users_folder / _OF_SOURCE
+    shutil.rmtree(folder, ignore_errors=True)
+    home, cwd = folder / "home", folder / "work"
+    cwd.mkdir(parents=True)
+    environment = {**bare_environment(context), **home_variables(context, home), **(extra or {})}
+    return try_from_source(context, [*source_command(context, context.executable), *args], environment, cwd)
 
 
 def try_from_source(
@@ -97,7 +99,7 @@ def neutral(context: VerificationContext, text: str) -> str:
     names = {
         **dict.fromkeys(map(str, (*packages, *prefix.glob("lib/python3*"), prefix)), "<app>"),
         **dict.fromkeys(map(str, (context.executable, context.build.python)), "<program>"),
-        **{str(context.users_folder / name): "<home>" for name in ("home-of-source", "home")},
+        str(context.users_folder / _OF_SOURCE): str(context.users_folder),
     }
     # The longest first: one may be in another.
     for path in sorted(names, key=len, reverse=True):

@@ -1,7 +1,6 @@
 """Start the executable in a nearly empty environment, and the checks that need nothing more."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,6 @@ from release_tools.verification.check import (
     CheckFailedError,
     Passed,
     VerificationContext,
-    refuse,
 )
 from release_tools.verification.timeouts import scaled_timeout
 
@@ -33,8 +31,6 @@ _SCRIPT_FAILED: Final = "Failed to execute script"
 # Printed by it or by the system's loader when Python doesn't start.
 _LOADER_MARKS: Final = ("[PYI-", "error while loading shared libraries", "dyld")
 
-# What Python's `tempfile` adds to the prefix of a name.
-_RANDOM_PART: Final = re.compile(r"[a-z0-9_]{8}(?=\.|$)")
 
 # Without these, no program starts on Windows.
 _WINDOWS_VARIABLES: Final = ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
@@ -119,17 +115,6 @@ def check_start_up(context: VerificationContext) -> Passed:
             )
     best = min(one.seconds for one in finished)
     return Passed(figure=f"{best:.2f} s", value=round(best, 3))
-
-
-def check_temporary_files(context: VerificationContext) -> str:
-    """The programs started so far left nothing in their temporary folder."""
-    refuse(
-        context,
-        {_RANDOM_PART.sub("*", path.name) for path in context.temporary_folder.iterdir()},
-        what="the program left files in its temporary folder",
-        hint="delete temporary files before exiting; a folder _MEI… means that a child process outlived the program",
-    )
-    return "none left"
 
 
 def start(context: VerificationContext, *args: str, extra: Mapping[str, str] | None = None) -> Finished:

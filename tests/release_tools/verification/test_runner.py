@@ -22,7 +22,7 @@ from release_tools.verification.check import (
 )
 from release_tools.verification.checks import CHECKS, PHASES
 from release_tools.verification.runner import verify
-from release_tools.verification.starts import running
+from release_tools.verification.starts import commands
 from tests.release_tools.installed import PROJECT, environment_of, install
 from tests.release_tools.verification.context_variants import as_build
 from tests.release_tools.verification.packaged import make_context
@@ -181,7 +181,7 @@ def test_first_phase_needs_only_the_archive() -> None:
 
 
 def test_temporary_files_are_checked_last() -> None:
-    assert CHECKS[-1].run is running.check_temporary_files
+    assert CHECKS[-1].run is commands.check_temporary_files
     assert not PHASES[-1].is_concurrent
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
-from release_tools.verification.starts import commands
+from release_tools.verification.starts import commands, running
 from tests.release_tools.verification.conftest import MakeContext, with_source
 from tests.release_tools.verification.context_variants import allowing
-from tests.release_tools.verification.packaged import make_context
+from tests.release_tools.verification.packaged import GOOD, make_context
 
 pytestmark = [
     pytest.mark.programs,
@@ -123,6 +123,40 @@ def test_unknown_option_may_do_what_it_does_from_source(
             commands.check_unknown_option(context)
     else:
         assert "as from source" in commands.check_unknown_option(context).notes[0]
+
+
+@pytest.mark.shows_failing("temporary files")
+def test_leftover_temporary_folder_is_found(settings: ReleaseSettings) -> None:
+    clean = make_context(settings)
+    running.check_version(clean)
+    assert commands.check_temporary_files(clean).figure == "none left"
+    leaking = make_context(settings, f"import os; os.mkdir(os.environ['TMPDIR'] + '/_MEI1'); {GOOD}")
+    running.check_version(leaking)
+    with pytest.raises(CheckFailedError) as caught:
+        commands.check_temporary_files(leaking)
+    assert caught.value.findings == ("_MEI1",)
+
+
+def test_leftover_has_the_same_name_in_every_build(settings: ReleaseSettings) -> None:
+    context = make_context(settings, f"import tempfile; tempfile.mkstemp('.log', 'tiny-'); {GOOD}")
+    running.check_version(context)
+    with pytest.raises(CheckFailedError) as caught:
+        commands.check_temporary_files(context)
+    assert caught.value.findings == ("tiny-*.log",)
+
+
+@pytest.mark.parametrize(("name", "is_found"), [("cache", False), ("_MEI1", True)])
+def test_temporary_file_that_the_source_leaves_too_is_noted(
+    make_source_context: MakeContext, name: str, is_found: bool
+) -> None:
+    leaves = "import os; open(os.path.join(os.environ['TMPDIR'], '{}'), 'w').close(); print('tiny 1.2.3')"
+    context = make_source_context(leaves.format(name), leaves.format(name))
+    running.check_version(context)
+    if is_found:
+        with pytest.raises(CheckFailedError):
+            commands.check_temporary_files(context)
+    else:
+        assert "as from source" in commands.check_temporary_files(context).notes[0]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from release_tools.verification.check import (
     VerificationContext,
 )
 from release_tools.verification.starts import running
-from tests.release_tools.verification.packaged import GOOD, make_context
+from tests.release_tools.verification.packaged import make_context
 
 pytestmark = [
     pytest.mark.programs,
@@ -114,26 +114,6 @@ def test_start_up_time_is_the_best_of_several(
     best = 0.5 if is_quick else 0.26
     assert running.check_start_up(context) == Passed(figure=f"{best:.2f} s", value=best)
     assert len(seconds) == 5 - starts
-
-
-@pytest.mark.shows_failing("temporary files")
-def test_leftover_temporary_folder_is_found(settings: ReleaseSettings) -> None:
-    clean = make_context(settings)
-    running.check_version(clean)
-    assert running.check_temporary_files(clean) == "none left"
-    leaking = make_context(settings, f"import os; os.mkdir(os.environ['TMPDIR'] + '/_MEI1'); {GOOD}")
-    running.check_version(leaking)
-    with pytest.raises(CheckFailedError) as caught:
-        running.check_temporary_files(leaking)
-    assert caught.value.findings == ("_MEI1",)
-
-
-def test_leftover_has_the_same_name_in_every_build(settings: ReleaseSettings) -> None:
-    context = make_context(settings, f"import tempfile; tempfile.mkstemp('.log', 'tiny-'); {GOOD}")
-    running.check_version(context)
-    with pytest.raises(CheckFailedError) as caught:
-        running.check_temporary_files(context)
-    assert caught.value.findings == ("tiny-*.log",)
 
 
 @pytest.mark.parametrize(
