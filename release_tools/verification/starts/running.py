@@ -74,14 +74,30 @@ def check_version(context: VerificationContext) -> str:
     """`--version` prints the program's name and the exact version, and nothing else."""
     finished = start(context, "--version")
     if finished.code != 0 or not context.is_version_line(finished.stdout.strip()) or finished.stderr:
+        disproved = _disproved_by(finished)
         raise CheckFailedError(
             f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}",
-            f"read the version with importlib.metadata.version({context.settings.project_name!r}), where the build "
-            "stores the exact one; if you print other text around it, set version-output in [tool.release-tools]",
+            _version_hint(context, disproved),
             cure=_version_output(context, finished),
-            disproves=_disproved_by(finished),
+            disproves=disproved,
         )
     return finished.stdout.strip()
+
+
+def _version_hint(context: VerificationContext, disproved: Assumption) -> str:
+    match disproved:
+        case Assumption.VERSION_IS_PRINTED:
+            return (
+                f"read the version with importlib.metadata.version({context.settings.project_name!r}), where the build "
+                "stores the exact one; if you print other text around it, set version-output in [tool.release-tools]"
+            )
+        case Assumption.PROGRAM_STARTS:
+            return (
+                "run it from source in an empty environment; if it works there, the bundle lacks what the error names: "
+                "add that to the project's wheel or to its dependencies"
+            )
+        case _:
+            return f"start it by hand: env -i {context.executable} --version; Python itself doesn't start in the bundle"
 
 
 def _version_output(context: VerificationContext, finished: Finished) -> str | None:

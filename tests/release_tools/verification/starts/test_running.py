@@ -58,6 +58,7 @@ def test_failing_version_says_what_still_works(settings: ReleaseSettings, code: 
     with pytest.raises(CheckFailedError) as caught:
         running.check_version(make_context(settings, code))
     assert caught.value.disproves == disproved
+    assert ("importlib.metadata" in caught.value.hint) == (disproved == Assumption.VERSION_IS_PRINTED)
 
 
 def test_version_output_setting_adds_other_text(settings: ReleaseSettings) -> None:
