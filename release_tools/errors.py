@@ -145,6 +145,18 @@ class LockFileError(ReleaseError):
         super().__init__(f"{folder}{path.name}: {reason}", hint or f"create it with Poetry 2.2 or later: {command}")
 
 
+class EditedFilesError(ReleaseError):
+    """Files of the release tools were edited in a project, and have changed where they come from."""
+
+    def __init__(self, project: Path, names: Sequence[str]) -> None:
+        self.project, self.names = project, tuple(names)
+        listed = "".join(f"\n  - {name}" for name in names)
+        super().__init__(
+            f"not updated, because they were edited in {project}:{listed}",
+            "compare each with `git diff --no-index`, and merge it by hand; or overwrite all of them with --force",
+        )
+
+
 class SourceDistributionError(ReleaseError):
     """A locked package has no wheel, and no pure one can be built from its sdist."""
 

@@ -122,7 +122,7 @@ class ReleaseSettings:
         Raises `SettingsError` with every missing, unknown or invalid value.
         """
         path = root / "pyproject.toml"
-        pyproject = _read_toml(path)
+        pyproject = read_toml(path)
         poetry = table_at(pyproject, "tool", "poetry")
         project = {**poetry, **table_at(pyproject, "project")}
         table = table_at(pyproject, "tool", "release-tools")
@@ -166,7 +166,8 @@ class ReleaseSettings:
         )
 
 
-def _read_toml(path: Path) -> Mapping[str, Any]:
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """The content of a `pyproject.toml`. Raises `SettingsError` if it can't be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -3,10 +3,10 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from release_tools.bootstrap.hosts import host_problems, is_emulated
 from release_tools.errors import Problem, ReleaseError
@@ -55,7 +55,7 @@ def build_problems(settings: ReleaseSettings, request: BuildRequest) -> list[Pro
     return [
         *host_problems(request.platform, settings.root),
         *(lock_problems(settings) or _missing_pytest_problems(settings)),
-        *_build_backend_problems(settings),
+        *build_backend_problems(settings.pyproject),
         *shadowing_problems(settings.root),
         *_version_problems(settings, request.version),
         *_python_problems(settings.python_version, request.python),
@@ -89,8 +89,9 @@ def _missing_pytest_problems(settings: ReleaseSettings) -> list[Problem]:
     ]
 
 
-def _build_backend_problems(settings: ReleaseSettings) -> list[Problem]:
-    backend = value_at(settings.pyproject, "build-system", "build-backend")
+def build_backend_problems(pyproject: Mapping[str, Any]) -> list[Problem]:
+    """The problem that the project isn't built by poetry-core."""
+    backend = value_at(pyproject, "build-system", "build-backend")
     if backend == _BUILD_BACKEND:
         return []
     return [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.bootstrap.adopted_settings import TEST_GROUP
 from release_tools.platforms import host_platform
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,11 +48,9 @@ def folder_of_poetry(folder: Path, project: Path) -> Path:
     return folder
 
 
-def test_document_asks_for_this_projects_tools() -> None:
+def test_test_group_has_this_projects_pytest() -> None:
     own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["test"]
-    line = re.search(r"^test = \[.*\]$", commands(), re.MULTILINE)
-    assert line
-    assert set(tomllib.loads(line[0])["test"]) <= set(own)
+    assert set(tomllib.loads(TEST_GROUP)["test"]) <= set(own)
 
 
 @pytest.mark.gates
@@ -80,5 +79,7 @@ def test_document_leads_to_a_verified_binary(tmp_path: Path) -> None:
     assert {"version", "smoke commands", "import audit", "black-box tests", "source trace"} <= passed
     for name in ("workflows/build-hello-binaries.yml", "actions/build-binary/action.yml"):
         assert "agent-runner" not in (project / ".github" / name).read_text(encoding="utf-8")
+    adopted = json.loads((project / "release_tools" / "adopted.json").read_text(encoding="utf-8"))["files"]
+    assert {"noxfile.py", "tasks.py", "release_tools/poetry.lock"} <= set(adopted)
     status = ["git", "status", "--porcelain"]
     assert subprocess.run(status, cwd=project, capture_output=True, check=True, timeout=60).stdout == b""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.bootstrap.adopting import NOXFILE
 from release_tools.platforms import PLATFORMS, host_platform
 
 REPOSITORY = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ def make_checkout(folder: Path) -> Path:
     shutil.copytree(
         REPOSITORY / "release_tools", folder / "release_tools", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(REPOSITORY / "noxfile.py", folder)
+    (folder / "noxfile.py").write_text(NOXFILE, encoding="utf-8")
     # An older build backend left this; only the wheel counts.
     (folder / "sample_app.egg-info").mkdir()
     (folder / "sample_app.egg-info" / "PKG-INFO").write_text("Name: sample-app\nVersion: 0.1\n", encoding="utf-8")

@@ -96,8 +96,8 @@ def reached_from(*start: Path) -> set[Path]:
 
 
 def third_party_imports(*paths: Path) -> set[str]:
-    """Without uv, which comes with Nox; without it the PATH is searched."""
-    known = {*sys.stdlib_module_names, "release_tools", "uv"}
+    """Without Nox and uv, which come together; without uv the PATH is searched."""
+    known = {*sys.stdlib_module_names, "release_tools", "nox", "uv"}
     return {parts[0] for path in paths for parts in imports_of(path)} - known
 
 
