@@ -29,7 +29,7 @@ _VARYING: Final = (
 # How a check, Python or PyInstaller says that something isn't in the bundle.
 _MISSING: Final = (
     (re.compile(r"No module named '([\w.]+)'"), "module"),
-    (re.compile(r'Hidden import "([\w.]+)" not found'), "module"),
+    (re.compile(r"""Hidden import ["']([\w.]+)["'] not found"""), "module"),
     (re.compile(r"^module ([\w.]+)(?=:|$)", re.MULTILINE), "module"),
     (re.compile(r"No such file or directory: '[^']*_MEI[\w*]+[/\\]+([^']+)'"), "file"),
     (re.compile(r"^file ([^\s:]+)(?=:|$)", re.MULTILINE), "file"),
