@@ -1,0 +1,7 @@
+# ruff: noqa: INP001, N999
+"""A hook for PyInstaller: `help()` imports pydoc, which is bundled with the standard library without what it imports.
+
+Otherwise every app would have an HTTP server and OpenSSL.
+"""
+
+excludedimports = ["pydoc"]
