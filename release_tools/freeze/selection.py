@@ -26,13 +26,13 @@ from release_tools.settings import ReleaseSettings
 # the rest would take minutes.
 LARGE_SOURCE_BYTES: Final = 30_000_000
 
-_TESTS: Final = "tests"
+_TEST_FOLDERS: Final = frozenset({"demos", "tests"})
 
 _SHOWN_OWNERS: Final = 3
 
 # What the rules leave out.
 _STUBS: Final = "stubs for type checkers"
-_TEST_FILES: Final = "files of tests"
+_TEST_FILES: Final = "files of tests and demos"
 _NOT_IMPORTED: Final = f"modules that nothing imports, of distributions with over {LARGE_SOURCE_BYTES // 1_000_000} MB"
 
 # Calls of lazy_loader, which reads the stub of the module that it's called in.
@@ -181,7 +181,8 @@ def _reason_to_leave_out(path: str, one: InstalledDistribution) -> str:
     if path.endswith("/py.typed") or (path.endswith(".pyi") and _is_only_for_type_checkers(path, one)):
         return _STUBS
     top, *others = path.split("/")[:-1] or [""]
-    return _TEST_FILES if top in STRAY_FOLDERS or _TESTS in others else ""
+    is_test = top in STRAY_FOLDERS or not _TEST_FOLDERS.isdisjoint(map(str.lower, others))
+    return _TEST_FILES if is_test else ""
 
 
 def _is_only_for_type_checkers(stub: str, one: InstalledDistribution) -> bool:
@@ -197,13 +198,14 @@ def _regular_packages(one: InstalledDistribution) -> frozenset[str]:
     return frozenset(file.path.rpartition("/")[0] for file in one.files if file.path.endswith("/__init__.py"))
 
 
-def _is_script_in(path: str, regular: Collection[str]) -> bool:
-    """Whether a source file is in a regular package's folder that isn't itself a package, such as `templates`.
+def _is_script_in(path: str, regular: frozenset[str]) -> bool:
+    """Whether a source file is somewhere in a regular package that can't be imported from, such as `templates`.
 
     Programs read such files, or copy them.
     """
-    folder, _, name = path.rpartition("/")
-    return name.endswith(".py") and path.partition("/")[0] in regular and folder not in regular
+    folders = path.split("/")[:-1]
+    around = ["/".join(folders[:length]) for length in range(1, len(folders) + 1)]
+    return path.endswith(".py") and around[:1] != [] and around[0] in regular and not regular.issuperset(around)
 
 
 def _package_around(path: str) -> str:

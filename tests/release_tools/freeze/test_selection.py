@@ -27,7 +27,14 @@ def test_every_module_and_file_is_selected(settings: ReleaseSettings, tmp_path: 
 
 @pytest.mark.parametrize(
     "path",
-    ["views/tests/__init__.py", "views/core/tests/data.csv", "tests/test_all.py", "views/page.pyi", "views/py.typed"],
+    [
+        "views/tests/__init__.py",
+        "views/core/tests/data.csv",
+        "views/Demos/a.txt",
+        "tests/test_all.py",
+        "views/page.pyi",
+        "views/py.typed",
+    ],
 )
 def test_tests_and_stubs_are_left_out(settings: ReleaseSettings, tmp_path: Path, path: str) -> None:
     own = install(tmp_path, "tiny-app", OWN)
@@ -110,9 +117,10 @@ def test_files_outside_site_packages_keep_their_place_below_the_prefix(
 
 
 def test_scripts_in_plain_folders_of_packages_are_files_too(settings: ReleaseSettings, tmp_path: Path) -> None:
-    files = ["views/__init__.py", "views/templates/env.py", "views/sub/__init__.py", "views/sub/a.py", "space/b.py"]
+    templates = {"views/templates/env.py", "views/templates/project/__init__.py"}
+    files = ["views/__init__.py", *templates, "views/sub/__init__.py", "views/sub/a.py", "space/b.py"]
     environment = environment_of(install(tmp_path, "tiny-app", OWN), install(tmp_path, "views", files))
-    assert set(select(settings, environment).files) == {"tiny_app/hello.txt", "views/templates/env.py"}
+    assert set(select(settings, environment).files) == {"tiny_app/hello.txt", *templates}
 
 
 def test_folder_in_pth_file_is_no_package(settings: ReleaseSettings, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ FILES = {"views": "views/__init__.py", "views.collect": "views/collect.py", "vie
 
 
 def opened(source: str) -> tuple[str, ...]:
-    return opened_by_name({"views": compile(source, "views", "exec")}, FILES)
+    return opened_by_name([compile(source, "views", "exec")], FILES)
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,8 @@ def test_module_opened_by_name_is_found(source: str) -> None:
 )
 def test_imported_and_mentioned_modules_are_not(source: str) -> None:
     assert opened(source) == ()
+
+
+@pytest.mark.parametrize("source", ["glob('plugins/*.py')", "folder.glob('*.py')"])
+def test_pattern_for_source_files_finds_all(source: str) -> None:
+    assert set(opened(source)) == set(FILES.values())
