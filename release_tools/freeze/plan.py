@@ -33,11 +33,13 @@ PROBE_LAUNCHER: Final = Path(__file__).with_name("probe_launcher.py")
 class PlannedDistribution:
     """A bundled distribution: its folder, its metadata folder's name, and the rows of its RECORD.
 
-    A row has the path in the bundle, the digest and the size. `module_files` has the file of each source module.
+    A row has the path in the bundle, the digest and the size. `module_files` has the file of each source module. Of the
+    project and its direct dependencies, `is_direct` is true.
     """
 
     folder: str
     metadata_folder: str
+    is_direct: bool
     record: tuple[tuple[str, str, int], ...]
     module_files: dict[str, str]
 
@@ -122,7 +124,7 @@ def make_plan(
         standard_library=tuple(
             (module, str(library[module])) for module in without_excluded(library, settings.exclude_modules)
         ),
-        distributions=tuple(map(_planned, installed.bundled)),
+        distributions=tuple(_planned(one, is_direct=one in installed.direct) for one in installed.bundled),
         data_sources=(
             *dict.fromkeys(str(one.locate("")) for one in installed.bundled),
             sysconfig.get_path("stdlib"),
@@ -145,11 +147,12 @@ def make_plan(
     )
 
 
-def _planned(one: InstalledDistribution) -> PlannedDistribution:
+def _planned(one: InstalledDistribution, *, is_direct: bool) -> PlannedDistribution:
     outside = {file.path: path for path, file in one.files_below_prefix.items()}
     return PlannedDistribution(
         folder=str(one.locate("")),
         metadata_folder=one.metadata_folder.name,
+        is_direct=is_direct,
         record=tuple((outside.get(file.path, file.path), file.digest, file.size) for file in one.record),
         module_files={name: file.path for file in one.files if (name := source_module(file.path))},
     )

@@ -13,18 +13,21 @@ from typing import Final
 # A file name alone or with folders, as in `Path(__file__).parent / "_collect.py"`; a sentence has spaces.
 _SOURCE_FILE: Final = re.compile(r"(?:[\w.-]+/)*([\w-]+\.py|\*\.py)", re.ASCII)
 _ALL: Final = "*.py"
+_LISTING_FUNCTIONS: Final = frozenset({"glob", "iglob", "rglob"})
 
 # Nearly every package has these, and they are named for other reasons.
 _COMMON_NAMES: Final = frozenset({"__init__.py", "__main__.py", "conftest.py", "setup.py"})
 
 
-def opened_by_name(codes: Iterable[CodeType], module_files: Mapping[str, str]) -> tuple[str, ...]:
-    """The source files that a string in these modules names, in order; all of them if one is a pattern for all.
+def opened_by_name(
+    codes: Iterable[CodeType], module_files: Mapping[str, str], *, with_patterns: bool
+) -> tuple[str, ...]:
+    """The source files that a string in these modules names, in order; with patterns, all if one is listed by `*.py`.
 
     `codes` are the bundled modules of one distribution, and `module_files` all its modules, by dotted name.
     """
     named = {name for code in codes for name in _source_files_named_in(code)}
-    if _ALL in named:
+    if with_patterns and _ALL in named:
         return tuple(sorted(module_files.values()))
     by_name: defaultdict[str, set[str]] = defaultdict(set)
     for path in module_files.values():
@@ -32,14 +35,20 @@ def opened_by_name(codes: Iterable[CodeType], module_files: Mapping[str, str]) -
     return tuple(sorted(path for name in named - _COMMON_NAMES for path in by_name.get(name, ())))
 
 
-def _source_files_named_in(constant: object) -> Iterator[str]:
-    match constant:
-        case CodeType():
-            yield from _source_files_named_in(constant.co_consts)
-        case tuple() | frozenset():
-            for item in constant:
-                yield from _source_files_named_in(item)
-        case str() if constant.endswith(".py") and (found := _SOURCE_FILE.fullmatch(constant)):
-            yield found[1]
-        case _:
-            pass
+def _source_files_named_in(code: CodeType) -> Iterator[str]:
+    is_listing = not _LISTING_FUNCTIONS.isdisjoint(code.co_names)
+    for constant in _constants(code.co_consts):
+        if isinstance(constant, CodeType):
+            yield from _source_files_named_in(constant)
+        elif isinstance(constant, str) and constant.endswith(".py"):
+            # In functions that list nothing, a pattern is about the user's files.
+            found = _SOURCE_FILE.fullmatch(constant)
+            yield from [found[1]] if found and (found[1] != _ALL or is_listing) else []
+
+
+def _constants(constants: Iterable[object]) -> Iterator[object]:
+    for constant in constants:
+        if isinstance(constant, tuple | frozenset):
+            yield from _constants(constant)
+        else:
+            yield constant
