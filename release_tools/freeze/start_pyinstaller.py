@@ -14,7 +14,9 @@ from typing import Final
 USERS_OF_TOOLS: Final = (
     "PyInstaller.building.build_main",
     "release_tools.binaries.rpaths",
+    "release_tools.binaries.stripping",
     "release_tools.freeze.records",
+    "release_tools.freeze.version_resource",
 )
 
 
@@ -25,8 +27,8 @@ def import_users_of_tools(tools: str, library: str) -> None:
     for name in USERS_OF_TOOLS:
         importlib.import_module(name)
     sys.path[:] = [*app_path, tools]
-    top_levels = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__"}
-    shared = {name for name in top_levels if PathFinder.find_spec(name, app_path)}
+    top_levels = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+    shared = {name for name in top_levels - {"__main__", "PyInstaller"} if PathFinder.find_spec(name, app_path)}
     for name in [*sys.modules]:
         if name.partition(".")[0] in shared:
             del sys.modules[name]
