@@ -12,6 +12,7 @@ from release_tools.distributions import (
     InstalledEnvironment,
     source_module,
 )
+from release_tools.freeze.runtime_hooks import PACKAGE as RUNTIME_PACKAGE
 from release_tools.freeze.runtime_hooks import write_runtime_hook
 from release_tools.freeze.selection import excluded_names, select, without_excluded
 from release_tools.freeze.standard_library import pure_modules
@@ -174,6 +175,12 @@ def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
         'if __name__ == "__main__":\n'
         "    # multiprocessing starts this program again for each worker; without this, the worker would run the app.\n"
         "    multiprocessing.freeze_support()\n"
+        f"    from {RUNTIME_PACKAGE} import interpreter\n"
+        "\n"
+        "    sys.argv[1:] = interpreter.own_arguments(sys.argv[1:])\n"
+        "    command = interpreter.find_command(sys.argv[1:])\n"
+        "    if command is not None:\n"
+        "        sys.exit(command.run())\n"
         f"    from {module} import {function.partition('.')[0]}\n"
         "\n"
         f"    sys.exit({function}())\n",

@@ -3,12 +3,13 @@
 Every start pays for this: it takes a few milliseconds, and imports nothing that isn't needed at once.
 """
 
-from . import authorities, child_environment, locale_coercion, parent_watch, site_builtins, time_zones
+from . import authorities, child_environment, interpreter, locale_coercion, parent_watch, site_builtins, time_zones
 
 
 def install() -> None:
     """Prepare this process; called once, by the first run-time hook."""
     parent_watch.install()
+    interpreter.install()
     site_builtins.install()
     # Child processes get its change, unlike those that follow.
     locale_coercion.install()

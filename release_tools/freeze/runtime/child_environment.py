@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from . import interpreter
+
 BUNDLE = getattr(sys, "_MEIPASS", "")
 SET_BY_BOOTLOADER = {
     name: os.environ[name]
@@ -63,8 +65,11 @@ def install() -> None:
     _install_for_system()
 
 
-def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
-    """An environment, or this program's own, without what belongs to the bundle."""
+def outside_environment(given: Mapping[Any, Any] | None, program: object) -> dict[str, str]:
+    """An environment, or this program's own, without what belongs to the bundle.
+
+    If the program to start is this one, it learns how often it started itself in a row.
+    """
     environment = os.environ if given is None else given
     # Names and values may be bytes on POSIX.
     decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
@@ -88,6 +93,8 @@ def outside_environment(given: Mapping[Any, Any] | None) -> dict[str, str]:
             del cleaned[name]
             if original is not None:
                 cleaned[name] = original
+    if interpreter.is_own_program(program):
+        cleaned[interpreter.DEPTH_VARIABLE] = str(interpreter.depth + 1)
     return cleaned
 
 
@@ -139,18 +146,27 @@ else:
 
 @functools.wraps(original_init)
 def init_popen(self: Any, *args: Any, **kwargs: Any) -> None:
+    program = started_program(*args, **kwargs)
     if len(args) > ENV_POSITION:
-        args = (*args[:ENV_POSITION], outside_environment(args[ENV_POSITION]), *args[ENV_POSITION + 1 :])
+        args = (*args[:ENV_POSITION], outside_environment(args[ENV_POSITION], program), *args[ENV_POSITION + 1 :])
     else:
-        kwargs["env"] = outside_environment(kwargs.get("env"))
+        kwargs["env"] = outside_environment(kwargs.get("env"), program)
     with outside_libraries():
         original_init(self, *args, **kwargs)
+
+
+def started_program(*args: Any, **kwargs: Any) -> Any:
+    """The program that Popen with these arguments starts; None if that is a shell."""
+    named: dict[str, Any] = {**dict(zip(("args", "bufsize", "executable"), args, strict=False)), **kwargs}
+    program: Any = named.get("executable") or named.get("args")
+    is_list = program and not isinstance(program, str | bytes | os.PathLike)
+    return None if named.get("shell") else (program[0] if is_list else program)
 
 
 @functools.wraps(original_execve)
 def execve(path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
     with outside_libraries():
-        original_execve(path, argv, outside_environment(env))
+        original_execve(path, argv, outside_environment(env, path))
 
 
 @functools.wraps(os.execv)
@@ -166,7 +182,9 @@ if sys.platform == "win32":
         # Waited for outside of the lock, as the child may run for long.
         is_waiting = mode == os.P_WAIT
         with outside_libraries():
-            result: int = original_spawnve(os.P_NOWAIT if is_waiting else mode, path, argv, outside_environment(env))
+            result: int = original_spawnve(
+                os.P_NOWAIT if is_waiting else mode, path, argv, outside_environment(env, path)
+            )
         return os.waitpid(result, 0)[1] >> 8 if is_waiting else result
 
     @functools.wraps(os.spawnv)
@@ -190,7 +208,7 @@ else:
 
         @functools.wraps(spawn)
         def spawn_outside(path: Any, argv: Sequence[Any], env: Mapping[Any, Any] | None, /, **kwargs: Any) -> Any:
-            return spawn(path, argv, outside_environment(env), **kwargs)
+            return spawn(path, argv, outside_environment(env, path), **kwargs)
 
         return spawn_outside
 

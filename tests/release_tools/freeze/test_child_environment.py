@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime import child_environment
+from release_tools.freeze.runtime import child_environment, interpreter
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -116,7 +116,11 @@ child_environment.compare()
 @pytest.mark.parametrize("user", [{}, {"TCL_LIBRARY": "/usr/lib/tcl", "GST_REGISTRY_FORK": ""}])
 def test_child_gets_users_value_of_what_hooks_changed(user: dict[str, str]) -> None:
     seen = environment_of_child(f"{HOOKS}os.system(shlex.join(show))", **user)
-    assert {name: value for name, value in seen.items() if name.startswith(("TCL", "GST", "_RELEASE"))} == user
+    assert {
+        name: value
+        for name, value in seen.items()
+        if name.startswith(("TCL", "GST", "_RELEASE_TOOLS_WAS", "_RELEASE_TOOLS_BECAME"))
+    } == user
 
 
 def test_worker_knows_the_users_value_of_what_hooks_changed() -> None:
@@ -191,3 +195,15 @@ def test_path_keeps_bundled_folders_of_programs(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(child_environment, "BUNDLE", str(tmp_path / "_MEI1"))
     kept = child_environment.without_library_folders(os.pathsep.join(folders))
     assert kept == os.pathsep.join([str(programs), str(alike)])
+
+
+@pytest.mark.parametrize(
+    "code", ["subprocess.run(show)", "os.execv(show[0], show)", "os.spawnv(os.P_WAIT, show[0], show)"]
+)
+def test_program_that_starts_itself_learns_how_often(code: str) -> None:
+    assert environment_of_child(code)[interpreter.DEPTH_VARIABLE] == "1"
+    assert environment_of_child(f"child_environment.interpreter.depth = 4; {code}")[interpreter.DEPTH_VARIABLE] == "5"
+
+
+def test_other_programs_do_not() -> None:
+    assert interpreter.DEPTH_VARIABLE not in environment_of_child("subprocess.run(shlex.join(show), shell=True)")

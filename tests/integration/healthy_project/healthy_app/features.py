@@ -9,10 +9,13 @@ import multiprocessing
 import os
 import pkgutil
 import ssl
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -94,6 +97,30 @@ def utf8_locale() -> str:
     return codeset
 
 
+def as_python() -> str:
+    """Start this program as libraries start Python, and have it start itself again."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "script.py"
+        script.write_text("import sys; print('script', *sys.argv[1:], __name__)", encoding="utf-8")
+        commands = [
+            ["-c", "import sys; print('code', *sys.argv[1:])", "a"],
+            ["-I", "-W", "ignore", "-m", "healthy_app.greetings", "b"],
+            ["-uc", "print('unbuffered')"],
+            [str(script), "c"],
+            [sys.executable, "restarted"],
+        ]
+        return "; ".join(_output_of([sys.executable, *command]) for command in commands)
+
+
+def _output_of(command: list[str]) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", timeout=60, check=True).stdout.strip()
+
+
+def restarted() -> str:
+    """Do nothing."""
+    return "again"
+
+
 def described() -> dict[str, str]:
     """Read the source of every command."""
     return {name: inspect.getsource(function) for name, function in COMMANDS.items()}
@@ -109,4 +136,6 @@ COMMANDS: Final[dict[str, Callable[[], str]]] = {
     "zones": zones,
     "tls": tls,
     "locale": utf8_locale,
+    "python": as_python,
+    "restarted": restarted,
 }

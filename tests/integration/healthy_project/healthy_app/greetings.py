@@ -4,3 +4,9 @@
 def formal(_name: str) -> str:
     """A greeting for any occasion."""
     return "Good day to you ✓"
+
+
+if __name__ == "__main__":
+    import sys
+
+    print("module", *sys.argv[1:])

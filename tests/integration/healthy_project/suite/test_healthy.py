@@ -15,6 +15,7 @@ ANSWERS = {
     "zones": "2026-07-01T14:00:00+02:00",
     "tls": "CERT_REQUIRED",
     "locale": "UTF-8",
+    "restarted": "again",
 }
 
 

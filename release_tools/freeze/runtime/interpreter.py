@@ -1,0 +1,141 @@
+"""Lets the frozen program stand in for the Python that `sys.executable` is from source.
+
+Libraries start `sys.executable` with `-m package`, `-c code` or a script, install hooks that call it later, and start
+the program again by `os.execv(sys.executable, [sys.executable, *sys.argv])`. The app would take all of that for its own
+arguments. Such command lines run on the bundle's modules instead.
+"""
+
+import os
+import sys
+
+# How often the program started itself in a row, for the start that follows; the program doesn't see it.
+DEPTH_VARIABLE = "_RELEASE_TOOLS_DEPTH"
+# No program starts itself more often than this on purpose.
+DEEPEST = 20
+
+# The options of Python's command line (https://docs.python.org/3.13/using/cmdline.html): without a value, and with one.
+OPTIONS = frozenset("bBdEiIOPqRsSuvx")
+OPTIONS_WITH_VALUE = frozenset("WX")
+# These make an installation of Python, which isn't there to be copied.
+INSTALLERS = frozenset({"ensurepip", "venv"})
+
+depth = 0
+
+
+def install() -> None:
+    """Find out whether the program started itself, and end an endless chain of such starts."""
+    global depth  # noqa: PLW0603 - a fact about this process
+    text = os.environ.pop(DEPTH_VARIABLE, "")
+    depth = int(text) if text.isdecimal() else 0
+    if depth > DEEPEST:
+        fail(f"it started itself {depth} times in a row; a library takes it for Python in a way that isn't supported")
+
+
+def is_own_program(program: object) -> bool:
+    """Whether a program to start is this one."""
+    if not isinstance(program, str | bytes | os.PathLike):
+        return False
+    path = os.fsdecode(program)
+    try:
+        return path == sys.executable or os.path.samefile(path, sys.executable)  # noqa: PTH121 - pathlib imports long
+    except OSError:
+        return False
+
+
+class Command:
+    """What Python would run: the code after `-c`, the module after `-m`, or a script, and `sys.argv` behind it."""
+
+    def __init__(self, kind: str, target: str, arguments: list[str], options: frozenset[str]) -> None:
+        self.kind, self.target, self.arguments, self.options = kind, target, arguments, options
+
+    def run(self) -> None:
+        """Run it as `__main__`."""
+        import runpy
+
+        if "u" in self.options:
+            for stream in (sys.stdout, sys.stderr):
+                getattr(stream, "reconfigure")(write_through=True)  # noqa: B009 - they may be replaced
+        is_isolated = not self.options.isdisjoint("IP")
+        folder = os.path.dirname(os.path.abspath(self.target)) if self.kind == "file" else ""  # noqa: PTH100, PTH120
+        if not is_isolated:
+            sys.path.insert(0, folder or os.getcwd())  # noqa: PTH109
+        if self.kind == "m":
+            if self.target.partition(".")[0] in INSTALLERS:
+                fail(f"{self.target} needs an installed Python; this program is a standalone executable")
+            sys.argv = ["-m", *self.arguments]
+            runpy.run_module(self.target, run_name="__main__", alter_sys=True)
+        elif self.kind == "file":
+            sys.argv = [self.target, *self.arguments]
+            runpy.run_path(self.target, run_name="__main__")
+        else:
+            import types
+
+            sys.argv = ["-c", *self.arguments]
+            main = sys.modules["__main__"] = types.ModuleType("__main__")
+            exec(compile(self.target, "<string>", "exec"), vars(main))  # noqa: S102 - what `python -c` does
+
+
+def find_command(arguments: list[str]) -> Command | None:
+    """The command line that Python would run, or None if it is the app's.
+
+    A program that starts itself means Python by it. From outside, only `-m` with a bundled package that can be run
+    counts, as in a hook that the app installed: other options may well be the app's own.
+    """
+    command = parse(arguments)
+    if command is None:
+        return None
+    if command.kind == "m":
+        return command if can_run(command.target) or (depth and command.target in INSTALLERS) else None
+    if not depth:
+        return None
+    if command.kind == "file":
+        is_script = command.target.endswith((".py", ".pyw", ".pyz")) and os.path.isfile(command.target)  # noqa: PTH113
+        return command if is_script else None
+    # A short word is a value of the app's own option.
+    return command if any(character in command.target for character in "(=\n") or "import" in command.target else None
+
+
+def parse(arguments: list[str]) -> Command | None:
+    """Read arguments as Python does; None if they contain none of `-c`, `-m` and a script, or an unknown option."""
+    waiting = list(arguments)
+    options: set[str] = set()
+    while waiting:
+        argument = waiting.pop(0)
+        if not argument.startswith("-") or argument == "-":
+            return Command("file", argument, waiting, frozenset(options)) if argument != "-" else None
+        for position, option in enumerate(argument[1:], start=2):
+            if option in "cm" or option in OPTIONS_WITH_VALUE:
+                value = argument[position:] or (waiting.pop(0) if waiting else "")
+                if option in "cm":
+                    return Command(option, value, waiting, frozenset(options)) if value else None
+                break
+            if option not in OPTIONS:
+                return None
+            options.add(option)
+    return None
+
+
+def can_run(module: str) -> bool:
+    """Whether `-m` can run it: a module, or a package with a `__main__`."""
+    import importlib.util
+
+    try:
+        found = importlib.util.find_spec(module)
+        if found is not None and found.submodule_search_locations is not None:
+            found = importlib.util.find_spec(f"{module}.__main__")
+    except (ImportError, ValueError):
+        return False
+    return found is not None
+
+
+def own_arguments(arguments: list[str]) -> list[str]:
+    """The app's arguments: without the program's own path in front, which a restart with `sys.argv` has."""
+    return arguments[1:] if depth and arguments and is_own_program(arguments[0]) else arguments
+
+
+def fail(reason: str) -> None:
+    """End the program with an error."""
+    name = os.path.basename(sys.executable)  # noqa: PTH119
+    sys.stderr.write(f"{name}: error: {reason}\n")
+    sys.stderr.flush()
+    os._exit(1)
