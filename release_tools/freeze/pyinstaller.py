@@ -141,7 +141,7 @@ def _unowned_messages(unowned: Iterable[Sequence[str]]) -> list[str]:
     for path, source in unowned:
         by_folder[path.partition("/")[0]].append(source)
     return [
-        f"no locked distribution owns the {len(sources):,} data files in {folder}, such as {sources[0]}"
+        f"data that no locked distribution owns: {folder} (files: {len(sources):,}; the first is {sources[0]})"
         for folder, sources in by_folder.items()
     ]
 

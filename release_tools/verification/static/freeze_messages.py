@@ -15,7 +15,7 @@ def check_freeze_messages(context: VerificationContext) -> Passed:
     refuse(
         context,
         (message for message in messages if message not in reasons),
-        what="PyInstaller logged that something is missing or broken",
+        what="PyInstaller reports something that is missing, broken or not locked",
         hint=f"build/{context.platform.name}/freeze/pyinstaller.log shows where; add what's missing to the project's "
         "dependencies or install it on the build machine, and fix or update what's broken",
         cure="",
