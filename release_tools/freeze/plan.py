@@ -78,6 +78,7 @@ class FreezePlan:
     runtime_hook: str
     last_runtime_hook: str
     exclude_modules: tuple[str, ...]
+    exclude_files: tuple[str, ...]
     binary_format: BinaryFormat
     glibc_floor: str | None
     is_stripped: bool
@@ -137,6 +138,7 @@ def make_plan(
         runtime_hook=str(hook.script),
         last_runtime_hook=str(hook.last_script),
         exclude_modules=(*excluded, *installed.build_only_modules),
+        exclude_files=settings.exclude_files,
         binary_format=platform.binary_format,
         glibc_floor=settings.glibc_floor,
         notes=str(folder / "notes.json"),

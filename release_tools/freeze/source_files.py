@@ -13,26 +13,47 @@ from typing import Final
 # A file name alone or with folders, as in `Path(__file__).parent / "_collect.py"`; a sentence has spaces.
 _SOURCE_FILE: Final = re.compile(r"(?:[\w.-]+/)*([\w-]+\.py|\*\.py)", re.ASCII)
 _ALL: Final = "*.py"
-_LISTING_FUNCTIONS: Final = frozenset({"glob", "iglob", "rglob"})
+_LISTING_FUNCTIONS: Final = frozenset({"glob", "iglob", "iterdir", "listdir", "rglob", "scandir", "walk"})
+_OWN_PLACE: Final = frozenset({"__file__", "__path__"})
 
 # Nearly every package has these, and they are named for other reasons.
 _COMMON_NAMES: Final = frozenset({"__init__.py", "__main__.py", "conftest.py", "setup.py"})
 
 
-def opened_by_name(
-    codes: Iterable[CodeType], module_files: Mapping[str, str], *, with_patterns: bool
+def opened_as_files(
+    codes: Mapping[str, CodeType], module_files: Mapping[str, str], *, with_patterns: bool
 ) -> tuple[str, ...]:
-    """The source files that a string in these modules names, in order; with patterns, all if one is listed by `*.py`.
+    """The source files that these modules open or list, in order.
 
-    `codes` are the bundled modules of one distribution, and `module_files` all its modules, by dotted name.
+    `codes` are the bundled modules of one distribution, and `module_files` all its modules, by dotted name. A string
+    may name the file, or a module list its own folder. With patterns, `*.py` where files are listed means all.
     """
-    named = {name for code in codes for name in _source_files_named_in(code)}
+    named = {name for code in codes.values() for name in _source_files_named_in(code)}
     if with_patterns and _ALL in named:
         return tuple(sorted(module_files.values()))
     by_name: defaultdict[str, set[str]] = defaultdict(set)
     for path in module_files.values():
         by_name[path.rpartition("/")[2]].add(path)
-    return tuple(sorted(path for name in named - _COMMON_NAMES for path in by_name.get(name, ())))
+    listing = [module_files[name].rpartition("/")[0] for name, code in codes.items() if _lists_its_folder(code)]
+    found = {path for path in module_files.values() if path.startswith(tuple(f"{folder}/" for folder in listing))}
+    return tuple(sorted(found.union(*(by_name.get(name, ()) for name in named - _COMMON_NAMES))))
+
+
+def _lists_its_folder(module: CodeType) -> bool:
+    """Whether a function lists files and uses the module's place, itself or by a constant of the module."""
+    is_placed = not _OWN_PLACE.isdisjoint(module.co_names)
+    constants = {name for name in module.co_names if name.isupper()} if is_placed else set()
+    return any(
+        not _LISTING_FUNCTIONS.isdisjoint(code.co_names) and not {*_OWN_PLACE, *constants}.isdisjoint(code.co_names)
+        for code in _codes_in(module)
+    )
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes_in(constant)
 
 
 def _source_files_named_in(code: CodeType) -> Iterator[str]:
