@@ -3,7 +3,16 @@
 Every start pays for this: it takes a few milliseconds, and imports nothing that isn't needed at once.
 """
 
-from . import authorities, child_environment, interpreter, locale_coercion, parent_watch, site_builtins, time_zones
+from . import (
+    authorities,
+    child_environment,
+    interpreter,
+    locale_coercion,
+    parent_watch,
+    site_builtins,
+    time_zones,
+    worker_path,
+)
 
 
 def install() -> None:
@@ -22,3 +31,4 @@ def install() -> None:
 def finish() -> None:
     """Finish after PyInstaller's run-time hooks; called once, by the last one."""
     child_environment.compare()
+    worker_path.install()

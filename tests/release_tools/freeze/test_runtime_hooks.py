@@ -202,3 +202,12 @@ def test_worker_survives_its_killed_parent(parent: str) -> None:
 @pytest.mark.parametrize("folder", ["/opt/app/_internal", "/tmp/_MEIxyz", "/tmp/_MEI1234", ""])  # noqa: S108
 def test_program_in_a_folder_is_not_watched(folder: str) -> None:
     assert find_bootloader(folder) == 0
+
+
+SHOW_WORKER_PATH = "sys.path.insert(0, ''); print(multiprocessing.spawn.get_preparation_data('worker')['sys_path'][0])"
+# As PyInstaller's own hook for multiprocessing does.
+LIKE_PYINSTALLER = "import multiprocessing.spawn\nmultiprocessing.process.ORIGINAL_DIR = None\n"
+
+
+def test_spawned_worker_imports_from_the_working_folder(tmp_path: Path) -> None:
+    assert run_hook(tmp_path, SHOW_WORKER_PATH, before=LIKE_PYINSTALLER) == f"{Path.cwd()}\n"
