@@ -23,14 +23,16 @@ IDENTITY = {f"GIT_{who}_{key}": "tester" for who in ("AUTHOR", "COMMITTER") for 
 
 
 def embed(app: Path, root: Path) -> None:
-    """Give the app's project the library, as `docs/adopting.md` says, and commit it."""
+    """Copy the app's project, adopt the library as its users do, and commit everything."""
     shutil.copytree(app, root, ignore=shutil.ignore_patterns("job", "job.toml", "__pycache__"))
-    shutil.copytree(REPOSITORY / "release_tools", root / "release_tools", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("noxfile.py", ".python-version"):
-        shutil.copy(REPOSITORY / name, root)
-    (root / ".gitignore").write_text("/build/\n/dist/\n__pycache__/\n", encoding="utf-8")
-    for args in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "feat: start"]):
-        subprocess.run(["git", *args], cwd=root, env={**os.environ, **IDENTITY}, check=True, timeout=60)
+    adopt = [sys.executable, "-m", "nox", "--noxfile", str(REPOSITORY / "noxfile.py"), "-s", "adopt", "--", str(root)]
+    for command in (
+        ["git", "init", "--quiet"],
+        adopt,
+        ["git", "add", "--all"],
+        ["git", "commit", "--quiet", "--message", "feat: start"],
+    ):
+        subprocess.run(command, cwd=root, env={**os.environ, **IDENTITY}, check=True, timeout=60)
 
 
 @pytest.mark.apps
