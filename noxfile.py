@@ -3,6 +3,7 @@
 Every session creates its own environment from a lock; there's nothing to install or activate first.
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -24,7 +25,9 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 def adopt(session: nox.Session) -> None:
     """Copy the release tools into another project, or update them there (-- ../app)."""
     with reporting_errors(session):
-        adopt_library(ROOT, session.posargs, report=print)
+        report = functools.partial(print, flush=True)
+        # Nox changes to the folder of its noxfile.
+        adopt_library(ROOT, session.posargs, report, invoked_from=Path(session.invoked_from))
 
 
 @nox.session(default=False)

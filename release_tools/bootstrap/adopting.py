@@ -62,8 +62,8 @@ class Adoption:
     notes: tuple[str, ...]
 
 
-def adopt(root: Path, arguments: Sequence[str], report: Callable[[str], None]) -> None:
-    """Copy the release tools of the project in `root` into another one.
+def adopt(root: Path, arguments: Sequence[str], report: Callable[[str], None], *, invoked_from: Path) -> None:
+    """Copy the release tools of the project in `root` into another one, whose path is relative to `invoked_from`.
 
     Raises `RequestError` or `SettingsError` with every problem before anything is written, and `EditedFilesError` after
     updating all others if files were edited there.
@@ -73,7 +73,7 @@ def adopt(root: Path, arguments: Sequence[str], report: Callable[[str], None]) -
     parser.add_argument("--executable", help="the command in [project.scripts] to freeze, if there are several")
     parser.add_argument("--force", action="store_true", help="overwrite files that were edited there")
     options = parser.parse_args(arguments)
-    target = options.project.resolve()
+    target = (invoked_from / options.project).resolve()
     _refuse(target, _folder_problems(root, target))
     pyproject = read_toml(target / "pyproject.toml")
     executable, command_problems = _choose_executable(pyproject, options.executable)
@@ -262,7 +262,8 @@ def _summary(target: Path, adoption: Adoption) -> Iterator[str]:
         key = f"{top}/" if top in {LIBRARY.name, ".github"} else name
         counts[key] = counts.get(key, 0) + 1
     for key, count in sorted(counts.items()):
-        yield f"wrote {key} ({count} files)" if key.endswith("/") else f"wrote {key}"
+        files = "1 file" if count == 1 else f"{count} files"
+        yield f"wrote {key} ({files})" if key.endswith("/") else f"wrote {key}"
     for name in adoption.deleted:
         yield f"deleted {name}"
     if not counts and not adoption.deleted:
@@ -270,9 +271,9 @@ def _summary(target: Path, adoption: Adoption) -> Iterator[str]:
         return
     steps = [
         *adoption.notes,
-        "look at the changes: git diff",
         "poetry lock",
         "git add --all",
+        "review the changes: git diff --staged",
         "git commit",
         "nox -s build",
     ]

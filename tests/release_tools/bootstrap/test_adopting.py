@@ -75,7 +75,7 @@ def run(source: Path, target: Path) -> Adopt:
 
     def start(*arguments: str, root: Path = source) -> list[str]:
         lines: list[str] = []
-        adopt(root, [str(target), *arguments], lines.append)
+        adopt(root, [str(target), *arguments], lines.append, invoked_from=root)
         return lines
 
     return start
@@ -298,10 +298,15 @@ def test_command_is_chosen_among_several(run: Adopt, target: Path) -> None:
     run()
 
 
+def test_project_is_relative_to_where_nox_was_invoked(source: Path, target: Path) -> None:
+    adopt(source, ["."], print, invoked_from=target)
+    assert (target / RECORD).is_file()
+
+
 def test_own_folder_and_missing_project_are_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder, said in ((source, "come from"), (tmp_path / "empty", "pyproject.toml"), (tmp_path / "no", "no such")):
         with pytest.raises(RequestError) as caught:
-            adopt(source, [str(folder)], print)
+            adopt(source, [str(folder)], print, invoked_from=source)
         (problem,) = caught.value.problems
         assert said in problem.what
