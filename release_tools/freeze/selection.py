@@ -19,6 +19,7 @@ from release_tools.distributions import (
     is_program_path,
     module_name,
 )
+from release_tools.findings import list_setting
 from release_tools.lockfile import normalized_name
 from release_tools.settings import ReleaseSettings
 
@@ -86,9 +87,14 @@ def notes_on_left_out(left_out: Iterable[LeftOut]) -> tuple[str, ...]:
         by_rule[one.rule].append(one)
     return tuple(
         f"left out: {sum(one.count for one in found):,} {rule}, {_owners(found)}; "
-        f'whole-distributions = ["{found[0].name}"] bundles them'
+        f"to bundle them, set {list_setting('whole-distributions', _setting_of(found))}"
         for rule, found in sorted(by_rule.items())
     )
+
+
+def _setting_of(found: Sequence[LeftOut]) -> list[str]:
+    more = ["…"] if len(found) > _SHOWN_OWNERS else []
+    return [*(one.name for one in found[:_SHOWN_OWNERS]), *more]
 
 
 def _owners(found: Sequence[LeftOut]) -> str:

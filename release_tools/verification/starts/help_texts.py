@@ -60,7 +60,8 @@ def check_help_texts(context: VerificationContext) -> Passed:
         "bundle what it's read from",
     )
     notes = tuple(f"{name}: {note}" for name, (_, note) in compared.items() if note)
-    return Passed(figure=f"{len(texts)} commands", notes=notes)
+    figure = "1 command" if len(texts) == 1 else f"{len(texts)} commands"
+    return Passed(figure=figure, notes=notes)
 
 
 def read_source_texts(context: VerificationContext) -> tuple[HelpText, ...]:

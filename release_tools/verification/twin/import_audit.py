@@ -146,9 +146,14 @@ def _read_progress(path: Path) -> tuple[list[str], list[Failure]]:
 def modules_loading_files(bundled: BundledCode) -> tuple[str, ...]:
     """The modules that load code from a file when they're imported, which PyInstaller's analysis can't follow.
 
-    Such a shim looks for a file of another distribution and does something else if there is none.
+    Such a shim looks for a file of another distribution and does something else if there is none. The package
+    `importlib`, which has the functions for it, is none.
     """
-    return tuple(name for name, code in sorted(bundled.codes.items()) if _LOADS_FROM_FILE in code.co_names)
+    return tuple(
+        name
+        for name, code in sorted(bundled.codes.items())
+        if _LOADS_FROM_FILE in code.co_names and name.partition(".")[0] != "importlib"
+    )
 
 
 def _is_left_out(failure: Failure, bundled: BundledCode, exclude_modules: Sequence[str]) -> bool:

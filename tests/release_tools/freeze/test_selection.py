@@ -86,6 +86,7 @@ def test_each_rule_is_noted_once() -> None:
     assert "12 tests" in tests
     assert "3 of a" in stubs
     assert "of d" not in stubs
+    assert 'whole-distributions = ["a", "b", "c", "…"]' in stubs
 
 
 def test_excluded_modules_and_their_files_are_left_out(settings: ReleaseSettings, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_bundle_where_everything_imports_passes(settings: ReleaseSettings) -> No
 def test_modules_that_load_files_are_reported(settings: ReleaseSettings) -> None:
     shim = "import importlib.util\nspec = importlib.util.spec_from_file_location('a', 'a.py')\n"
     late = "import importlib.util\ndef load():\n    return importlib.util.spec_from_file_location('a', 'a.py')\n"
-    context = make_twin(settings, modules={"bdb": late, "tabnanny": shim})
+    context = make_twin(settings, modules={"bdb": late, "tabnanny": shim, "importlib.simple": shim})
     assert check_imports(context).notes == ("load code from files: tabnanny",)
 
 
