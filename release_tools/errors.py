@@ -148,12 +148,13 @@ class LockFileError(ReleaseError):
 class EditedFilesError(ReleaseError):
     """Files of the release tools were edited in a project, and have changed where they come from."""
 
-    def __init__(self, project: Path, names: Sequence[str]) -> None:
-        self.project, self.names = project, tuple(names)
+    def __init__(self, library: Path, project: Path, names: Sequence[str]) -> None:
+        self.names = tuple(names)
         listed = "".join(f"\n  - {name}" for name in names)
         super().__init__(
             f"not updated, because they were edited in {project}:{listed}",
-            "compare each with `git diff --no-index`, and merge it by hand; or overwrite all of them with --force",
+            f"compare and merge each by hand: git diff --no-index {project / 'FILE'} {library / 'FILE'}; "
+            "or overwrite all of them with --force",
         )
 
 

@@ -87,7 +87,7 @@ def adopt(root: Path, arguments: Sequence[str], report: Callable[[str], None], *
     for line in _summary(target, adoption):
         report(line)
     if adoption.edited:
-        raise EditedFilesError(target, adoption.edited)
+        raise EditedFilesError(root, target, adoption.edited)
 
 
 def _refuse(target: Path, problems: Sequence[Problem]) -> None:
