@@ -55,9 +55,13 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The modules to bundle whether or not an import names them, and the files: path in the bundle, path on disk."""
+    """The modules to bundle whether or not an import names them, and the files: path in the bundle, path on disk.
+
+    `extensions` are the modules that are compiled, with their path in the bundle.
+    """
 
     modules: tuple[str, ...]
+    extensions: Mapping[str, str]
     files: Mapping[str, str]
     left_out: tuple[LeftOut, ...]
 
@@ -75,6 +79,7 @@ def select(settings: ReleaseSettings, installed: InstalledEnvironment) -> Select
     modules |= entry_point_modules(installed.bundled, installed.project)
     return Selection(
         modules=without_excluded(sorted(modules), settings.exclude_modules),
+        extensions={module: path for part in parts for module, path in part.extensions.items()},
         files={path: source for part in parts for path, source in part.files.items()},
         left_out=tuple(left_out for part in parts for left_out in part.left_out),
     )
@@ -146,6 +151,7 @@ def excluded_names(patterns: Iterable[str], installed: InstalledEnvironment) -> 
 
 def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_whole: bool) -> Selection:
     modules: set[str] = set()
+    extensions: dict[str, str] = {}
     files: dict[str, str] = {}
     reasons: Counter[str] = Counter()
     source_bytes = sum(file.size for file in one.files if file.path.endswith(".py"))
@@ -156,12 +162,13 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
         reason = "" if is_whole else _reason_to_leave_out(path, one)
         if reason:
             reasons[reason] += 1
-        elif is_excluded_module(module or _package_around(path), settings.exclude_modules):
+        elif any(is_excluded_module(name, settings.exclude_modules) for name in (module or "", _package_around(path))):
             continue
         elif module is not None and is_large:
             reasons[_NOT_IMPORTED] += 1
         elif module is not None:
             modules.add(module)
+            extensions |= {} if path.endswith(".py") else {module: path}
         if not reason and (module is None or _is_script_in(path, regular)):
             files[path] = str(one.locate(path))
     for path, file in one.files_below_prefix.items():
@@ -171,6 +178,7 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
             files[path] = str(source)
     return Selection(
         modules=tuple(sorted(modules)),
+        extensions=extensions,
         files={path: source for path, source in files.items() if not is_excluded_file(path, settings.exclude_files)},
         left_out=tuple(
             LeftOut(name=normalized_name(one.name), rule=rule, count=count) for rule, count in sorted(reasons.items())

@@ -39,15 +39,14 @@ def check_bundled_files(context: VerificationContext) -> Passed:
     sources = [file.path for one in whole for file in one.files if _is_bundled_source(file.path, context)]
     metadata = [f"{folder}/{Path(source).name}" for one in installed.bundled for source, folder in one.metadata_files]
     records = [f"{one.metadata_folder.name}/RECORD" for one in installed.bundled]
-    invalid = _invalid_modules(
-        (module for module in selection.modules if not contents.has_module(module)), installed.dependencies
-    )
+    absent = [
+        module
+        for module in selection.modules
+        if not contents.has_module(module) and selection.extensions.get(module) not in contents.files
+    ]
+    invalid = _invalid_modules(absent, installed.dependencies)
     missing = {
-        *(
-            f"module {module}"
-            for module in selection.modules
-            if module not in invalid and not contents.has_module(module)
-        ),
+        *(f"module {module}" for module in absent if module not in invalid),
         *(f"file {path}" for path in (*selection.files, *sources, *metadata, *records) if not contents.has_file(path)),
     }
     refuse(context, missing, what="modules and files missing from the binary", hint=_MISSING_HINT, cure="")

@@ -1,7 +1,9 @@
 """The native files in an executable, read once for all checks."""
 
+import csv
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -11,6 +13,7 @@ from release_tools.binaries.native_files import NativeFile, format_of, read_nati
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
+from release_tools.verification.suite.coverage import METADATA_SUFFIX
 
 _LIBRARY_NAME: Final = re.compile(r".*\.(so(\.\d+)*|dylib|dll|pyd)", re.IGNORECASE)
 _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
@@ -20,13 +23,15 @@ _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
 class NativeContents:
     """The executable itself, its native members by name, and the lower-case names of all files that it unpacks.
 
-    A member with the name of a library that isn't native is None.
+    A member with the name of a library that isn't native is None. `recorded` are the files in the bundled RECORDs, with
+    the name of the metadata folder.
     """
 
     executable_name: str
     executable: NativeFile | None
     members: dict[str, NativeFile | None]
     file_names: frozenset[str]
+    recorded: Mapping[str, str]
 
     @property
     def libraries(self) -> list[tuple[str, NativeFile]]:
@@ -72,10 +77,15 @@ _reading: Final = threading.Lock()
 def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _size: int) -> NativeContents:
     payload = Payload(path)
     members: dict[str, NativeFile | None] = {}
+    recorded: dict[str, str] = {}
     for member in payload.members:
         if member.kind not in {BINARY, DATA}:
             continue
         content = payload.read(member)
+        folder, _, name = member.name.rpartition("/")
+        if name == "RECORD" and folder.endswith(METADATA_SUFFIX):
+            rows = csv.reader(content.decode("utf-8", "replace").splitlines())
+            recorded |= {row[0]: folder for row in rows if row}
         native = read_native(content)
         if _is_loaded(member, content, native, binary_format):
             members[member.name] = native
@@ -85,6 +95,7 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
         executable=read_native(path.read_bytes()),
         members=members,
         file_names=frozenset(name.lower() for name in names),
+        recorded=recorded,
     )
 
 

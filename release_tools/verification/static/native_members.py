@@ -13,6 +13,7 @@ from release_tools.binaries.symbol_versions import RUNTIME_LIBRARIES
 from release_tools.binaries.system_libraries import is_of_display, is_system_library
 from release_tools.distributions import module_name
 from release_tools.findings import list_setting
+from release_tools.lockfile import normalized_name
 from release_tools.platforms import BinaryFormat
 from release_tools.verification.check import CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.static.native_contents import NativeContents, contents_of, native_contents
@@ -64,6 +65,11 @@ def check_needed_libraries(context: VerificationContext) -> Passed:
     }
     of_display = {finding for finding in missing if toolkit and _is_of_display(finding.rpartition(" ")[2], context)}
     missing -= of_display
+    # PyInstaller bundles what it finds on the build machine, and what a wheel lacks is missing from source too.
+    of_dependencies = {
+        finding for finding in missing if _is_of_dependency(finding.partition(" needs ")[0], contents, context)
+    }
+    missing -= of_dependencies
     # It starts before anything is unpacked, so no bundled library can help.
     missing |= {
         f"{contents.executable_name} needs {library} before it unpacks anything"
@@ -78,7 +84,10 @@ def check_needed_libraries(context: VerificationContext) -> Passed:
         "the graphics driver to the user's system, so exclude the module that needs one unless every user has it",
         cure=_exclusion(context, {finding.partition(" needs ")[0] for finding in missing}),
     )
-    notes = tuple(f"{finding} of the display, as the app has windows ({toolkit})" for finding in sorted(of_display))
+    notes = (
+        *(f"{finding} of the display, as the app has windows ({toolkit})" for finding in sorted(of_display)),
+        *(f"{finding}, which no wheel brings along" for finding in sorted(of_dependencies)),
+    )
     return Passed(figure=f"all found for {len(contents.libraries)} members", notes=notes)
 
 
@@ -156,6 +165,11 @@ def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:
 
 def _is_of_display(library: str, context: VerificationContext) -> bool:
     return is_of_display(library, context.platform.os)
+
+
+def _is_of_dependency(member: str, contents: NativeContents, context: VerificationContext) -> bool:
+    name, _, _ = contents.recorded.get(member, "").partition("-")
+    return name != "" and normalized_name(name) != normalized_name(context.settings.project_name)
 
 
 def _is_bundled(library: str, contents: NativeContents) -> bool:

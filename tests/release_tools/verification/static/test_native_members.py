@@ -142,6 +142,15 @@ def test_missing_library_is_refused_unless_allowed(settings: ReleaseSettings) ->
     check_needed_libraries(allowing(context, first, second))
 
 
+def test_library_that_a_locked_wheel_lacks_is_noted(settings: ReleaseSettings) -> None:
+    binaries = {"odd/a.so": make_elf(needed=["libodbc.so.2"]), "tiny_app/b.so": make_elf(needed=["libodbc.so.2"])}
+    records = {"odd-1.0.dist-info/RECORD": b"odd/a.so,,\n", "tiny_app-1.0.dist-info/RECORD": b"tiny_app/b.so,,\n"}
+    context = make_context(settings, binaries=binaries, data=records)
+    assert findings_of(check_needed_libraries, context) == ("tiny_app/b.so needs libodbc.so.2",)
+    (note,) = check_needed_libraries(allowing(context, "tiny_app/b.so needs libodbc.so.2")).notes
+    assert note.startswith("odd/a.so needs libodbc.so.2")
+
+
 def test_bundled_library_does_not_help_the_executable(settings: ReleaseSettings) -> None:
     context = make_context(
         settings, bootloader=make_elf(needed=["libz.so.1", "libother.so"]), binaries={"libother.so": make_elf()}
