@@ -94,7 +94,7 @@ def outside_environment(given: Mapping[Any, Any] | None, program: object) -> dic
             if original is not None:
                 cleaned[name] = original
     if interpreter.is_own_program(program):
-        cleaned[interpreter.DEPTH_VARIABLE] = str(interpreter.depth + 1)
+        cleaned[interpreter.DEPTH_VARIABLE] = str(interpreter.next_depth())
     return cleaned
 
 
@@ -146,6 +146,7 @@ else:
 
 @functools.wraps(original_init)
 def init_popen(self: Any, *args: Any, **kwargs: Any) -> None:
+    args, kwargs = with_list(args, kwargs)
     program = started_program(*args, **kwargs)
     if len(args) > ENV_POSITION:
         args = (*args[:ENV_POSITION], outside_environment(args[ENV_POSITION], program), *args[ENV_POSITION + 1 :])
@@ -161,6 +162,15 @@ def started_program(*args: Any, **kwargs: Any) -> Any:
     program: Any = named.get("executable") or named.get("args")
     is_list = program and not isinstance(program, str | bytes | os.PathLike)
     return None if named.get("shell") else (program[0] if is_list else program)
+
+
+def with_list(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Popen's parameters, with a command line that can be read more than once; Popen also takes an iterator."""
+    if args and isinstance(args[0], Iterator):
+        return ([*args[0]], *args[1:]), kwargs
+    if isinstance(kwargs.get("args"), Iterator):
+        return args, {**kwargs, "args": [*kwargs["args"]]}
+    return args, kwargs
 
 
 @functools.wraps(original_execve)

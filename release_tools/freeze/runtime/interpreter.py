@@ -7,11 +7,14 @@ arguments. Such command lines run on the bundle's modules instead.
 
 import os
 import sys
+import time
 
 # How often the program started itself in a row, for the start that follows; the program doesn't see it.
 DEPTH_VARIABLE = "_RELEASE_TOOLS_DEPTH"
-# No program starts itself more often than this on purpose.
+# No program starts itself more often than this on purpose, each time at once.
 DEEPEST = 20
+# A program that ran for longer begins a new row: a server replaces itself whenever its files change.
+LONG_RUN_SECONDS = 10.0
 
 # The options of Python's command line (https://docs.python.org/3.13/using/cmdline.html): without a value, and with one.
 OPTIONS = frozenset("bBdEiIOPqRsSuvx")
@@ -20,6 +23,7 @@ OPTIONS_WITH_VALUE = frozenset("WX")
 INSTALLERS = frozenset({"ensurepip", "venv"})
 
 depth = 0
+started = time.monotonic()
 
 
 def install() -> None:
@@ -29,6 +33,11 @@ def install() -> None:
     depth = int(text) if text.isdecimal() else 0
     if depth > DEEPEST:
         fail(f"it started itself {depth} times in a row; a library takes it for Python in a way that isn't supported")
+
+
+def next_depth() -> int:
+    """The depth of a start of this program by itself."""
+    return 1 if time.monotonic() - started > LONG_RUN_SECONDS else depth + 1
 
 
 def is_own_program(program: object) -> bool:
@@ -57,7 +66,8 @@ class Command:
                 getattr(stream, "reconfigure")(write_through=True)  # noqa: B009 - they may be replaced
         is_isolated = not self.options.isdisjoint("IP")
         folder = os.path.dirname(os.path.abspath(self.target)) if self.kind == "file" else ""  # noqa: PTH100, PTH120
-        if not is_isolated:
+        # From outside, the bundle's own package runs, never one that happens to be in the working directory.
+        if depth and not is_isolated:
             sys.path.insert(0, folder or os.getcwd())  # noqa: PTH109
         if self.kind == "m":
             if self.target.partition(".")[0] in INSTALLERS:
@@ -79,15 +89,16 @@ def find_command(arguments: list[str]) -> Command | None:
     """The command line that Python would run, or None if it is the app's.
 
     A program that starts itself means Python by it. From outside, only `-m` with a bundled package that can be run
-    counts, as in a hook that the app installed: other options may well be the app's own.
+    counts, as in a hook that the app installed: other options may well be the app's own, and so may a value that is
+    also the name of a module of Python's, such as `copy`.
     """
     command = parse(arguments)
     if command is None:
         return None
-    if command.kind == "m":
-        return command if can_run(command.target) or (depth and command.target in INSTALLERS) else None
     if not depth:
-        return None
+        return command if command.kind == "m" and is_bundled_package(command.target) else None
+    if command.kind == "m":
+        return command if can_run(command.target) or command.target in INSTALLERS else None
     if command.kind == "file":
         is_script = command.target.endswith((".py", ".pyw", ".pyz")) and os.path.isfile(command.target)  # noqa: PTH113
         return command if is_script else None
@@ -113,6 +124,15 @@ def parse(arguments: list[str]) -> Command | None:
                 return None
             options.add(option)
     return None
+
+
+def is_bundled_package(name: str) -> bool:
+    """Whether `-m` can run a package that isn't Python's own."""
+    import importlib.util
+
+    is_possible = name.isidentifier() and name not in sys.stdlib_module_names and can_run(name)
+    found = importlib.util.find_spec(name) if is_possible else None
+    return found is not None and found.submodule_search_locations is not None
 
 
 def can_run(module: str) -> bool:

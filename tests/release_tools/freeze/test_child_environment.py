@@ -57,6 +57,8 @@ def environment_of_child(code: str, **variables: str) -> dict[str, str]:
     "code",
     [
         "subprocess.run(show)",
+        "subprocess.run(map(str, show))",
+        "subprocess.run(args=iter(show))",
         "subprocess.run(show, env={**os.environ, 'MINE': '1'})",
         "subprocess.run(shlex.join(show), shell=True)",
         "import asyncio; asyncio.run(wait_for_child())",

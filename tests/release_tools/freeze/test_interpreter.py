@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,10 @@ def test_other_arguments_are_the_apps(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "outside", "inside"),
     [
-        (["-m", "json.tool"], True, True),
-        (["-m", "asyncio"], True, True),
+        (["-m", "pytest"], True, True),
+        (["-m", "json.tool"], False, True),
+        (["-m", "asyncio"], False, True),
+        (["-m", "copy"], False, True),
         (["-m", "message"], False, False),
         (["-m", "importlib"], False, False),
         (["-c", "import sys"], False, True),
@@ -46,7 +49,7 @@ def test_other_arguments_are_the_apps(arguments: list[str]) -> None:
         ([__file__], False, True),
         (["missing.py"], False, False),
         (["README.md"], False, False),
-        (["-m", "venv", "x"], True, True),
+        (["-m", "venv", "x"], False, True),
     ],
 )
 def test_program_is_python_mostly_for_itself(
@@ -66,8 +69,10 @@ def test_restart_with_own_path_has_the_apps_arguments(monkeypatch: pytest.Monkey
     assert own_arguments(["run", sys.executable]) == ["run", sys.executable]
 
 
-def run_as_frozen(arguments: list[str], *, depth: str = "1") -> subprocess.CompletedProcess[str]:
-    """Run arguments in a process that does what the launcher does."""
+def run_as_frozen(
+    arguments: list[str], *, bundle: Path | None = None, depth: str = "1"
+) -> subprocess.CompletedProcess[str]:
+    """Run arguments in a process that does what the launcher does, with the modules in `bundle`."""
     code = (
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
         "from release_tools.freeze.runtime import interpreter\n"
@@ -75,8 +80,8 @@ def run_as_frozen(arguments: list[str], *, depth: str = "1") -> subprocess.Compl
         "sys.exit(command.run() if command else 'app')\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env={interpreter.DEPTH_VARIABLE: depth},
+        [sys.executable, "-P", "-c", code, *arguments],
+        env={interpreter.DEPTH_VARIABLE: depth, "PYTHONPATH": str(bundle or "")},
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -94,8 +99,34 @@ def test_code_runs_as_main_with_its_arguments(tmp_path: Path, how: str, monkeypa
     (tmp_path / "shown.py").write_text(SHOW, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     arguments = {"code": ["-c", SHOW], "module": ["-m", "shown"], "script": ["shown.py"]}[how]
-    finished = run_as_frozen([*arguments, "a", "-b"])
+    finished = run_as_frozen([*arguments, "a", "-b"], bundle=tmp_path)
     assert (finished.returncode, finished.stdout) == (0, "__main__ ['a', '-b'] []\n"), finished.stderr
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform == "win32", reason="a process without SYSTEMROOT can't start there")
+def test_from_outside_the_working_directory_has_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, work = tmp_path / "bundle", tmp_path / "work"
+    files = {
+        bundle / "tool" / "__init__.py": "",
+        bundle / "tool" / "__main__.py": "import helper",
+        bundle / "helper.py": "print('bundled')",
+        work / "helper.py": "print('from the working directory')",
+    }
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.chdir(work)
+    assert run_as_frozen(["-m", "tool"], bundle=bundle).stdout == "from the working directory\n"
+    assert run_as_frozen(["-m", "tool"], bundle=bundle, depth="").stdout == "bundled\n"
+
+
+def test_program_that_ran_for_long_may_replace_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "depth", interpreter.DEEPEST)
+    monkeypatch.setattr(interpreter, "started", time.monotonic())
+    assert interpreter.next_depth() == interpreter.DEEPEST + 1
+    monkeypatch.setattr(interpreter, "started", time.monotonic() - interpreter.LONG_RUN_SECONDS - 1)
+    assert interpreter.next_depth() == 1
 
 
 @pytest.mark.programs
