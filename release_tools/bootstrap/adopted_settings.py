@@ -8,6 +8,8 @@ from typing import Any, Final
 from release_tools.settings_schema import TABLE, table_at
 
 _IGNORED: Final = ("/build/", "/dist/", "/.venv/", "/.nox/", "__pycache__/")
+# GitHub's .gitignore for Python ignores *.spec, which PyInstaller writes for others.
+_NOT_IGNORED: Final = "!/release_tools/freeze/freeze.spec"
 
 TEST_GROUP: Final = 'test = ["pytest>=9,<10"]'
 _OPTIONAL_GROUP: Final = "[tool.poetry.group.test]\noptional = true\n"
@@ -31,9 +33,10 @@ def with_settings(
 
 
 def with_ignored_folders(text: str) -> str:
-    """The lines of a .gitignore, with those that are missing for builds."""
+    """The lines of a .gitignore, with those that are missing for builds, and nothing of the library ignored."""
     present = {line.strip().strip("/") for line in text.splitlines()}
-    missing = [line for line in _IGNORED if line.strip("/") not in present]
+    wanted = [*_IGNORED, *([_NOT_IGNORED] if "*.spec" in present else [])]
+    missing = [line for line in wanted if line.strip("/") not in present]
     if not missing:
         return text
     return "\n".join([*([text.rstrip("\n")] if text.strip() else []), *missing, ""])

@@ -11,6 +11,7 @@ import pytest
 from release_tools.bootstrap.adopted_settings import with_ignored_folders
 from release_tools.bootstrap.adopting import RECORD, adopt
 from release_tools.errors import EditedFilesError, ProblemsFoundError, RequestError
+from release_tools.freeze.pyinstaller import SPEC
 from release_tools.lockfile import TOOLS_LOCK, read_lock_file
 from release_tools.platforms import PLATFORMS
 from release_tools.releasing.github.workflows import build_workflow_path, workflow_problems
@@ -153,6 +154,19 @@ def test_line_ends_and_ignored_folders_are_kept(run: Adopt, target: Path) -> Non
     assert lines[:2] == ["dist", "*.log"]
     assert sorted(lines[2:]) == sorted(["/build/", "/.venv/", "/.nox/", "__pycache__/"])
     assert with_ignored_folders("\n".join(lines)) == "\n".join(lines)
+
+
+def test_library_is_not_ignored(run: Adopt, source: Path, target: Path) -> None:
+    (source / "release_tools" / "freeze").mkdir()
+    (source / "release_tools" / "freeze" / SPEC.name).touch()
+    (target / ".gitignore").write_text("*.py[cod]\n*.spec\n", encoding="utf-8")
+    run()
+    subprocess.run(["git", "-C", target, "add", "--all"], check=True)
+    listed = subprocess.run(
+        ["git", "-C", target, "ls-files", "release_tools"], check=True, capture_output=True, encoding="utf-8"
+    ).stdout.splitlines()
+    assert {name for name in contents(target) if name.startswith("release_tools/")} == set(listed)
+    assert run() == ["everything is up to date"]
 
 
 def test_second_run_changes_nothing(run: Adopt, target: Path) -> None:
