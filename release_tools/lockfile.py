@@ -118,7 +118,8 @@ def read_lock_file(path: Path) -> LockFile:
             packages=tuple(_locked_package(path, entry) for entry in content.get("package", [])),
             content_hash=content["metadata"]["content-hash"],
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    # ValueError: a path with a null byte.
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LockFileError(path, f"is not in Poetry's format ({error!r})") from None
 
 

@@ -121,6 +121,11 @@ def test_file_outside_the_project_or_no_wheel_is_refused(tmp_path: Path, url: st
     assert "[tool.poetry.dependencies]" in caught.value.hint
 
 
+def test_path_of_a_wheel_that_no_system_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LockFileError):
+        read_lock_file(write_lock(tmp_path, from_file(r"thing\u0000.whl")))
+
+
 def test_link_to_a_wheel_outside_the_project_is_refused(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
