@@ -44,9 +44,13 @@ class RecordedFile:
     size: int = 0
 
     def has_content(self, content: bytes) -> bool:
-        """Whether the file is recorded with the SHA-256 digest of this content."""
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode("ascii")
-        return self.digest == f"sha256={digest}"
+        """Whether the file is recorded with the digest of this content."""
+        algorithm, _, recorded = self.digest.partition("=")
+        # What the wheel format allows: SHA-256 or better.
+        if algorithm not in {"sha256", "sha384", "sha512"}:
+            return False
+        digest = hashlib.new(algorithm, content).digest()
+        return recorded.rstrip("=") == base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,6 +310,9 @@ def _below_prefix(path: str) -> str | None:
 
 def _is_shipped(path: str) -> bool:
     top, *rest = path.split("/")
+    # Nor anything with an absolute path, which is outside.
+    if not top or ":" in top:
+        return False
     return not top.endswith((".dist-info", ".data")) and not {"..", "__pycache__"}.intersection((top, *rest))
 
 

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -9,6 +11,7 @@ import pytest
 from release_tools.distributions import (
     MACHINE_SPECIFIC_FILES,
     InstalledDistribution,
+    RecordedFile,
     applies_here,
     locked_here,
     module_name,
@@ -57,6 +60,21 @@ def test_record_knows_the_content_of_a_file(tmp_path: Path) -> None:
     assert file.size == 4
     assert file.has_content(b"pass")
     assert not file.has_content(b"pass\n")
+
+
+@pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
+def test_record_may_have_longer_digests(algorithm: str) -> None:
+    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, b"pass").digest()).rstrip(b"=").decode()
+    file = RecordedFile(path="a.py", digest=f"{algorithm}={digest}")
+    assert file.has_content(b"pass")
+    assert not file.has_content(b"pass\n")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "C:/Windows/win.ini", "../../../../etc/passwd"])
+def test_recorded_file_outside_of_the_environment_is_not_shipped(tmp_path: Path, path: str) -> None:
+    tiny = install(tmp_path, "tiny-app", ["tiny_app.py", path])
+    assert [file.path for file in tiny.files] == ["tiny_app.py"]
+    assert tiny.files_below_prefix == {}
 
 
 def test_direct_dependencies_are_those_of_the_metadata(tmp_path: Path) -> None:
