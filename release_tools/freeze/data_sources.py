@@ -16,8 +16,17 @@ _OF_PYTHON: Final = frozenset({"_tcl_data", "_tk_data", "tcl8", "tcl9"})
 def unowned_data(datas: Iterable[tuple[str, str, str]], folders: Sequence[str]) -> list[tuple[str, str]]:
     """The TOC entries whose files aren't in these folders: path in the bundle, and path on disk; sorted."""
     owned = tuple(str(Path(folder)) + os.sep for folder in folders)
+    # Some hooks follow links, as to a temporary folder on macOS, or spell drives in another way.
+    real = tuple(_real(folder) + os.sep for folder in folders)
     return sorted(
         (Path(name).as_posix(), source)
         for name, source, kind in datas
-        if kind == "DATA" and not source.startswith(owned) and Path(name).parts[0] not in _OF_PYTHON
+        if kind == "DATA"
+        and not source.startswith(owned)
+        and not _real(source).startswith(real)
+        and Path(name).parts[0] not in _OF_PYTHON
     )
+
+
+def _real(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))

@@ -17,3 +17,10 @@ def test_data_of_the_build_machine_is_found(tmp_path: Path) -> None:
         ("corpora/a.txt", str(elsewhere / "a.txt")),
         ("corpora/b.txt", str(elsewhere / "b.txt")),
     ]
+
+
+def test_data_behind_a_link_to_a_distributions_folder_is_owned(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    datas = [("views/page.html", str(tmp_path / "real" / "views" / "page.html"), "DATA")]
+    assert unowned_data(datas, [str(tmp_path / "link")]) == []
