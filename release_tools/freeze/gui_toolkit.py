@@ -12,6 +12,11 @@ from typing import Any, Final
 TK_MODULES: Final = ("tkinter", "_tkinter")
 
 
+def is_of_tk(module: str) -> bool:
+    """Whether a module is part of Tk's package, such as `tkinter.ttk`."""
+    return module.partition(".")[0] in TK_MODULES
+
+
 def leads_to_tk(graph: Any, start_packages: Iterable[str], trusted_packages: Collection[str]) -> bool:
     """Whether the modules of `start_packages` lead to Tk in PyInstaller's module graph.
 
@@ -27,7 +32,7 @@ def leads_to_tk(graph: Any, start_packages: Iterable[str], trusted_packages: Col
         for target in graph.outgoing(node):
             if not is_trusted and _is_optional(graph.edgeData(node, target)):
                 continue
-            if _top_level_name(target) in TK_MODULES:
+            if is_of_tk(_name(target)):
                 return True
             if id(target) not in seen:
                 seen.add(id(target))
@@ -49,5 +54,9 @@ def _is_optional(edge: Any) -> bool:
 
 
 def _top_level_name(node: Any) -> str:
+    return _name(node).partition(".")[0]
+
+
+def _name(node: Any) -> str:
     # The name of a missing module is in quotes.
-    return str(getattr(node, "identifier", "")).strip("'").partition(".")[0]
+    return str(getattr(node, "identifier", "")).strip("'")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from release_tools.binaries.system_libraries import is_system_library
+from release_tools.freeze.gui_toolkit import is_of_tk
+from release_tools.freeze.selection import is_excluded_module
 from release_tools.platforms import Platform
 
 # Each of these means that the binary fails in use, or that only a part of it was bundled.
@@ -30,13 +32,15 @@ class LogJudge:
     """Judges the log of a freeze for a platform.
 
     What's wrong with the project is fatal: `own_packages` and the paths of its installed files. So is a missing module
-    that is `required`, or that belongs to Python.
+    that is `required`, or that belongs to Python. A module that is left out on purpose isn't: Tk, or what a pattern in
+    `excluded` matches.
     """
 
     platform: Platform
     own_packages: Collection[str]
     own_files: Collection[str]
     required: Collection[str]
+    excluded: Collection[str]
 
     def fatal(self, lines: Iterable[str]) -> tuple[str, ...]:
         """The distinct messages that mean a broken binary."""
@@ -53,6 +57,8 @@ class LogJudge:
             # The check of bundled files reports a dependency's own modules.
             module = named[1] or named[2]
             top = module.partition(".")[0]
+            if is_excluded_module(module, self.excluded) or (is_of_tk(module) and module not in self.required):
+                return False
             return module in self.required or top in self.own_packages or top in sys.stdlib_module_names
         if named := _SYNTAX_ERROR.match(message):
             return named[1] in self.own_files

@@ -112,6 +112,7 @@ def freeze(
         own_packages=own.packages,
         own_files=frozenset(str(own.locate(file.path)) for file in own.files),
         required={*settings.hidden_imports, *entry_point_modules([own], own)},
+        excluded=settings.exclude_modules,
     )
     return Frozen(
         executable=folder / "output" / f"{settings.executable}{platform.executable_suffix}",

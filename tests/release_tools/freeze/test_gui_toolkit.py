@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from release_tools.freeze.gui_toolkit import is_left_out, leads_to_tk
+from release_tools.freeze.gui_toolkit import is_left_out, is_of_tk, leads_to_tk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,13 @@ def test_optional_import_counts_only_in_direct_dependency(how: object) -> None:
 
 def test_module_that_nothing_imports_does_not_count() -> None:
     assert not leads_to_tk(Graph({("bars.tk", "tkinter"): TOP, ("app", "bars"): TOP}), ["app"], ["app", "bars"])
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"), [("tkinter", True), ("tkinter.ttk", True), ("_tkinter", True), ("tkinter_extras", False)]
+)
+def test_submodules_are_of_tk(module: str, expected: bool) -> None:
+    assert is_of_tk(module) == expected
 
 
 def test_excluded_tk_is_left_out() -> None:

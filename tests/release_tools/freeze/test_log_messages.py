@@ -11,7 +11,8 @@ def judge(platform: str = "linux-amd64") -> LogJudge:
         platform=find_platform(platform),
         own_packages=("tiny_app",),
         own_files=("/site/tiny_app/cli.py", "/site/tiny_app/fast.so", r"C:\site\tiny_app\fast.pyd"),
-        required=("elsewhere.plugin",),
+        required=("elsewhere.plugin", "tkinter.dnd"),
+        excluded=("tiny_app.legacy", "unittest"),
     )
 
 
@@ -20,6 +21,7 @@ def judge(platform: str = "linux-amd64") -> LogJudge:
     [
         'Hidden import "tiny_app.plugins.late" not found!',
         "Hidden import 'elsewhere.plugin' not found",
+        "Hidden import 'tkinter.dnd' not found",
         'Hidden import "_ctypes" not found!',
         "Library not found: could not resolve 'libfoo.so.1', dependency of '/site/tiny_app/fast.so'.",
         "Failed to run strip on '/x/libfoo.so'!",
@@ -39,13 +41,16 @@ def test_message_about_a_broken_binary_is_fatal(message: str) -> None:
     "message",
     [
         'Hidden import "pysqlite2" not found!',
+        'Hidden import "tkinter" not found!',
+        'Hidden import "unittest.mock" not found!',
+        "Hidden import 'tiny_app.legacy' not found",
         'Hidden import "numpy.core.old" not found!',
         "Failed to collect submodules for 'numpy' because importing 'numpy' raised: OSError",
         "Sytnax error while compiling /site/numpy/python2.py",
         "Library shell32 required via ctypes not found",
     ],
 )
-def test_message_about_a_dependency_is_ignored(message: str) -> None:
+def test_message_about_a_dependency_or_what_is_left_out_is_ignored(message: str) -> None:
     line = f"100 WARNING: {message}"
     assert judge().fatal([line]) == ()
     assert judge().missing_from_source([line]) == ()
