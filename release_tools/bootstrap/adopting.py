@@ -174,7 +174,9 @@ def _copies(root: Path, executable: str) -> Iterator[tuple[str, bytes]]:
     for folder in (root / LIBRARY.name, root / _ACTIONS):
         for path in folder.rglob("*"):
             name = path.relative_to(root).as_posix()
-            if path.is_file() and "__pycache__" not in path.parts and name != RECORD:
+            # Neither caches nor what file managers and tools leave, such as .DS_Store.
+            is_left = any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
+            if path.is_file() and not is_left and name != RECORD:
                 yield name, path.read_bytes()
     own = ReleaseSettings.load(root).executable
     workflow = (root / _WORKFLOWS / build_workflow_name(own)).read_text(encoding="utf-8")

@@ -216,6 +216,17 @@ def test_edited_file_that_changed_is_left_and_listed(run: Adopt, source: Path, t
     assert run() == ["everything is up to date"]
 
 
+def test_caches_and_hidden_files_are_not_copied(run: Adopt, source: Path, target: Path) -> None:
+    for name in ("__pycache__/a.pyc", ".mypy_cache/a.json", ".DS_Store"):
+        path = source / "release_tools" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    run()
+    assert {path.name for path in (target / "release_tools").iterdir()} == {
+        *("LICENSE", "adopted.json", "old.py", "platforms.py")
+    }
+
+
 def test_files_that_were_never_copied_are_not_overwritten(run: Adopt, target: Path) -> None:
     (target / "noxfile.py").write_text("import nox\n", encoding="utf-8")
     (target / A_FILE).parent.mkdir()
