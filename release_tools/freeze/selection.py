@@ -31,6 +31,9 @@ _TEST_FOLDERS: Final = frozenset({"demos", "tests"})
 
 _SHOWN_OWNERS: Final = 3
 
+# What makes a name in `exclude-modules` a pattern.
+_PATTERN_SIGNS: Final = frozenset("*?[")
+
 # What the rules leave out.
 _STUBS: Final = "stubs for type checkers"
 _TEST_FILES: Final = "files of tests and demos"
@@ -144,7 +147,9 @@ def excluded_names(patterns: Iterable[str], installed: InstalledEnvironment) -> 
         dict.fromkeys(
             name
             for pattern in patterns
-            for name in ([module for module in known if fnmatchcase(module, pattern)] if "*" in pattern else [pattern])
+            for name in (
+                [pattern] if _PATTERN_SIGNS.isdisjoint(pattern) else [one for one in known if fnmatchcase(one, pattern)]
+            )
         )
     )
 

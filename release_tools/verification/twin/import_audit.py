@@ -14,7 +14,7 @@ from typing import Final
 
 from release_tools.binaries.payload import BINARY, Payload
 from release_tools.distributions import InstalledEnvironment
-from release_tools.freeze.gui_toolkit import TK_MODULES
+from release_tools.freeze.gui_toolkit import is_of_tk
 from release_tools.freeze.selection import is_excluded_module
 from release_tools.verification.check import CheckFailedError, Passed, VerificationContext, refuse
 from release_tools.verification.twin.import_list import (
@@ -164,7 +164,7 @@ def _is_left_out(failure: Failure, bundled: BundledCode, exclude_modules: Sequen
     missing = _missing_module(failure)
     top = missing.partition(".")[0]
     is_of_python = _module_of(failure).partition(".")[0] in sys.stdlib_module_names
-    is_left_out = top in TK_MODULES or (is_of_python and top in sys.stdlib_module_names)
+    is_left_out = is_of_tk(missing) or (is_of_python and top in sys.stdlib_module_names)
     return is_excluded_module(missing, exclude_modules) or (is_left_out and missing not in bundled.modules)
 
 

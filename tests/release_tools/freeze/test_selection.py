@@ -97,6 +97,7 @@ def test_excluded_modules_and_their_files_are_left_out(settings: ReleaseSettings
     assert selected.modules == ("tiny_app", "tiny_app.late", "views", "views.blue")
     assert set(selected.files) == {"tiny_app/hello.txt"}
     assert excluded_names(excluding.exclude_modules, environment) == ("views.red", "views.blue_test")
+    assert excluded_names(["views.[b]*_test", "views.re?"], environment) == ("views.blue_test", "views.red")
 
 
 def test_excluded_files_are_left_out(settings: ReleaseSettings, tmp_path: Path) -> None:
