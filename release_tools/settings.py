@@ -27,8 +27,8 @@ from release_tools.settings_schema import (
 # A normalized PEP 440 version, as in metadata. No local part: a dev build adds its own.
 _VERSION: Final = re.compile(r"([1-9]\d*!)?(0|[1-9]\d*)(\.(0|[1-9]\d*))*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
 
-# The output of `--version`.
-DEFAULT_VERSION_OUTPUT: Final = "{executable} {version}"
+# What messages say that `--version` prints, if no setting says so.
+EXAMPLE_VERSION_OUTPUT: Final = "{executable} {version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ class ReleaseSettings:
     python_version: str
     executable: str
     entry_point: str
-    version_output: str = DEFAULT_VERSION_OUTPUT
+    # None accepts every output with the exact version in it.
+    version_output: str | None = None
     hidden_imports: tuple[str, ...] = ()
     exclude_modules: tuple[str, ...] = ()
     exclude_files: tuple[str, ...] = ()
@@ -147,7 +148,7 @@ class ReleaseSettings:
             python_version=python_version,
             executable=executable,
             entry_point=scripts[executable].strip(),
-            version_output=table.get("version-output", DEFAULT_VERSION_OUTPUT),
+            version_output=table.get("version-output"),
             hidden_imports=tuple(table.get("hidden-imports", ())),
             exclude_modules=tuple(table.get("exclude-modules", ())),
             exclude_files=tuple(table.get("exclude-files", ())),

@@ -1,5 +1,6 @@
 """The interface of a check: what it gets, what it returns and what it raises."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -10,7 +11,7 @@ from release_tools.distributions import InstalledEnvironment
 from release_tools.errors import ReleaseError, escape_control_chars
 from release_tools.findings import listed, stable_text
 from release_tools.platforms import Platform
-from release_tools.settings import AllowedFinding, ReleaseSettings
+from release_tools.settings import EXAMPLE_VERSION_OUTPUT, AllowedFinding, ReleaseSettings
 from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.versions import BuildVersion
 
@@ -150,15 +151,23 @@ class VerificationContext:
         before, after = self._around_version
         return f"{before}{self.version.exact if self.version.is_exact else '(any dev version)'}{after}"
 
-    def is_version_line(self, text: str) -> bool:
-        """Whether `text` is what `--version` prints; for a dev build from elsewhere, with any commit."""
+    def is_version_output(self, text: str) -> bool:
+        """Whether `text` is what `--version` prints; for a dev build from elsewhere, with any commit.
+
+        Without the setting, it's any text with the exact version in it: frameworks have different formats.
+        """
+        if self.settings.version_output is None:
+            words = re.findall(r"[\w.+!-]+", text)
+            return any(self.version.is_printed_as(word.removeprefix("v")) for word in words)
         before, after = self._around_version
         is_framed = text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)
         return is_framed and self.version.is_printed_as(text[len(before) : len(text) - len(after)])
 
     @property
     def _around_version(self) -> tuple[str, str]:
-        output = self.settings.version_output.replace("{executable}", self.settings.executable)
+        output = (self.settings.version_output or EXAMPLE_VERSION_OUTPUT).replace(
+            "{executable}", self.settings.executable
+        )
         before, _, after = output.partition("{version}")
         return before, after
 

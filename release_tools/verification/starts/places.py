@@ -102,7 +102,7 @@ def _malfunction(context: VerificationContext, place: Place, arguments: Sequence
         # An error about the closed output is fine; a crash isn't.
         return f"{line} crashes: {described(finished)}" if finished.code < 0 or _has_crashed(finished) else ""
     if arguments == ("--version",):
-        is_right = finished.code == 0 and context.is_version_line(finished.stdout.strip())
+        is_right = finished.code == 0 and context.is_version_output(finished.stdout.strip())
         if not is_right or _has_crashed(finished):
             return f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}"
         return ""

@@ -71,9 +71,9 @@ def temporary_folder_variables(context: VerificationContext, folder: Path) -> di
 
 
 def check_version(context: VerificationContext) -> str:
-    """`--version` prints the program's name and the exact version, and nothing else."""
+    """`--version` prints the exact version, and no warnings."""
     finished = start(context, "--version")
-    if finished.code != 0 or not context.is_version_line(finished.stdout.strip()) or finished.stderr:
+    if finished.code != 0 or not context.is_version_output(finished.stdout.strip()) or finished.stderr:
         disproved = _disproved_by(finished)
         raise CheckFailedError(
             f"--version should print {context.version_line!r} and exit with 0, but {described(finished)}",

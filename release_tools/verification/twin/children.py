@@ -121,7 +121,7 @@ def check_nested_starts(context: VerificationContext) -> str:
     wrong = {
         way: f"it exits with {code} and prints {output!r}"
         for way, (code, output) in results.items()
-        if code != 0 or not context.is_version_line(output)
+        if code != 0 or not context.is_version_output(output)
     }
     refuse(
         context,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime_hooks import write_runtime_hook
+from release_tools.freeze.runtime_hooks import PACKAGE, write_runtime_hook
 from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.check import CheckFailedError, CheckSkippedError
@@ -30,7 +30,12 @@ def bootloader(folder: Path, *, is_hooked: bool = True) -> str:
     hooks = []
     if is_hooked:
         hook = write_runtime_hook(folder / "runtime")
-        hooks = [f"sys.path.insert(0, {str(hook.search_path)!r})", f"exec(open({str(hook.script)!r}).read())"]
+        hooks = [
+            f"sys.path.insert(0, {str(hook.search_path)!r})",
+            f"exec(open({str(hook.script)!r}).read())",
+            # The children run the same Python, which only here is the program itself.
+            f"import {PACKAGE}.interpreter; {PACKAGE}.interpreter.is_own_program = lambda _: False",
+        ]
     lines = [
         "import os, sys",
         f"sys._MEIPASS = {BUNDLE!r}",
