@@ -94,14 +94,16 @@ def make_plan(
     """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     selection = select(settings, installed)
+    # The check of bundled files reports what a RECORD has and the environment lacks.
+    selected = {path: source for path, source in selection.files.items() if Path(source).is_file()}
     executable_name = f"{settings.executable}{platform.executable_suffix}"
     hook = write_runtime_hook(folder / "runtime")
     # Python on Windows has no sysconfig data module.
     sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
     excluded = excluded_names(settings.exclude_modules, installed)
     library = {**pure_modules(), **{path.stem: path for name in sysconfig_folders for path in Path(name).glob("*.py")}}
-    analyzed = {file.path for one in whole for file in one.files if file.path in selection.files} & {
-        path for path, source in selection.files.items() if format_of_file(Path(source))
+    analyzed = {file.path for one in whole for file in one.files if file.path in selected} & {
+        path for path, source in selected.items() if format_of_file(Path(source))
     }
     return FreezePlan(
         name=settings.executable,
@@ -112,11 +114,9 @@ def make_plan(
         source_packages=tuple(package for one in whole for package in one.packages),
         own_packages=installed.project.packages,
         direct_packages=tuple(package for one in installed.direct for package in one.packages),
-        analyzed_files=tuple(
-            (selection.files[path], PurePosixPath(path).parent.as_posix()) for path in sorted(analyzed)
-        ),
+        analyzed_files=tuple((selected[path], PurePosixPath(path).parent.as_posix()) for path in sorted(analyzed)),
         files=(
-            *((path, source) for path, source in selection.files.items() if path not in analyzed),
+            *((path, source) for path, source in selected.items() if path not in analyzed),
             *(
                 (f"{metadata}/{Path(source).name}", source)
                 for one in installed.bundled

@@ -179,7 +179,7 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
     for path, file in one.files_below_prefix.items():
         source = one.locate(file.path)
         # A script starts the Python that it was installed for.
-        if not is_program_path(path) or format_of_file(source):
+        if not is_program_path(path) or (source.is_file() and format_of_file(source)):
             files[path] = str(source)
     return Selection(
         modules=tuple(sorted(modules)),

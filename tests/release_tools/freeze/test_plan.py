@@ -1,8 +1,10 @@
 import compileall
 from pathlib import Path
 
-from release_tools.freeze.plan import write_launcher
+from release_tools.freeze.plan import make_plan, write_launcher
+from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
+from tests.release_tools.installed import environment_of, install
 
 
 def test_launcher_calls_freeze_support_before_importing_the_app(settings: ReleaseSettings) -> None:
@@ -16,3 +18,11 @@ def test_launcher_shadows_no_module(settings: ReleaseSettings, tmp_path: Path) -
     launcher = write_launcher(settings, tmp_path)
     assert not launcher.stem.isidentifier()
     assert [path.name for path in launcher.parent.iterdir()] == ["start-tiny.py"]
+
+
+def test_recorded_file_that_is_not_installed_is_left_to_the_check(settings: ReleaseSettings, tmp_path: Path) -> None:
+    own = install(tmp_path, "tiny-app", {"tiny_app/__init__.py": "", "tiny_app/hello.txt": "hello"})
+    (tmp_path / "tiny_app" / "hello.txt").unlink()
+    plan = make_plan(settings, environment_of(own), find_platform("linux-amd64"), tmp_path / "freeze")
+    assert "tiny_app/hello.txt" not in dict(plan.files)
+    assert "tiny_app-1.0.dist-info/METADATA" in dict(plan.files)
