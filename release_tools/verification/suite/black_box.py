@@ -19,7 +19,7 @@ SUITE_TIMEOUT_SECONDS: Final = 1800.0
 # Tests multiply their own timeouts by it: 1.0 on an ordinary machine.
 SLOWNESS_VARIABLE: Final = "RELEASE_TOOLS_SLOWNESS"
 # Like `python -m pytest` in the project's root, which its settings and the paths in its arguments refer to. Then the
-# tests run in another folder, and so do the workers of pytest-xdist: they start later and get these options.
+# tests run in another folder, and so do the workers of pytest-xdist: they start later, with these arguments.
 _PYTEST: Final = """\
 import os, sys
 sys.path[0] = os.getcwd()
@@ -27,8 +27,11 @@ import pytest
 class Elsewhere:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
-        config.option.rootdir = str(config.rootpath)
-        config.option.inifilename = config.inipath and str(config.inipath)
+        given, settings = config.invocation_params, config.inipath
+        place = ["--rootdir", str(config.rootpath), *(["-c", str(settings)] if settings else [])]
+        config.invocation_params = config.InvocationParams(
+            args=[*place, *given.args], plugins=given.plugins, dir=given.dir
+        )
         os.chdir(sys.argv[1])
 sys.exit(pytest.main(sys.argv[2:], plugins=[Elsewhere()]))
 """
