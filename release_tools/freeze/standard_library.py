@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+# The modules that Python needs to start, which PyInstaller bundles as one file.
+BASE_LIBRARY: Final = "base_library.zip"
+
 # Python's own tests, its editor and tutorials, and what needs an installation of Python to work on. Windows need Tk.
 _NOT_BUNDLED: Final = frozenset(
     {"__phello__", "antigravity", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "this"}
@@ -26,9 +29,33 @@ def pure_modules(folder: Path | None = None) -> Mapping[str, Path]:
     }
 
 
+def with_sorted_base_library(datas: Iterable[tuple[str, str, str]], folder: Path) -> list[tuple[str, str, str]]:
+    """The same TOC entries with a copy of `base_library.zip` in `folder` whose members are in order of name.
+
+    PyInstaller writes them in the order of its module graph, which isn't the same in every run.
+    """
+    return [
+        (name, str(_sorted_archive(Path(source), folder / name)), kind)
+        if name == BASE_LIBRARY
+        else (name, source, kind)
+        for name, source, kind in datas
+    ]
+
+
+def _sorted_archive(source: Path, path: Path) -> Path:
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(source) as opened, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as written:
+        for member in sorted(opened.infolist(), key=lambda member: member.filename):
+            entry = zipfile.ZipInfo(member.filename, member.date_time)
+            entry.create_system = 3  # Unix on every host, for equal bytes
+            written.writestr(entry, opened.read(member))
+    return path
+
+
 def modules_in_base_library(datas: Iterable[tuple[str, str, str]]) -> set[str]:
     """The modules that PyInstaller put into `base_library.zip`, one of these TOC entries, for Python's start."""
-    library = next((source for name, source, _ in datas if name == "base_library.zip"), None)
+    library = next((source for name, source, _ in datas if name == BASE_LIBRARY), None)
     if library is None:
         return set()
     with zipfile.ZipFile(library) as opened:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.standard_library import modules_in_base_library, pure_modules
+from release_tools.freeze.standard_library import modules_in_base_library, pure_modules, with_sorted_base_library
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,17 @@ def test_modules_of_the_base_library_are_named(tmp_path: Path) -> None:
     datas = [("a.txt", "", "DATA"), ("base_library.zip", str(library), "DATA")]
     assert modules_in_base_library(datas) == {"os", "encodings", "encodings.utf_8"}
     assert modules_in_base_library([]) == set()
+
+
+def test_base_library_has_the_same_bytes_in_any_order(tmp_path: Path) -> None:
+    written = []
+    for index, names in enumerate((("os.pyc", "abc.pyc"), ("abc.pyc", "os.pyc"))):
+        library = tmp_path / f"{index}.zip"
+        with zipfile.ZipFile(library, "w") as opened:
+            for name in names:
+                opened.writestr(zipfile.ZipInfo(name), name)
+        datas = [("base_library.zip", str(library), "DATA"), ("a.txt", "a", "DATA")]
+        (sorted_entry, other) = with_sorted_base_library(datas, tmp_path / f"sorted {index}")
+        assert other == ("a.txt", "a", "DATA")
+        written.append(Path(sorted_entry[1]).read_bytes())
+    assert written[0] == written[1]
