@@ -6,9 +6,11 @@ A module that is only imported needs none. Executed by `freeze.spec`.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Final
+
+from release_tools.binaries.code_objects import blocks_of, strings_in
 
 # A file name alone or with folders, as in `Path(__file__).parent / "_collect.py"`; a sentence has spaces.
 _SOURCE_FILE: Final = re.compile(r"(?:[\w.-]+/)*([\w-]+\.py|\*\.py)", re.ASCII)
@@ -44,32 +46,16 @@ def _lists_its_folder(module: CodeType) -> bool:
     is_placed = not _OWN_PLACE.isdisjoint(module.co_names)
     constants = {name for name in module.co_names if name.isupper()} if is_placed else set()
     return any(
-        not _LISTING_FUNCTIONS.isdisjoint(code.co_names) and not {*_OWN_PLACE, *constants}.isdisjoint(code.co_names)
-        for code in _codes_in(module)
+        not _LISTING_FUNCTIONS.isdisjoint(block.co_names) and not {*_OWN_PLACE, *constants}.isdisjoint(block.co_names)
+        for block in blocks_of(module)
     )
 
 
-def _codes_in(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes_in(constant)
-
-
-def _source_files_named_in(code: CodeType) -> Iterator[str]:
-    is_listing = not _LISTING_FUNCTIONS.isdisjoint(code.co_names)
-    for constant in _constants(code.co_consts):
-        if isinstance(constant, CodeType):
-            yield from _source_files_named_in(constant)
-        elif isinstance(constant, str) and constant.endswith(".py"):
-            # In functions that list nothing, a pattern is about the user's files.
-            found = _SOURCE_FILE.fullmatch(constant)
-            yield from [found[1]] if found and (found[1] != _ALL or is_listing) else []
-
-
-def _constants(constants: Iterable[object]) -> Iterator[object]:
-    for constant in constants:
-        if isinstance(constant, tuple | frozenset):
-            yield from _constants(constant)
-        else:
-            yield constant
+def _source_files_named_in(module: CodeType) -> Iterator[str]:
+    for block in blocks_of(module):
+        # In functions that list nothing, a pattern is about the user's files.
+        is_listing = not _LISTING_FUNCTIONS.isdisjoint(block.co_names)
+        for text in strings_in(block):
+            found = _SOURCE_FILE.fullmatch(text) if text.endswith(".py") else None
+            if found and (found[1] != _ALL or is_listing):
+                yield found[1]

@@ -1,10 +1,9 @@
 """Checks that the executable can run as a worker process of `multiprocessing`, which starts it again."""
 
 import marshal
-from collections.abc import Iterator
-from types import CodeType
 from typing import Final
 
+from release_tools.binaries.code_objects import blocks_of
 from release_tools.binaries.payload import Payload
 from release_tools.verification.check import CheckFailedError, VerificationContext
 
@@ -31,11 +30,4 @@ def check_freeze_support(context: VerificationContext) -> str:
 
 def _uses_guard(content: bytes) -> bool:
     code = marshal.loads(content)  # noqa: S302 - made by this build
-    return any(_GUARD in block.co_names for block in _blocks(code))
-
-
-def _blocks(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _blocks(constant)
+    return any(_GUARD in block.co_names for block in blocks_of(code))

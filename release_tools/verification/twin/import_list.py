@@ -5,7 +5,7 @@ It's read from the shipped executable and from the metadata of the frozen enviro
 
 import dis
 import importlib.util
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,7 @@ from typing import Final
 
 from PyInstaller.archive.readers import CArchiveReader
 
+from release_tools.binaries.code_objects import blocks_of, strings_in
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.freeze.selection import is_foreign_group
 
@@ -96,17 +97,9 @@ def users_of_attribute(bundled: BundledCode, package: str, name: str) -> tuple[s
 
 def mentions_text(bundled: BundledCode, text: str) -> bool:
     """Whether the text is in a string of the bundled code."""
-    return any(any(text in string for string in _strings(code.co_consts)) for code in bundled.codes.values())
-
-
-def _strings(constants: Iterable[object]) -> Iterator[str]:
-    for constant in constants:
-        if isinstance(constant, str):
-            yield constant
-        elif isinstance(constant, CodeType):
-            yield from _strings(constant.co_consts)
-        elif isinstance(constant, tuple | frozenset):
-            yield from _strings(constant)
+    return any(
+        text in string for code in bundled.codes.values() for block in blocks_of(code) for string in strings_in(block)
+    )
 
 
 def imported_names(code: CodeType, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -114,16 +107,14 @@ def imported_names(code: CodeType, package: str) -> Iterator[tuple[str, tuple[st
 
     `import module` has no names; `*` counts as a name. `package` resolves relative imports.
     """
-    raw = code.co_code
-    position = raw.find(_IMPORT_NAME)
-    while position >= 0:
-        # Each instruction has two bytes, and the first is the opcode.
-        if position % 2 == 0:
-            yield from _import_at(code, position, package)
-        position = raw.find(_IMPORT_NAME, position + 1)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from imported_names(constant, package)
+    for block in blocks_of(code):
+        raw = block.co_code
+        position = raw.find(_IMPORT_NAME)
+        while position >= 0:
+            # Each instruction has two bytes, and the first is the opcode.
+            if position % 2 == 0:
+                yield from _import_at(block, position, package)
+            position = raw.find(_IMPORT_NAME, position + 1)
 
 
 def _package_of(module: str, bundled: BundledCode) -> str:
@@ -139,7 +130,7 @@ def _may_use(code: CodeType, package: str, name: str) -> bool:
 
 
 def _mentions(code: CodeType, name: str) -> bool:
-    return name in code.co_names or any(_mentions(it, name) for it in code.co_consts if isinstance(it, CodeType))
+    return any(name in block.co_names for block in blocks_of(code))
 
 
 def _import_at(code: CodeType, position: int, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
