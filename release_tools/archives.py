@@ -9,7 +9,7 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +23,8 @@ FILE_MODE: Final = 0o644
 
 # 1980-01-01, the earliest time in a zip file.
 ZIP_EPOCH: Final = 315532800
+# The system that members come from, on every host: keeps the bytes equal, and modes are stored.
+_UNIX: Final = 3
 
 # Beyond these an archive counts as a zip bomb. Ours have three members and compress to a third.
 _MOST_MEMBERS: Final = 100
@@ -150,10 +152,24 @@ def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
         for member in members:
             entry = zipfile.ZipInfo(member.name, date_time=time.gmtime(modified)[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Unix, on every host: keeps the bytes equal and stores the modes.
-            entry.create_system = 3
+            entry.create_system = _UNIX
             entry.external_attr = (stat.S_IFREG | member.mode) << 16
             opened.writestr(entry, member.path.read_bytes())
+
+
+def write_stored_zip(path: Path, contents: Iterable[tuple[str, bytes]]) -> Path:
+    """Write a zip file with these members, in this order, uncompressed and without times; returns its path.
+
+    The same contents give the same bytes on every host. Missing folders around it are created.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as opened:
+        for name, content in contents:
+            # A new entry has the first date that the format knows.
+            entry = zipfile.ZipInfo(name)
+            entry.create_system = _UNIX
+            opened.writestr(entry, content)
+    return path
 
 
 class _BoundedGzip(gzip.GzipFile):

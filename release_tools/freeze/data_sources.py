@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from release_tools.binaries.rpaths import Entry
+
 # PyInstaller's folders for the data of Tcl and Tk, which belong to Python. Some systems keep them apart from it.
 _OF_PYTHON: Final = frozenset({"_tcl_data", "_tk_data", "tcl8", "tcl9"})
 
 
-def unowned_data(datas: Iterable[tuple[str, str, str]], folders: Sequence[str]) -> list[tuple[str, str]]:
+def unowned_data(datas: Iterable[Entry], folders: Sequence[str]) -> list[tuple[str, str]]:
     """The TOC entries whose files aren't in these folders: path in the bundle, and path on disk; sorted."""
     owned = tuple(str(Path(folder)) + os.sep for folder in folders)
     # Some hooks follow links, as to a temporary folder on macOS, or spell drives in another way.

@@ -9,13 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from release_tools.binaries.rpaths import Entry
 from release_tools.distributions import module_name
 
 _RECORD: Final = "RECORD"
 _TOP_LEVEL: Final = "top_level.txt"
-
-# An entry of PyInstaller's TOC: name in the bundle, source file, typecode.
-Entry = tuple[str, str, str]
 
 
 def record_entries(

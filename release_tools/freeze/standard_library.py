@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from release_tools.archives import write_stored_zip
+from release_tools.binaries.rpaths import Entry
+
 # The modules that Python needs to start, which PyInstaller bundles as one file.
 BASE_LIBRARY: Final = "base_library.zip"
 
@@ -29,8 +32,8 @@ def pure_modules(folder: Path | None = None) -> Mapping[str, Path]:
     }
 
 
-def with_sorted_base_library(datas: Iterable[tuple[str, str, str]], folder: Path) -> list[tuple[str, str, str]]:
-    """The same TOC entries with a copy of `base_library.zip` in `folder` whose members are in order of name.
+def with_sorted_base_library(datas: Iterable[Entry], folder: Path) -> list[Entry]:
+    """The same table, with a copy of `base_library.zip` in `folder` whose members are in order of name.
 
     PyInstaller writes them in the order of its module graph, which isn't the same in every run.
     """
@@ -43,23 +46,22 @@ def with_sorted_base_library(datas: Iterable[tuple[str, str, str]], folder: Path
 
 
 def _sorted_archive(source: Path, path: Path) -> Path:
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(source) as opened, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as written:
-        for member in sorted(opened.infolist(), key=lambda member: member.filename):
-            entry = zipfile.ZipInfo(member.filename, member.date_time)
-            entry.create_system = 3  # Unix on every host, for equal bytes
-            written.writestr(entry, opened.read(member))
-    return path
+    with zipfile.ZipFile(source) as opened:
+        return write_stored_zip(path, ((name, opened.read(name)) for name in sorted(opened.namelist())))
 
 
-def modules_in_base_library(datas: Iterable[tuple[str, str, str]]) -> set[str]:
-    """The modules that PyInstaller put into `base_library.zip`, one of these TOC entries, for Python's start."""
+def modules_in_base_library(datas: Iterable[Entry]) -> set[str]:
+    """The modules that PyInstaller put into `base_library.zip`, one of these entries, for Python's start."""
     library = next((source for name, source, _ in datas if name == BASE_LIBRARY), None)
     if library is None:
         return set()
     with zipfile.ZipFile(library) as opened:
-        return {name.rpartition(".")[0].replace("/", ".").removesuffix(".__init__") for name in opened.namelist()}
+        return set(map(module_of_member, opened.namelist()))
+
+
+def module_of_member(path: str) -> str:
+    """The dotted name of the module that a path in an archive of modules has."""
+    return path.rpartition(".")[0].replace("/", ".").removesuffix(".__init__")
 
 
 def _sources(folder: Path, depth: int = 0) -> Iterator[Path]:

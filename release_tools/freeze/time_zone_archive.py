@@ -5,14 +5,14 @@ zip file on `sys.path` they're one. Called by `freeze.spec`.
 """
 
 import importlib.util
-import zipfile
 from pathlib import Path
 from typing import Final
+
+from release_tools.archives import write_stored_zip
 
 PACKAGE: Final = "tzdata"
 # runtime/time_zones.py adds it to sys.path.
 ARCHIVE_NAME: Final = "tzdata.zip"
-_ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def is_time_zone_data(name: str) -> bool:
@@ -27,11 +27,6 @@ def write_time_zone_archive(folder: Path) -> Path:
     """
     spec = importlib.util.find_spec(PACKAGE)
     package = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path()
-    archive = folder / ARCHIVE_NAME
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as opened:
-        for path in sorted(package.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                entry = zipfile.ZipInfo(path.relative_to(package.parent).as_posix(), _ZIP_EPOCH)
-                entry.create_system = 3  # Unix on every host, for equal bytes
-                opened.writestr(entry, path.read_bytes())
-    return archive
+    paths = (path for path in sorted(package.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    contents = ((path.relative_to(package.parent).as_posix(), path.read_bytes()) for path in paths)
+    return write_stored_zip(folder / ARCHIVE_NAME, contents)

@@ -11,6 +11,7 @@ from typing import Final
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, module_name, source_module
 from release_tools.freeze.selection import is_excluded_module
+from release_tools.freeze.standard_library import BASE_LIBRARY, module_of_member
 from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
@@ -75,9 +76,9 @@ def read_contents(executable: Path) -> BundleContents:
         if member.kind not in {*UNPACKED, SCRIPT, MODULES}:
             # The modules of the bootloader.
             modules.add(member.name)
-        elif member.name in {"base_library.zip", ARCHIVE_NAME}:
+        elif member.name in {BASE_LIBRARY, ARCHIVE_NAME}:
             with zipfile.ZipFile(io.BytesIO(payload.read(member))) as library:
-                modules |= set(map(_module_name, library.namelist()))
+                modules |= set(map(module_of_member, library.namelist()))
                 files |= set(library.namelist())
     return BundleContents(modules=frozenset(modules), files=frozenset(files))
 
@@ -137,7 +138,3 @@ def _missing_metadata(use: Use, contents: BundleContents, runtime: RuntimeFiles)
 
 def _distribution_name(folder: str) -> str:
     return normalized_name(folder.removesuffix(METADATA_SUFFIX).partition("-")[0])
-
-
-def _module_name(path: str) -> str:
-    return path.rpartition(".")[0].replace("/", ".").removesuffix(".__init__")
