@@ -34,6 +34,8 @@ ALL_TOOLS: Final = ("build", "release", "nox")
 # They build the wheels of dependencies that have none.
 BUILD_BACKENDS: Final = ("backends",)
 
+METADATA_SUFFIX: Final = ".dist-info"
+
 _DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 
 
@@ -96,6 +98,14 @@ class LockFile:
 def normalized_name(name: str) -> str:
     """A distribution's normalized name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distribution_of(metadata_folder: str) -> str:
+    """The normalized name of the distribution with this metadata folder, `<name>-<version>.dist-info`.
+
+    The name in it has no dash.
+    """
+    return normalized_name(metadata_folder.removesuffix(METADATA_SUFFIX).partition("-")[0])
 
 
 def read_lock_file(path: Path) -> LockFile:

@@ -16,7 +16,7 @@ from release_tools.lockfile import (
     TOOLS_LOCK,
     LockedPackage,
     LockFile,
-    normalized_name,
+    distribution_of,
     read_lock_file,
 )
 from release_tools.processes.run import EnvironmentChanges
@@ -65,10 +65,8 @@ def install_sdists(
 
 def _tags_of(package: LockedPackage, environment: Path) -> list[str]:
     """The tags of its installed wheel; empty if a marker excludes it on this platform."""
-    files = (path for path in environment.rglob("*.dist-info/WHEEL") if _name_of(path.parent) == package.name)
+    files = (
+        path for path in environment.rglob("*.dist-info/WHEEL") if distribution_of(path.parent.name) == package.name
+    )
     lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     return [line.partition(":")[2].strip() for line in lines if line.startswith("Tag:")]
-
-
-def _name_of(metadata_folder: Path) -> str:
-    return normalized_name(metadata_folder.name.partition("-")[0])

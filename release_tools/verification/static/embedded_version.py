@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from release_tools.binaries.payload import Payload
 from release_tools.freeze.version_resource import version_numbers
-from release_tools.lockfile import normalized_name
+from release_tools.lockfile import distribution_of, normalized_name
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 
 _METADATA: Final = ".dist-info/METADATA"
@@ -37,10 +37,9 @@ def bundled_versions(payload: Payload, project_name: str) -> tuple[str, ...]:
     return tuple(
         HeaderParser().parsestr(payload.read(member).decode("utf-8", errors="backslashreplace")).get("Version", "")
         for member in payload.members
-        # The folder is <name>-<version>.dist-info, and the name has no dash.
         if member.name.endswith(_METADATA)
         and "/" not in (folder := member.name.removesuffix(_METADATA))
-        and normalized_name(folder.partition("-")[0]) == wanted
+        and distribution_of(folder) == wanted
     )
 
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from release_tools.binaries.native_files import NativeFile, format_of, read_native
 from release_tools.binaries.payload import BINARY, DATA, UNPACKED, Payload, PayloadMember
+from release_tools.lockfile import METADATA_SUFFIX, distribution_of
 from release_tools.platforms import BINARY_FORMATS, BinaryFormat
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
-from release_tools.verification.suite.coverage import METADATA_SUFFIX
 
 _LIBRARY_NAME: Final = re.compile(r".*\.(so(\.\d+)*|dylib|dll|pyd)", re.IGNORECASE)
 _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
@@ -23,15 +23,15 @@ _PE_LIBRARY_NAME: Final = re.compile(r".*\.(dll|pyd)", re.IGNORECASE)
 class NativeContents:
     """The executable itself, its native members by name, and the lower-case names of all files that it unpacks.
 
-    A member with the name of a library that isn't native is None. `recorded` are the files in the bundled RECORDs, with
-    the name of the metadata folder.
+    A member with the name of a library that isn't native is None. `owners` has the distribution's
+    normalized name for each file in the bundled RECORDs.
     """
 
     executable_name: str
     executable: NativeFile | None
     members: dict[str, NativeFile | None]
     file_names: frozenset[str]
-    recorded: Mapping[str, str]
+    owners: Mapping[str, str]
 
     @property
     def libraries(self) -> list[tuple[str, NativeFile]]:
@@ -77,7 +77,7 @@ _reading: Final = threading.Lock()
 def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _size: int) -> NativeContents:
     payload = Payload(path)
     members: dict[str, NativeFile | None] = {}
-    recorded: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for member in payload.members:
         if member.kind not in {BINARY, DATA}:
             continue
@@ -85,7 +85,7 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
         folder, _, name = member.name.rpartition("/")
         if name == "RECORD" and folder.endswith(METADATA_SUFFIX):
             rows = csv.reader(content.decode("utf-8", "replace").splitlines())
-            recorded |= {row[0]: folder for row in rows if row}
+            owners |= {row[0]: distribution_of(folder) for row in rows if row}
         native = read_native(content)
         if _is_loaded(member, content, native, binary_format):
             members[member.name] = native
@@ -95,7 +95,7 @@ def _read_contents(path: Path, binary_format: BinaryFormat, _changed_ns: int, _s
         executable=read_native(path.read_bytes()),
         members=members,
         file_names=frozenset(name.lower() for name in names),
-        recorded=recorded,
+        owners=owners,
     )
 
 

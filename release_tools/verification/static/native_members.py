@@ -56,37 +56,35 @@ def check_needed_libraries(context: VerificationContext) -> Passed:
     contents = native_contents(context)
     toolkit = next(filter(_TOOLKIT.match, sorted(contents.file_names)), "")
     missing = {
-        f"{name} needs {library}"
+        (name, library)
         for name, native in contents.libraries
         for library in native.libraries
         if not is_system_library(library, context.platform.os)
         and not _is_bundled(library, contents)
         and not _is_left_to_the_system(library, context)
     }
-    of_display = {finding for finding in missing if toolkit and _is_of_display(finding.rpartition(" ")[2], context)}
-    missing -= of_display
+    of_display = {pair for pair in missing if toolkit and is_of_display(pair[1], context.platform.os)}
     # PyInstaller bundles what it finds on the build machine, and what a wheel lacks is missing from source too.
-    of_dependencies = {
-        finding for finding in missing if _is_of_dependency(finding.partition(" needs ")[0], contents, context)
-    }
-    missing -= of_dependencies
+    own = {None, "", normalized_name(context.settings.project_name)}
+    of_dependencies = {pair for pair in missing - of_display if contents.owners.get(pair[0]) not in own}
+    missing -= of_display | of_dependencies
     # It starts before anything is unpacked, so no bundled library can help.
-    missing |= {
+    early = {
         f"{contents.executable_name} needs {library} before it unpacks anything"
         for library in (contents.executable.libraries if contents.executable else ())
         if not is_system_library(library, context.platform.os)
     }
     refuse(
         context,
-        missing,
+        {*map(_need, missing), *early},
         what="libraries that are neither bundled nor part of the system",
         hint="if the build machine lacks the library, install it there; PyInstaller leaves those of the display and "
         "the graphics driver to the user's system, so exclude the module that needs one unless every user has it",
-        cure=_exclusion(context, {finding.partition(" needs ")[0] for finding in missing}),
+        cure=_exclusion(context, {*(name for name, _ in missing), *([contents.executable_name] if early else [])}),
     )
     notes = (
-        *(f"{finding} of the display, as the app has windows ({toolkit})" for finding in sorted(of_display)),
-        *(f"{finding}, which no wheel brings along" for finding in sorted(of_dependencies)),
+        *(f"{_need(pair)} of the display, as the app has windows ({toolkit})" for pair in sorted(of_display)),
+        *(f"{_need(pair)}, which no wheel brings along" for pair in sorted(of_dependencies)),
     )
     return Passed(figure=f"all found for {len(contents.libraries)} members", notes=notes)
 
@@ -163,13 +161,9 @@ def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:
     return context.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
 
 
-def _is_of_display(library: str, context: VerificationContext) -> bool:
-    return is_of_display(library, context.platform.os)
-
-
-def _is_of_dependency(member: str, contents: NativeContents, context: VerificationContext) -> bool:
-    name, _, _ = contents.recorded.get(member, "").partition("-")
-    return name != "" and normalized_name(name) != normalized_name(context.settings.project_name)
+def _need(pair: tuple[str, str]) -> str:
+    """The finding that a file needs a library."""
+    return f"{pair[0]} needs {pair[1]}"
 
 
 def _is_bundled(library: str, contents: NativeContents) -> bool:

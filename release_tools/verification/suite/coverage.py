@@ -6,17 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, module_name, source_module
 from release_tools.freeze.selection import is_excluded_module
 from release_tools.freeze.standard_library import BASE_LIBRARY, module_of_member
 from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
-from release_tools.lockfile import normalized_name
+from release_tools.lockfile import METADATA_SUFFIX, distribution_of, normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
-
-METADATA_SUFFIX: Final = ".dist-info"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +46,7 @@ class BundleContents:
     def distributions(self) -> frozenset[str]:
         """The normalized names of the distributions whose metadata is bundled."""
         return frozenset(
-            _distribution_name(PurePosixPath(file).parent.name)
+            distribution_of(PurePosixPath(file).parent.name)
             for file in self.files
             if PurePosixPath(file).name == "METADATA" and PurePosixPath(file).parent.suffix == METADATA_SUFFIX
         )
@@ -134,7 +131,3 @@ def _missing_metadata(use: Use, contents: BundleContents, runtime: RuntimeFiles)
     needed = {normalized_name(use.name)} & runtime.distributions if use.name else runtime.with_entry_points
     for name in sorted(needed - contents.distributions):
         yield f"metadata of {name}"
-
-
-def _distribution_name(folder: str) -> str:
-    return normalized_name(folder.removesuffix(METADATA_SUFFIX).partition("-")[0])
