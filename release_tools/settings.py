@@ -124,13 +124,12 @@ class ReleaseSettings:
         """
         path = root / "pyproject.toml"
         pyproject = read_toml(path)
-        poetry = table_at(pyproject, "tool", "poetry")
-        project = {**poetry, **table_at(pyproject, "project")}
+        project = project_table(pyproject)
         table = table_at(pyproject, "tool", "release-tools")
         name, version = str(project.get("name")), str(project.get("version"))
         python_version = _read_python_version(root)
         executable = str(table.get("executable", name))
-        scripts = {**table_at(poetry, "scripts"), **table_at(project, "scripts")}
+        scripts = commands_of(pyproject)
         problems = [
             *table_problems(value_at(pyproject, "tool", "release-tools")),
             *_python_version_problems(python_version),
@@ -165,6 +164,16 @@ class ReleaseSettings:
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
             container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
         )
+
+
+def project_table(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`[project]`, with what only Poetry's own table has."""
+    return {**table_at(pyproject, "tool", "poetry"), **table_at(pyproject, "project")}
+
+
+def commands_of(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The commands of `[project.scripts]`, and those that only Poetry's own table has, with their functions."""
+    return {**table_at(pyproject, "tool", "poetry", "scripts"), **table_at(pyproject, "project", "scripts")}
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from release_tools.settings import project_table
 from release_tools.settings_schema import TABLE, table_at
 
 _IGNORED: Final = ("/build/", "/dist/", "/.venv/", "/.nox/", "__pycache__/")
@@ -74,9 +75,8 @@ def _has_test_group(pyproject: Mapping[str, Any]) -> bool:
 
 
 def _settings_block(pyproject: Mapping[str, Any], executable: str, *, has_tests: bool) -> str:
-    name = {**table_at(pyproject, "tool", "poetry"), **table_at(pyproject, "project")}.get("name")
     variable = re.sub(r"\W", "_", executable, flags=re.ASCII).upper()
-    lines = [f'executable = "{executable}"'] if name != executable else []
+    lines = [f'executable = "{executable}"'] if project_table(pyproject).get("name") != executable else []
     lines += [
         "# What has to work in an empty environment, without a terminal: the app's main job, not just its help.",
         f'# smoke-commands = [["--help"], ["the", "arguments", "of", "{executable}"]]',

@@ -18,7 +18,7 @@ from release_tools.bootstrap.build_request import build_backend_problems
 from release_tools.errors import EditedFilesError, Problem, RequestError
 from release_tools.lockfile import LIBRARY
 from release_tools.repository import read_commit
-from release_tools.settings import ReleaseSettings, read_toml
+from release_tools.settings import ReleaseSettings, commands_of, project_table, read_toml
 from release_tools.settings_schema import EXECUTABLE_NAME, TABLE, is_executable_name, table_at
 from release_tools.versions import build_workflow_name
 
@@ -114,10 +114,9 @@ def _git_problems(target: Path) -> list[Problem]:
 
 def _choose_executable(pyproject: Mapping[str, Any], wanted: str | None) -> tuple[str, list[Problem]]:
     """The command to freeze: the configured or wanted one, the one named like the project, or the only one."""
-    poetry, project = table_at(pyproject, "tool", "poetry"), table_at(pyproject, "project")
-    scripts = {**table_at(poetry, "scripts"), **table_at(project, "scripts")}
+    scripts = commands_of(pyproject)
     configured = table_at(pyproject, "tool", "release-tools").get("executable")
-    name = {**poetry, **project}.get("name")
+    name = project_table(pyproject).get("name")
     if configured and wanted not in {None, configured}:
         what = f"{TABLE} in its pyproject.toml has executable = {configured!r}"
         return "", [Problem(what=what, hint=f"write {wanted!r} there, or omit --executable")]
