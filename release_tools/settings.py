@@ -41,7 +41,7 @@ class AllowedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedFinding:
-    """A finding of a check, as the report names it, and why it is harmless here. `*` stands for any text."""
+    """A finding of a check, as the report names it, and why it is harmless here. `*` matches any text."""
 
     check: str
     finding: str

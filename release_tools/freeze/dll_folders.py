@@ -1,7 +1,7 @@
 """Limits what PyInstaller imports on Windows to learn which folders packages add to the DLL search path.
 
-It imports every bundled package, one after the other. Among all packages of all dependencies there are some that exit
-when they're imported, and importing each takes minutes. Executed by `freeze.spec`.
+It imports every bundled package, one after the other. With all packages of all dependencies that takes minutes, and
+some of them exit when they're imported. Executed by `freeze.spec`.
 """
 
 from pathlib import Path

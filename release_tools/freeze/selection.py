@@ -89,7 +89,7 @@ def select(settings: ReleaseSettings, installed: InstalledEnvironment) -> Select
 
 
 def notes_on_left_out(left_out: Iterable[LeftOut]) -> tuple[str, ...]:
-    """One line for each rule: how many files it leaves out of which distributions, and what brings them in."""
+    """One line for each rule: how many files it leaves out of what, and the setting that bundles them."""
     by_rule: defaultdict[str, list[LeftOut]] = defaultdict(list)
     for one in sorted(left_out, key=lambda one: (-one.count, one.name)):
         by_rule[one.rule].append(one)

@@ -1,4 +1,4 @@
-"""Lets the frozen program stand in for the Python that `sys.executable` is from source.
+"""Makes the frozen program work as `sys.executable`, which from source is Python.
 
 Libraries start `sys.executable` with `-m package`, `-c code` or a script, install hooks that call it later, and start
 the program again by `os.execv(sys.executable, [sys.executable, *sys.argv])`. The app would take all of that for its own

@@ -1,4 +1,4 @@
-"""Which imports lead to Tk, in a stand-in for PyInstaller's module graph."""
+"""Which imports lead to Tk, in a fake of PyInstaller's module graph."""
 
 from dataclasses import dataclass, field
 
