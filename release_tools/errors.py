@@ -9,7 +9,7 @@ import shlex
 import signal
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,11 @@ def escape_control_chars(text: str) -> str:
         else character
         for character in text
     )
+
+
+def bulleted(items: Iterable[str]) -> str:
+    """The items as a list below a line of an error."""
+    return "".join(f"\n  - {item}" for item in items)
 
 
 class ReleaseError(Exception):
@@ -150,7 +155,7 @@ class EditedFilesError(ReleaseError):
 
     def __init__(self, library: Path, project: Path, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        listed = "".join(f"\n  - {name}" for name in names)
+        listed = bulleted(names)
         super().__init__(
             f"not updated, because they were edited in {project}:{listed}",
             f"compare and merge each by hand: git diff --no-index {project / 'FILE'} {library / 'FILE'}; "
@@ -329,7 +334,7 @@ class UnreproducibleError(ReleaseError):
 
     def __init__(self, first: Path, second: Path, differing: Sequence[str]) -> None:
         self.differing = tuple(differing)
-        listed = "".join(f"\n  - {member}" for member in differing)
+        listed = bulleted(differing)
         super().__init__(
             f"two builds of one commit differ: {first} and {second}{listed}",
             "look for a timestamp, a path or an unordered set in the code that produces the first member listed",
@@ -415,8 +420,7 @@ class NoContainerProgramError(ReleaseError):
     def __init__(self, answers: Sequence[str]) -> None:
         self.answers = tuple(answers)
         super().__init__(
-            "this build needs a container, and neither docker nor podman can start one"
-            + "".join(f"\n  - {line}" for line in answers),
+            "this build needs a container, and neither docker nor podman can start one" + bulleted(answers),
             "install podman (sudo apt install podman) or docker, or start docker's daemon and join its group",
         )
 

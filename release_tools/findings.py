@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from release_tools.errors import bulleted
 from release_tools.settings_schema import TABLE
 
 # A report lists this many findings of a check, and this many entries to paste.
@@ -65,7 +66,7 @@ class Finding:
 
 
 def is_match(pattern: str, finding: str) -> bool:
-    """Whether a pattern from the settings is this finding. `*` stands for any text; everything else is literal."""
+    """Whether a pattern from the settings is this finding. `*` matches any text; everything else is literal."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), finding, re.DOTALL) is not None
 
 
@@ -106,7 +107,7 @@ def listed(items: Iterable[str]) -> str:
     if len(found) == 1:
         return f" {found[0]}"
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "".join(f"\n  - {item}" for item in [*found[:SHOWN], *more])
+    return bulleted([*found[:SHOWN], *more])
 
 
 def lines_of(findings: Iterable[Finding]) -> list[str]:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from release_tools.errors import CommandFailedError, MissingToolError, Problem, ReleaseError
+from release_tools.errors import CommandFailedError, MissingToolError, Problem, ReleaseError, bulleted
 from release_tools.platforms import Platform, host_platform
 from release_tools.processes.run import capture
 
@@ -63,7 +63,7 @@ def wrong_host_problem(host: Platform, platform: Platform) -> Problem:
         ways.append(f"on a Linux machine on x86-64 with docker or podman: nox -s build-{platform.name}")
     return Problem(
         what=f"this machine is {host.name}, and PyInstaller can't cross-compile",
-        hint="".join(f"\n  - {way}" for way in ways) + f"\n  - or build for this machine: nox -s build-{host.name}",
+        hint=bulleted([*ways, f"or build for this machine: nox -s build-{host.name}"]),
     )
 
 
