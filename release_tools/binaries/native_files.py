@@ -57,6 +57,7 @@ class NativeFile:
     has_executable_stack: bool = False
     misaligned_segments: tuple[int, ...] = ()
     is_packed: bool = False
+    is_program: bool = False
 
     def macos_minimum(self, machine: str) -> tuple[int, ...]:
         """The oldest macOS for this architecture; empty if the file has none."""
@@ -117,7 +118,15 @@ def _read_elf(content: bytes) -> NativeFile | None:
         has_executable_stack=_has_executable_stack(elf),
         misaligned_segments=_misaligned_segments(elf),
         is_packed=_is_packed(content),
+        is_program=is_elf_program(elf),
     )
+
+
+def is_elf_program(elf: lief.ELF.Binary) -> bool:
+    """Whether it's started rather than loaded; a statically linked program has no interpreter to tell by."""
+    flags = elf.get(lief.ELF.DynamicEntry.TAG.FLAGS_1)
+    is_static_pie = isinstance(flags, lief.ELF.DynamicEntryFlags) and flags.has(lief.ELF.DynamicEntryFlags.FLAG.PIE)
+    return elf.header.file_type == lief.ELF.Header.FILE_TYPE.EXEC or elf.has_interpreter or is_static_pie
 
 
 def elf_rpaths(elf: lief.ELF.Binary) -> tuple[str, ...]:
@@ -157,6 +166,7 @@ def _read_pe(content: bytes) -> NativeFile | None:
         machines=(_machine(_PE_MACHINES.get(pe.header.machine), pe.header.machine),),
         libraries=_texts(library.name for library in pe.imports),
         is_packed=_is_packed(content),
+        is_program=not pe.header.has_characteristic(lief.PE.Header.CHARACTERISTICS.DLL),
     )
 
 
@@ -181,6 +191,7 @@ def _read_macho(content: bytes) -> NativeFile | None:
         rpaths=_texts(dict.fromkeys(command.path for one in slices for command in one.rpaths)),
         macos_minimums=tuple(map(_macos_minimum, slices)),
         is_packed=_is_packed(content),
+        is_program=any(one.header.file_type == lief.MachO.Header.FILE_TYPE.EXECUTE for one in slices),
     )
 
 

@@ -27,9 +27,9 @@ def record_entries(
     """Write the RECORD files to `folder`, and return their TOC entries.
 
     `records` has the rows of each installed RECORD, by the name of its metadata folder: path in the bundle, digest and
-    size. `modules` are bundled by dotted name and `files` by path. The digests of files that are `rewritten`, as native
-    ones are, stay empty. `top_level.txt` is added where it's missing: without it, `packages_distributions()` would look
-    for the source of modules.
+    size. `modules` are bundled by dotted name and `files` by path. The digests of files that are `rewritten`, as
+    libraries are, stay empty. `top_level.txt` is added where it's missing: without it, `packages_distributions()` would
+    look for the source of modules.
     """
     entries: list[Entry] = []
     for metadata_folder, rows in sorted(records.items()):

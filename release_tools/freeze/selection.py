@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from release_tools.binaries.native_files import format_of_file
+from release_tools.binaries.native_files import format_of
 from release_tools.distributions import (
     STRAY_FOLDERS,
     InstalledDistribution,
@@ -26,6 +26,9 @@ from release_tools.settings import ReleaseSettings
 # An app uses a small part of a distribution with more source than this, such as a cloud provider's SDK, and analyzing
 # the rest would take minutes.
 LARGE_SOURCE_BYTES: Final = 30_000_000
+
+# Lines of a script are much shorter, and those of other files may never end.
+_LONGEST_LINE: Final = 4096
 
 _TEST_FOLDERS: Final = frozenset({"demos", "tests"})
 
@@ -178,8 +181,7 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
             files[path] = str(one.locate(path))
     for path, file in one.files_below_prefix.items():
         source = one.locate(file.path)
-        # A script starts the Python that it was installed for.
-        if not is_program_path(path) or (source.is_file() and format_of_file(source)):
+        if not is_program_path(path) or (source.is_file() and not _is_python_script(source)):
             files[path] = str(source)
     return Selection(
         modules=tuple(sorted(modules)),
@@ -194,6 +196,14 @@ def _select_from(one: InstalledDistribution, settings: ReleaseSettings, *, is_wh
 def is_excluded_file(path: str, patterns: Iterable[str]) -> bool:
     """Whether a pattern of `exclude-files`, such as `package/locale/**`, matches a path in the bundle."""
     return any(PurePosixPath(path).full_match(pattern, case_sensitive=True) for pattern in patterns)
+
+
+def _is_python_script(program: Path) -> bool:
+    """Whether it starts the Python that it was installed for, as a shell script or a native program doesn't."""
+    with program.open("rb") as file:
+        # An installer names a long path to Python in the third line, for the shell of the first.
+        lines = [file.readline(_LONGEST_LINE) for _ in range(3)]
+    return format_of(lines[0]) is None and b"python" in b"".join(lines).lower()
 
 
 def _reason_to_leave_out(path: str, one: InstalledDistribution) -> str:

@@ -82,7 +82,7 @@ class Gate:
     """What's broken, which check or stage refuses it, and the names in its error; or what's unusual, and who notes it.
 
     `pretended` are versions that the environment claims to have installed. `place` is the unusual place that shows the
-    fault, if it's one.
+    fault, if it's one. `app` is the folder of another app, whose files come between the base and the gate's own.
     """
 
     folder: Path
@@ -97,12 +97,15 @@ class Gate:
     native: str = ""
     written: tuple[tuple[str, str], ...] = ()
     place: str = ""
+    app: str = ""
     has_own_environment: bool = False
     only_on: tuple[str, ...] = ("linux", "darwin", "windows")
 
     @classmethod
     def load(cls, folder: Path) -> "Gate":
         table: dict[str, Any] = tomllib.loads((folder / "gate.toml").read_text(encoding="utf-8"))
+        folders = [folder.parents[1] / table["app"], folder] if "app" in table else [folder]
+        has_own_lock = any((each / "poetry.lock").exists() for each in folders)
         return cls(
             folder=folder,
             what=table.pop("what"),
@@ -116,12 +119,16 @@ class Gate:
             native=table.pop("native", ""),
             place=table.pop("place", ""),
             written=tuple(table.pop("write", {}).items()),
-            has_own_environment=bool(
-                table.pop("own-environment", False) or table.pop("pretend", None) or (folder / "poetry.lock").exists()
-            ),
+            app=table.pop("app", ""),
+            has_own_environment=bool(table.pop("own-environment", False) or table.pop("pretend", None) or has_own_lock),
             only_on=tuple(table.pop("only-on", cls.only_on)),
             **table,
         )
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The folders that the project is made of."""
+        return (BASE, *([self.folder.parents[1] / self.app] if self.app else []), self.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +287,7 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
-    lay_out(root, BASE, gate.folder)
+    lay_out(root, *gate.sources)
     environments = make_environments(root) if gate.has_own_environment else shared
     break_project(gate, root)
     for name, version in gate.pretended:
@@ -301,9 +308,10 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
 def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
-    lay_out(root, BASE, gate.folder)
+    lay_out(root, *gate.sources)
+    environments = make_environments(root) if gate.has_own_environment else shared
     break_project(gate, root)
-    outcome = run_build(root, shared, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
+    outcome = run_build(root, environments, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
     reason = reason_not_tried(outcome, gate.place)
     if reason:
         pytest.skip(f"{gate.place}: {reason}")

@@ -16,7 +16,7 @@ from release_tools.binaries.native_files import read_native
 from release_tools.binaries.rpaths import clean_rpaths
 from release_tools.platforms import PLATFORMS, Platform, host_platform
 from release_tools.settings import ReleaseSettings
-from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
+from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext
 from release_tools.verification.static import floors, leaks, native_members, signatures
 from release_tools.versions import BuildVersion
 
@@ -64,10 +64,11 @@ def context(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return made
 
 
-def outcome(check: Callable[[VerificationContext], str], context: VerificationContext) -> str:
+def outcome(check: Callable[[VerificationContext], str | Passed], context: VerificationContext) -> str:
     """The figure of a check that passes, or "" if it's skipped."""
     try:
-        return check(context)
+        passed = check(context)
+        return passed.figure if isinstance(passed, Passed) else passed
     except CheckSkippedError:
         return ""
 

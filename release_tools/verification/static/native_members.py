@@ -65,8 +65,7 @@ def check_needed_libraries(context: VerificationContext) -> Passed:
     }
     of_display = {pair for pair in missing if toolkit and is_of_display(pair[1], context.platform.os)}
     # PyInstaller bundles what it finds on the build machine, and what a wheel lacks is missing from source too.
-    own = {None, "", normalized_name(context.settings.project_name)}
-    of_dependencies = {pair for pair in missing - of_display if contents.owners.get(pair[0]) not in own}
+    of_dependencies = {pair for pair in missing - of_display if _is_of_dependency(pair[0], context)}
     missing -= of_display | of_dependencies
     # It starts before anything is unpacked, so no bundled library can help.
     early = {
@@ -114,24 +113,34 @@ def check_segment_alignment(context: VerificationContext) -> str:
     return f"none misaligned in {len(files)} files"
 
 
-def check_rpaths(context: VerificationContext) -> str:
-    """No native file searches a folder of the build machine for its libraries."""
+def check_rpaths(context: VerificationContext) -> Passed:
+    """No native file searches a folder of the build machine for its libraries.
+
+    A dependency's program is bundled byte for byte, so it does what it does from source.
+    """
     if context.platform.os == "windows":
         raise CheckSkippedError("PE files have no rpath")
-    files = native_contents(context).files
+    contents = native_contents(context)
     foreign = {
-        f"{name} searches {folder or 'the current folder'}"
-        for name, native in files
+        f"{name} searches {folder or 'the current folder'}": native.is_program and _is_of_dependency(name, context)
+        for name, native in contents.files
         for folder in native.rpaths
         if not _is_safe_rpath(folder, native.format)
     }
     refuse(
         context,
-        foreign,
+        [finding for finding, is_unchanged in foreign.items() if not is_unchanged],
         what="rpaths outside the bundle, where anyone may put a library",
         hint="remove them with patchelf --remove-rpath or install_name_tool -delete_rpath, or use a wheel without them",
     )
-    return f"none in {len(files)} files"
+    return Passed(
+        figure=f"none in {len(contents.files)} files",
+        notes=tuple(
+            f"{finding}, as from source: it's an unchanged program of a dependency"
+            for finding, is_unchanged in sorted(foreign.items())
+            if is_unchanged
+        ),
+    )
 
 
 def check_upx(context: VerificationContext) -> str:
@@ -159,6 +168,11 @@ def _exclusion(context: VerificationContext, names: Iterable[str]) -> str:
 def _is_left_to_the_system(library: str, context: VerificationContext) -> bool:
     # With a floor, the freeze doesn't bundle a runtime that is too new, and the check of the floor covers its versions.
     return context.settings.glibc_floor is not None and library in RUNTIME_LIBRARIES
+
+
+def _is_of_dependency(name: str, context: VerificationContext) -> bool:
+    own = {None, "", normalized_name(context.settings.project_name)}
+    return native_contents(context).owners.get(name) not in own
 
 
 def _need(pair: tuple[str, str]) -> str:

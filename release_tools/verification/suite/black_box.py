@@ -69,7 +69,8 @@ def running_suite(
 
     Pytest's temporary folders are in `temporary` if it's outside the project. A suite `in_background` has low priority.
     The suite doesn't get the variables that hold secrets, because it may pass them on to an untrusted program. It runs
-    with an empty home and working directory outside the project, because users don't have the project.
+    with an empty home and working directory outside the project, and without the programs of active environments,
+    because users don't have them.
 
     Raises `CheckSkippedError` when the project has no suite.
     """
@@ -79,7 +80,12 @@ def running_suite(
     folder.mkdir(parents=True, exist_ok=True)
     secrets = dict.fromkeys(secret_variables(os.environ))
     factor = slowness() * (_BACKGROUND_FACTOR if in_background else 1)
-    added = {settings.test_binary_variable: str(program), SLOWNESS_VARIABLE: f"{factor:.1f}", "PYTHONUTF8": "1"}
+    added = {
+        settings.test_binary_variable: str(program),
+        SLOWNESS_VARIABLE: f"{factor:.1f}",
+        "PYTHONUTF8": "1",
+        "PATH": without_environments(os.environ.get("PATH", os.defpath)),
+    }
     log = folder / "pytest.log"
     with folder_outside() as outside:
         home = home_variables(context, outside / "home")
@@ -108,6 +114,13 @@ def running_suite(
 def without_user_folders(environment: Iterable[str]) -> EnvironmentChanges:
     """Changes that remove the variables that name folders of the user who builds."""
     return dict.fromkeys(name for name in environment if name.startswith("XDG_") or name in {"PWD", "OLDPWD"})
+
+
+def without_environments(path: str) -> str:
+    """A PATH without the folders of virtual environments, whose programs would stand in for missing ones."""
+    return os.pathsep.join(
+        folder for folder in path.split(os.pathsep) if not Path(folder).with_name("pyvenv.cfg").is_file()
+    )
 
 
 def require_success(context: VerificationContext, finished: FinishedSuite, program: Path, what: str) -> None:

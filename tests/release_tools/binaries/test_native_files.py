@@ -22,6 +22,10 @@ def read(content: bytes) -> NativeFile:
     return native
 
 
+def with_bytes(content: bytes, place: int, replacement: bytes) -> bytes:
+    return content[:place] + replacement + content[place + len(replacement) :]
+
+
 @pytest.mark.parametrize(
     ("content", "described"),
     [
@@ -38,6 +42,20 @@ def read(content: bytes) -> NativeFile:
 def test_format_and_architecture_are_read(content: bytes, described: tuple[str, tuple[str, ...]]) -> None:
     native = read(content)
     assert (native.format, native.machines) == described
+
+
+@pytest.mark.parametrize(
+    ("library", "program"),
+    [
+        (make_elf(), make_elf(is_static_program=True)),
+        (make_elf(), with_bytes(make_elf(), 16, b"\2\0")),
+        (make_macho(), with_bytes(make_macho(), 12, b"\2")),
+        (make_pe(), with_bytes(make_pe(), make_pe().index(b"\x22\x20"), b"\x22\0")),
+    ],
+    ids=["static ELF", "ELF at a fixed address", "Mach-O", "PE"],
+)
+def test_program_is_told_from_a_library(library: bytes, program: bytes) -> None:
+    assert (read(library).is_program, read(program).is_program) == (False, True)
 
 
 def test_universal_file_has_several_architectures() -> None:

@@ -113,9 +113,12 @@ def test_files_outside_site_packages_keep_their_place_below_the_prefix(
     up = "../.." if os.name == "nt" else "../../.."
     site = tmp_path.joinpath("env", *(["lib"] if os.name == "nt" else ["lib", "python3"]), "site-packages")
     texts = {f"{up}/share/views/a.txt": "a", f"{up}/bin/views": "#!python", f"{up}/include/views.h": ""}
+    texts |= {f"{up}/bin/views-long": "#!/bin/sh\n'''exec' '/a folder/bin/python' \"$0\" \"$@\"\n' '''\n"}
+    texts |= {f"{up}/bin/views-tool": "\x7fELF\nis found with python\n", f"{up}/bin/views.sh": "#!/bin/sh\n"}
     views = install(site, "views", {"views/__init__.py": "", **texts})
     selected = select(settings, environment_of(install(site, "tiny-app", OWN), views))
-    assert set(selected.files) == {"tiny_app/hello.txt", "share/views/a.txt"}
+    programs = {"bin/views-tool", "bin/views.sh"}
+    assert set(selected.files) == {"tiny_app/hello.txt", "share/views/a.txt", *programs}
 
 
 def test_scripts_in_plain_folders_of_packages_are_files_too(settings: ReleaseSettings, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ PE_AMD64: Final = 0x8664
 PE_ARM64: Final = 0xAA64
 
 _HASH, _STRTAB, _SYMTAB, _STRSZ, _SYMENT, _NEEDED, _SONAME, _RPATH, _RUNPATH = 4, 5, 6, 10, 11, 1, 14, 15, 29
-_VERNEED, _VERNEEDNUM, _NULL = 0x6FFFFFFE, 0x6FFFFFFF, 0
+_VERNEED, _VERNEEDNUM, _FLAGS_1, _NULL = 0x6FFFFFFE, 0x6FFFFFFF, 0x6FFFFFFB, 0
 _LOAD, _DYNAMIC, _GNU_STACK = 1, 2, 0x6474E551
 
 
@@ -32,11 +32,13 @@ def make_elf(
     symbols: Sequence[str] = (),
     stack_flags: int | None = READ_WRITE,
     shift: int = 0,
+    is_static_program: bool = False,
 ) -> bytes:
     """A 64-bit shared object without code: a header, four program headers and what the dynamic loader reads.
 
     `versions` are the symbol versions that it needs, by library; `symbols` are the names in its symbol table; `shift`
-    misplaces its second segment by that many bytes. The string table shares common tails, as linkers do.
+    misplaces its second segment by that many bytes. The string table shares common tails, as linkers do. A static
+    program has the flag of one that can be at any address, and no interpreter.
     """
     texts = _Texts()
     dynamic: list[tuple[int, int]] = [(_RPATH, texts.offset(rpath))] if rpath else []
@@ -54,6 +56,7 @@ def make_elf(
     dynamic += [(_STRTAB, places[0]), (_STRSZ, len(texts.content)), (_SYMTAB, places[1]), (_SYMENT, 24)]
     dynamic += [(_HASH, places[2])]
     dynamic += [(_VERNEED, places[3]), (_VERNEEDNUM, len(versions or {}))] if needs else []
+    dynamic += [(_FLAGS_1, 0x08000000)] if is_static_program else []
     section = b"".join(struct.pack("<qQ", tag, value) for tag, value in [*dynamic, (_NULL, 0)])
     body = b"".join(parts) + section
     at = len(body) - len(section)

@@ -214,9 +214,24 @@ def test_rpath_outside_the_bundle_is_refused_on_macos(settings: ReleaseSettings)
     assert findings_of(check_rpaths, context) == ("bad.so searches /opt/homebrew/lib",)
 
 
-@pytest.mark.parametrize("check", [check_executable_stacks, check_segment_alignment, check_rpaths, check_upx])
+def test_unchanged_program_of_a_dependency_may_have_any_rpath(settings: ReleaseSettings) -> None:
+    program = make_elf(is_static_program=True, runpath="/opt/lib")
+    record = {"tool-1.0.dist-info/RECORD": b"bin/tool,,\nbin/tool.so,,\n"}
+    passed = check_rpaths(make_context(settings, binaries={"bin/tool": program}, data=record))
+    assert [note.partition(",")[0] for note in passed.notes] == ["bin/tool searches /opt/lib"]
+    library = make_elf(runpath="/opt/lib")
+    context = make_context(settings, binaries={"bin/tool.so": library, "bin/own": program}, data=record)
+    assert findings_of(check_rpaths, context) == ("bin/own searches /opt/lib", "bin/tool.so searches /opt/lib")
+
+
+@pytest.mark.parametrize("check", [check_executable_stacks, check_segment_alignment, check_upx])
 def test_members_without_faults_pass(settings: ReleaseSettings, check: Callable[[VerificationContext], str]) -> None:
     assert check(make_context(settings, binaries={"a.so": make_elf()})).endswith("2 files")
+
+
+def test_members_without_rpaths_pass(settings: ReleaseSettings) -> None:
+    passed = check_rpaths(make_context(settings, binaries={"a.so": make_elf()}))
+    assert (passed.figure, passed.notes) == ("none in 2 files", ())
 
 
 @pytest.mark.shows_failing("UPX")

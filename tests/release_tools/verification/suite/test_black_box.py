@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import sys
 
 import pytest
@@ -43,6 +44,25 @@ def test_suite_does_not_get_secret_variables(settings: ReleaseSettings, monkeypa
     monkeypatch.setenv("GH_TOKEN", "a-token-of-the-builder")
     monkeypatch.setenv("HARMLESS", "a-setting-of-the-builder")
     test = "import os\n\ndef test_it():\n    assert 'GH_TOKEN' not in os.environ and 'HARMLESS' in os.environ\n"
+    assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
+
+
+def test_suite_does_not_find_programs_of_environments(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, tools = settings.root / "environment", settings.root / "tools"
+    environment.mkdir()
+    (environment / "pyvenv.cfg").touch()
+    for folder, name in ((environment / "bin", "of-environment"), (tools, "of-system")):
+        folder.mkdir()
+        (folder / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(environment / "bin"), str(tools), os.environ["PATH"]]))
+    test = """
+import shutil
+
+def test_it():
+    assert (bool(shutil.which("of-environment")), bool(shutil.which("of-system"))) == (False, True)
+"""
     assert suite.check_suite(make_context(with_suite(settings, test))).startswith("1 passed in ")
 
 
