@@ -157,5 +157,5 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
         ]
     return [
         *collision_problems(installed.by_name.values(), own),
-        *own_code_problems(own, installed.build_only_modules),
+        *own_code_problems(installed),
     ]

@@ -1,0 +1,1 @@
+"""Patterns in the project's own code that work from source but fail when frozen: one module for each."""
