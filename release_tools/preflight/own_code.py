@@ -1,35 +1,56 @@
 """Finds code in the project that works from source but fails when frozen, by the patterns in `patterns/`."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Final
 
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.errors import Problem
-from release_tools.preflight.patterns import early_processes
+from release_tools.preflight.patterns import early_processes, places
 from release_tools.preflight.patterns.early_processes import early_process_problems
-from release_tools.preflight.patterns.modules import OwnModule, is_test, parse_module
+from release_tools.preflight.patterns.modules import is_test, parse_module
+from release_tools.preflight.patterns.own_folder import own_folder_problems
+from release_tools.preflight.patterns.places import Places
 from release_tools.preflight.patterns.undeclared_imports import undeclared_import_problems
 
 # Parsing is slow, and few modules have any of these words.
-_WORDS: Final = early_processes.WORDS
+_WORDS: Final = (*early_processes.WORDS, *places.WORDS)
 
 
 def own_code_problems(installed: InstalledEnvironment) -> list[Problem]:
     """Problems in the project's installed sources, with file and line."""
     modules = _parsed_modules(installed.project, (*_WORDS, *map(str.encode, installed.build_only_modules)))
+    shipped = _with_folders(file.path for file in installed.project.files)
     return [
         problem
-        for module in modules
+        for one in modules
         for problem in (
-            *early_process_problems(module),
-            *undeclared_import_problems(module, installed.build_only_modules),
+            *early_process_problems(one.module),
+            *undeclared_import_problems(one.module, installed.build_only_modules),
+            *own_folder_problems(one, shipped),
         )
     ]
 
 
-def _parsed_modules(project: InstalledDistribution, words: Collection[bytes]) -> list[OwnModule]:
-    """The modules with one of these words."""
+def _parsed_modules(project: InstalledDistribution, words: Iterable[bytes]) -> list[Places]:
+    """The modules with one of these words, and those that have the name of a place in one of them."""
     paths = [file.path for file in project.files if file.path.endswith(".py") and not is_test(file.path)]
-    sources = {path: project.locate(path).read_bytes() for path in paths}
-    chosen = [path for path, source in sources.items() if any(word in source for word in words)]
-    return [module for path in chosen if (module := parse_module(path, sources[path])) is not None]
+    waiting = {path: project.locate(path).read_bytes() for path in paths}
+    found: dict[str, Places] = {}
+    while words:
+        chosen = [path for path, source in waiting.items() if any(word in source for word in words)]
+        parsed = [parse_module(path, waiting.pop(path)) for path in chosen]
+        new = [Places(module, found) for module in parsed if module is not None]
+        found.update({one.module.name or one.module.path: one for one in new})
+        words = {name.removesuffix("()").encode() for one in new for name in one.exported()}
+    return sorted(found.values(), key=lambda one: one.module.path)
+
+
+def _with_folders(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        parent = path
+        # Once a folder is known, so are those that it's in.
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return found
