@@ -201,9 +201,9 @@ class InstalledEnvironment:
 
     @cached_property
     def direct(self) -> tuple[InstalledDistribution, ...]:
-        """The project and the dependencies that its metadata names."""
+        """The project and the dependencies that its metadata names, without those that preflight finds missing."""
         required = {normalized_name(Requirement(text).name) for text in self.project.found.requires or ()}
-        return (*map(self.require, sorted(required.intersection(self.for_app))), self.project)
+        return (*map(self.require, sorted(required.intersection(self.for_app, self.by_name))), self.project)
 
     @property
     def build_only(self) -> frozenset[str]:

@@ -5,22 +5,25 @@ from typing import Final
 
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.errors import Problem
-from release_tools.preflight.patterns import early_processes, import_hooks, places
+from release_tools.preflight.patterns import early_processes, import_hooks, places, scripts
 from release_tools.preflight.patterns.early_processes import early_process_problems
 from release_tools.preflight.patterns.import_hooks import import_hook_problems
 from release_tools.preflight.patterns.modules import is_test, parse_module
 from release_tools.preflight.patterns.own_folder import own_folder_problems
 from release_tools.preflight.patterns.places import Places
+from release_tools.preflight.patterns.scripts import script_problems, scripts_of
 from release_tools.preflight.patterns.undeclared_imports import undeclared_import_problems
 
 # Parsing is slow, and few modules have any of these words.
-_WORDS: Final = (*early_processes.WORDS, *import_hooks.WORDS, *places.WORDS)
+_WORDS: Final = (*early_processes.WORDS, *import_hooks.WORDS, *places.WORDS, *scripts.WORDS)
 
 
-def own_code_problems(installed: InstalledEnvironment) -> list[Problem]:
-    """Problems in the project's installed sources, with file and line."""
+def own_code_problems(installed: InstalledEnvironment, executable: str) -> list[Problem]:
+    """Problems in the project's installed sources, with file and line. `executable` is the script that's frozen."""
     modules = _parsed_modules(installed.project, (*_WORDS, *map(str.encode, installed.build_only_modules)))
     shipped = _with_folders(file.path for file in installed.project.files)
+    scripts_left_out = scripts_of(*installed.direct)
+    scripts_left_out.pop(executable, None)
     return [
         problem
         for one in modules
@@ -29,6 +32,7 @@ def own_code_problems(installed: InstalledEnvironment) -> list[Problem]:
             *undeclared_import_problems(one.module, installed.build_only_modules),
             *import_hook_problems(one.module, installed.by_name),
             *own_folder_problems(one, shipped),
+            *script_problems(one, scripts_left_out),
         )
     ]
 

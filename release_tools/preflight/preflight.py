@@ -157,5 +157,5 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
         ]
     return [
         *collision_problems(installed.by_name.values(), own),
-        *own_code_problems(installed),
+        *own_code_problems(installed, settings.executable),
     ]

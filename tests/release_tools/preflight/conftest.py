@@ -34,7 +34,7 @@ def problems_of(tmp_path: Path) -> FindProblems:
         installed = environment_of(
             project, *dependencies, tools=[install(tmp_path, f"{name}-tool", [f"{name}.py"]) for name in tools]
         )
-        return [f"{problem.what}\n{problem.hint}" for problem in own_code_problems(installed)]
+        return [f"{problem.what}\n{problem.hint}" for problem in own_code_problems(installed, "tiny")]
 
     return find
 

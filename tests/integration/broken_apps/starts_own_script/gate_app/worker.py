@@ -1,0 +1,6 @@
+"""The other script."""
+
+
+def main() -> None:
+    """Print a line."""
+    print("done")
