@@ -13,6 +13,7 @@ from release_tools.lockfile import LockFile, normalized_name
 from release_tools.platforms import Platform
 from release_tools.preflight.collisions import collision_problems
 from release_tools.preflight.own_code import own_code_problems
+from release_tools.preflight.path_files import path_file_notes, path_file_problems
 from release_tools.preflight.wheels import check_wheels
 from release_tools.reporting.records import CheckResult
 from release_tools.settings import ReleaseSettings
@@ -56,7 +57,7 @@ def check_preflight(
     ]
     if problems:
         raise PreflightError(platform.name, problems, allowance(CHECK_NAME, [Finding(text=text) for text in refused]))
-    notes = allowance_notes(settings, CHECK_NAME, allowed)
+    notes = (*allowance_notes(settings, CHECK_NAME, allowed), *path_file_notes(installed.dependencies))
     return CheckResult(name=CHECK_NAME, verdict="passed", figure=f"{len(installed.bundled)} distributions", notes=notes)
 
 
@@ -158,4 +159,5 @@ def _content_problems(settings: ReleaseSettings, installed: InstalledEnvironment
     return [
         *collision_problems(installed.by_name.values(), own),
         *own_code_problems(installed, settings.executable),
+        *path_file_problems(own),
     ]

@@ -170,6 +170,18 @@ def test_own_code_that_starts_processes_is_refused(
     assert "tiny_app/cli.py:2" in problems_of(check, settings, versions)
 
 
+@pytest.mark.shows_failing("path_file_problems")
+def test_own_path_file_with_code_is_refused(check: Check, settings: ReleaseSettings, site: Path) -> None:
+    install(site, "tiny-app", {"tiny_app/cli.py": "def main(): ...", "tiny_app.pth": "import tiny_app.patches"})
+    assert "tiny_app.pth" in problems_of(check, settings, versions_in(site))
+
+
+def test_path_file_of_dependency_is_noted(check: Check, settings: ReleaseSettings, site: Path) -> None:
+    install(site, "loud", {"loud/__init__.py": "", "loud.pth": "import loud"})
+    (note,) = (note for note in check(settings, lock_of(versions_in(site))).notes if "loud" in note)
+    assert note.startswith("loud.pth of loud 1.0")
+
+
 def test_only_allowed_finding_passes(check: Check, settings: ReleaseSettings, versions: Versions, site: Path) -> None:
     (site / "tiny_app" / "cli.py").write_text(
         "import multiprocessing as mp\nmp.Pool(2)\nmp.Manager()\n", encoding="utf-8"
