@@ -1,6 +1,6 @@
 """Finds code in the project that works from source but fails when frozen, by the patterns in `patterns/`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
@@ -8,7 +8,7 @@ from release_tools.errors import Problem
 from release_tools.preflight.patterns import early_processes, import_hooks, places, scripts
 from release_tools.preflight.patterns.early_processes import early_process_problems
 from release_tools.preflight.patterns.import_hooks import import_hook_problems
-from release_tools.preflight.patterns.modules import is_test, parse_module
+from release_tools.preflight.patterns.modules import modules_with, sources_of
 from release_tools.preflight.patterns.own_folder import own_folder_problems
 from release_tools.preflight.patterns.places import Places
 from release_tools.preflight.patterns.scripts import script_problems, scripts_of
@@ -37,16 +37,15 @@ def own_code_problems(installed: InstalledEnvironment, executable: str) -> list[
     ]
 
 
-def _parsed_modules(project: InstalledDistribution, words: Iterable[bytes]) -> list[Places]:
+def _parsed_modules(project: InstalledDistribution, words: Collection[bytes]) -> list[Places]:
     """The modules with one of these words, and those that have the name of a place in one of them."""
-    paths = [file.path for file in project.files if file.path.endswith(".py") and not is_test(file.path)]
-    waiting = {path: project.locate(path).read_bytes() for path in paths}
+    waiting = sources_of(project)
     found: dict[str, Places] = {}
     while words:
-        chosen = [path for path, source in waiting.items() if any(word in source for word in words)]
-        parsed = [parse_module(path, waiting.pop(path)) for path in chosen]
-        new = [Places(module, found) for module in parsed if module is not None]
+        new = [Places(module, found) for module in modules_with(waiting, words)]
         found.update({one.module.name or one.module.path: one for one in new})
+        parsed = {one.module.path for one in new}
+        waiting = {path: source for path, source in waiting.items() if path not in parsed}
         words = {name.removesuffix("()").encode() for one in new for name in one.exported()}
     return sorted(found.values(), key=lambda one: one.module.path)
 

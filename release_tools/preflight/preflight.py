@@ -14,6 +14,7 @@ from release_tools.platforms import Platform
 from release_tools.preflight.collisions import collision_problems
 from release_tools.preflight.own_code import own_code_problems
 from release_tools.preflight.path_files import path_file_notes, path_file_problems
+from release_tools.preflight.patterns.import_hooks import import_hook_notes
 from release_tools.preflight.wheels import check_wheels
 from release_tools.reporting.records import CheckResult
 from release_tools.settings import ReleaseSettings
@@ -57,7 +58,11 @@ def check_preflight(
     ]
     if problems:
         raise PreflightError(platform.name, problems, allowance(CHECK_NAME, [Finding(text=text) for text in refused]))
-    notes = (*allowance_notes(settings, CHECK_NAME, allowed), *path_file_notes(installed.dependencies))
+    notes = (
+        *allowance_notes(settings, CHECK_NAME, allowed),
+        *path_file_notes(installed.dependencies),
+        *import_hook_notes(installed.dependencies),
+    )
     return CheckResult(name=CHECK_NAME, verdict="passed", figure=f"{len(installed.bundled)} distributions", notes=notes)
 
 

@@ -1,12 +1,12 @@
 """The project's own modules, parsed once for all patterns."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from release_tools.distributions import source_module
+from release_tools.distributions import InstalledDistribution, source_module
 
 # How a program finds out that it's frozen.
 _FROZEN_MARKS: Final = frozenset({"frozen", "_MEIPASS"})
@@ -77,13 +77,24 @@ class OwnModule:
         return f"{self.path}:{getattr(node, 'lineno', 1)}"
 
 
-def is_test(path: str) -> bool:
-    """Whether a source file is a test, which no binary runs."""
+def sources_of(distribution: InstalledDistribution) -> dict[str, bytes]:
+    """The source files of a distribution by path, without tests, which no binary runs."""
+    paths = [file.path for file in distribution.files if file.path.endswith(".py") and not _is_test(file.path)]
+    return {path: distribution.locate(path).read_bytes() for path in paths}
+
+
+def modules_with(sources: Mapping[str, bytes], words: Collection[bytes]) -> list[OwnModule]:
+    """The parsed modules whose source has one of these words. Parsing is slow."""
+    chosen = [path for path, source in sources.items() if any(word in source for word in words)]
+    return [module for path in chosen if (module := _parse(path, sources[path])) is not None]
+
+
+def _is_test(path: str) -> bool:
     *folders, name = path.split("/")
     return not {"test", "tests"}.isdisjoint(folders) or name == "conftest.py" or name.startswith("test_")
 
 
-def parse_module(path: str, source: bytes) -> OwnModule | None:
+def _parse(path: str, source: bytes) -> OwnModule | None:
     """The module, or None for what isn't Python, such as a template. If it's a module, PyInstaller reports it."""
     try:
         return OwnModule(path=path, tree=ast.parse(source, filename=path))

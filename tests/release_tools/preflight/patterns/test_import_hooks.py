@@ -1,5 +1,9 @@
+from pathlib import Path
+
 import pytest
 
+from release_tools.preflight.patterns.import_hooks import import_hook_notes
+from tests.release_tools.installed import install
 from tests.release_tools.preflight.conftest import FindProblems
 
 LIBRARIES: dict[str, dict[str, str]] = {"beartype": {}, "jaxtyping": {}, "typeguard": {}}
@@ -38,3 +42,14 @@ def test_other_uses_of_these_libraries_are_fine(problems_of: FindProblems, sourc
 def test_hook_of_library_that_the_app_lacks_is_fine(problems_of: FindProblems) -> None:
     source = "try:\n    from beartype.claw import beartype_all\n    beartype_all()\nexcept ImportError:\n    pass"
     assert problems_of(source) == []
+
+
+def test_hook_of_dependency_is_noted(tmp_path: Path) -> None:
+    source = "from beartype.claw import beartype_this_package\nbeartype_this_package()"
+    requires = "Name: keys\nVersion: 1.0\nRequires-Dist: beartype>=0.20\n"
+    checked = install(tmp_path, "keys", {"keys/__init__.py": source}, metadata={"METADATA": requires})
+    library = install(tmp_path, "beartype", {"beartype/claw/__init__.py": source})
+    (note,) = import_hook_notes([library, checked])
+    assert note.startswith("keys 1.0 ")
+    assert note.endswith("keys/__init__.py:2")
+    assert import_hook_notes([checked]) == ()
