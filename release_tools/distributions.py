@@ -124,6 +124,11 @@ class InstalledDistribution:
             and not (is_program_path(path) and PurePosixPath(path).name.removesuffix(".exe") in generated)
         }
 
+    @property
+    def bundle_record(self) -> Mapping[str, RecordedFile]:
+        """Every line of its RECORD by the path in a bundle, which is like `sys.prefix` and site-packages in one."""
+        return {**{file.path: file for file in self.record}, **self.files_below_prefix}
+
     @cached_property
     def metadata_folder(self) -> Path:
         """The `*.dist-info` folder."""

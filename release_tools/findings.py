@@ -34,12 +34,13 @@ _MISSING: Final = (
     (re.compile(r"^module ([\w.]+)(?=:|$)", re.MULTILINE), "module"),
     (re.compile(r"No such file or directory: '[^']*_MEI[\w*]+[/\\]+([^']+)'"), "file"),
     (re.compile(r"^file ([^\s:]+)(?=:|$)", re.MULTILINE), "file"),
+    (re.compile(r"^library ([^\s:]+)(?=:|$)", re.MULTILINE), "library"),
     (re.compile(r"could not resolve '([^']+)'"), "library"),
     (re.compile(r"^\S+ needs (\S*(?:\.so|\.dylib|\.dll)\S*)$", re.MULTILINE), "library"),
 )
 _KINDS: Final[Mapping[str, str]] = {"module": "modules", "file": "files", "library": "libraries"}
 _SUBJECT: Final = re.compile(
-    r"(?:(?:module|file|library|metadata of) )?(.+?)(?: (?:contains|needs|is|searches)\b.*| \(.*)?"
+    r"(?:(?:module|file|library|metadata of|program|write to) )?(.+?)(?: (?:contains|needs|is|searches)\b.*| \(.*)?"
 )
 _FIRST_PART: Final = re.compile(r"(?:(?:module|file|library) )?[^./\\\s:]+")
 

@@ -27,7 +27,7 @@ def cure_for_missing(context: VerificationContext, texts: Iterable[str]) -> str:
     settings, installed = context.settings, context.build.installed
     missing = [name for text in texts for name in missing_in(text)]
     modules = [name.removeprefix("module ") for name in missing if name.startswith("module ")]
-    files = [name.removeprefix("file ") for name in missing if name.startswith("file ")]
+    files = [name.partition(" ")[2] for name in missing if name.startswith(("file ", "library "))]
     kept = [
         entry for entry in settings.exclude_modules if not any(is_excluded_module(name, [entry]) for name in modules)
     ]

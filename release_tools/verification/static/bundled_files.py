@@ -67,8 +67,7 @@ def check_data_digests(context: VerificationContext) -> str:
     """
     installed: dict[str, tuple[Path, RecordedFile]] = {}
     for one in context.build.installed.bundled:
-        files = {**{file.path: file for file in one.record}, **one.files_below_prefix}
-        installed |= {path: (one.locate(file.path), file) for path, file in files.items() if file.digest}
+        installed |= {path: (one.locate(file.path), file) for path, file in one.bundle_record.items() if file.digest}
     payload = Payload(context.executable)
     # PyInstaller marks executable text files as binaries.
     members = [member for member in payload.members if member.kind in {BINARY, DATA} and member.name in installed]

@@ -1,11 +1,13 @@
 """Compare a trace with the bundle: which modules, files and metadata the app used that the bundle lacks."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, module_name, source_module
@@ -15,6 +17,9 @@ from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import METADATA_SUFFIX, distribution_of, normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
 
+# `python`, `python3.13`, `pythonw`.
+_PYTHON: Final = re.compile(r"pythonw?[\d.]*")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BundleContents:
@@ -22,6 +27,11 @@ class BundleContents:
 
     modules: frozenset[str]
     files: frozenset[str]
+
+    @cached_property
+    def lower_case_files(self) -> frozenset[str]:
+        """The paths of files as a trace on Windows spells them."""
+        return frozenset(map(str.lower, self.files))
 
     @cached_property
     def compiled_modules(self) -> frozenset[str]:
@@ -54,11 +64,16 @@ class BundleContents:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeFiles:
-    """What the app may use at run time: the files of its locked distributions, relative to site-packages."""
+    """What the app may use at run time: the files of its locked distributions, by their path in the bundle."""
 
     files: frozenset[str]
     distributions: frozenset[str]
     with_entry_points: frozenset[str]
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """The folders that hold these files, in lower case."""
+        return frozenset(folder.as_posix().lower() for path in self.files for folder in PurePosixPath(path).parents)
 
 
 def read_contents(executable: Path) -> BundleContents:
@@ -84,23 +99,29 @@ def runtime_files(bundled: Iterable[InstalledDistribution]) -> RuntimeFiles:
     """The files and names of these distributions."""
     by_name = {normalized_name(one.name): one for one in bundled}
     return RuntimeFiles(
-        files=frozenset(file.path for one in by_name.values() for file in one.record),
+        files=frozenset(path for one in by_name.values() for path in one.bundle_record),
         distributions=frozenset(by_name),
         with_entry_points=frozenset(name for name, one in by_name.items() if one.entry_points),
     )
 
 
 def find_missing(
-    trace: Trace, contents: BundleContents, runtime: RuntimeFiles, excluded: Collection[str]
+    trace: Trace, contents: BundleContents, runtime: RuntimeFiles, excluded: Collection[str], executable: str
 ) -> dict[str, str]:
-    """What the app's users lack, such as `module some.plugin`, and for each the test that needs it.
+    """What the app's users lack or lose, such as `module some.plugin`, and for each the test that needs it.
 
-    Modules in `excluded` and their submodules were left out on purpose.
+    Modules in `excluded` and their submodules were left out on purpose. `executable` is the name of the app's program.
     """
     finders: Mapping[Kind, Callable[[Use], Iterator[str]]] = {
         "module": lambda use: _missing_module(use, contents, runtime, excluded),
         "file": lambda use: _missing_file(use, contents, runtime),
-        "library": lambda use: _missing_file(use, contents, runtime),
+        "library": lambda use: _missing_native_file(use, contents, runtime, "library"),
+        "child": lambda use: (
+            iter(())
+            if _is_frozen_program(use.place, executable)
+            else _missing_native_file(use, contents, runtime, "program")
+        ),
+        "write": lambda use: iter([f"write to {_written_place(use.place, runtime)}"]),
         "metadata": lambda use: _missing_metadata(use, contents, runtime),
         "outside": lambda use: iter([use.name]),
     }
@@ -124,6 +145,30 @@ def _missing_module(
 def _missing_file(use: Use, contents: BundleContents, runtime: RuntimeFiles) -> Iterator[str]:
     if use.place in runtime.files and not contents.has_file(use.place):
         yield f"{use.kind} {use.name}"
+
+
+def _missing_native_file(use: Use, contents: BundleContents, runtime: RuntimeFiles, kind: str) -> Iterator[str]:
+    """A library or program below the environment's folder; any other is the system's."""
+    is_path = "/" in use.place or use.place in runtime.files
+    is_system = not is_path or PurePosixPath(use.place).is_absolute() or PureWindowsPath(use.place).is_absolute()
+    if not is_system and not use.place.startswith("python:") and use.place.lower() not in contents.lower_case_files:
+        yield f"{kind} {use.name}"
+
+
+def _is_frozen_program(place: str, executable: str) -> bool:
+    """Whether it's the app's own program, or Python, which the frozen program stands in for."""
+    path = PurePosixPath(place)
+    name = path.name.lower().removesuffix(".exe")
+    return path.parent.name.lower() in {"bin", "scripts"} and (
+        name == executable.lower() or _PYTHON.fullmatch(name) is not None
+    )
+
+
+def _written_place(place: str, runtime: RuntimeFiles) -> str:
+    """The file, or the outermost folder that was created for it."""
+    path = PurePosixPath(place)
+    created = [folder for folder in (path, *path.parents) if folder.as_posix().lower() not in runtime.folders]
+    return created[-1].as_posix() if created else place
 
 
 def _missing_metadata(use: Use, contents: BundleContents, runtime: RuntimeFiles) -> Iterator[str]:

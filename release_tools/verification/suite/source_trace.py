@@ -1,4 +1,4 @@
-"""Trace what the app uses while its tests run from source, and find what the bundle lacks.
+"""Trace what the app uses and writes while its tests run from source, and find what the binary's users lack or lose.
 
 The black-box tests run on the console script of the frozen environment, with a tracer (`tracing/`) in every process of
 the app. This finds imports, data files and metadata that static analysis can't see, and the test that needs them. Files
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.bootstrap.environment import ISOLATED
+from release_tools.distributions import RecordedFile
 from release_tools.platforms import Platform
 from release_tools.processes.run import capture
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext, refuse
@@ -35,7 +36,7 @@ _SHEBANG_LIMIT: Final = 127
 _ASK_FOR_FOLDERS: Final = """
 import json, os, sys, sysconfig
 paths = sysconfig.get_paths()
-folders = [os.path.join(os.path.normcase(paths[key]), "") for key in ("purelib", "platlib", "stdlib")]
+folders = [os.path.join(os.path.normcase(paths[key]), "") for key in ("purelib", "platlib", "stdlib", "scripts")]
 print(json.dumps([os.path.normcase(sys.prefix), *folders]))
 """
 
@@ -48,6 +49,13 @@ class SourceEnvironment:
     prefix: str
     packages: tuple[str, ...]
     standard_library: str
+    scripts: str
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The folders that are bundled, inner ones first, and what replaces them in a trace."""
+        packages = tuple((folder, "") for folder in self.packages)
+        return (*packages, (self.standard_library, "python:"), (os.path.join(self.prefix, ""), ""))  # noqa: PTH118
 
     def script(self, name: str, platform: Platform) -> Path:
         """The console script of this name."""
@@ -86,20 +94,52 @@ def check_source_trace(context: VerificationContext) -> str:
         if not trace.failed:
             write_trace(trace, cache)
     runtime = runtime_files(context.build.installed.bundled)
-    missing = find_missing(trace, read_contents(context.executable), runtime, context.settings.exclude_modules)
+    contents, settings = read_contents(context.executable), context.settings
+    missing = find_missing(trace, contents, runtime, settings.exclude_modules, settings.executable)
+    advice = {name: _advice_on(name) for name in missing}
     refuse(
         context,
-        {name: _reason(name, test or "an unknown test") for name, test in missing.items()},
-        what="the binary lacks what the tests use when run from source",
-        hint="import the module where PyInstaller sees it, or add the file to the project's wheel; for what a "
-        "dependency finds by name, add the dependency to whole-distributions in [tool.release-tools]",
+        {name: advice[name].reason.format(test=test or "an unknown test") for name, test in missing.items()},
+        what="what the tests do works only from source",
+        hint="; ".join(dict.fromkeys(one.cure for name, one in advice.items() if not context.is_allowed(name))),
     )
     return _figure(trace) + origin
 
 
-def _reason(missing: str, test: str) -> str:
-    is_outside = missing.startswith(("checkout file ", "home file "))
-    return f"users don't have it; read by the app in {test}" if is_outside else f"needed by {test}"
+@dataclass(frozen=True, kw_only=True)
+class _Advice:
+    """Why something that the tests do fails in the binary, and what to do about it."""
+
+    reason: str
+    cure: str
+
+
+_MISSING: Final = _Advice(
+    reason="needed by {test}",
+    cure="import the module where PyInstaller sees it, or add the file to the project's wheel; for what a dependency "
+    "finds by name, add the dependency to whole-distributions in [tool.release-tools]",
+)
+_OUTSIDE: Final = _Advice(
+    reason="users don't have it; used by the app in {test}",
+    cure="add the file to the project's wheel and find it with importlib.resources",
+)
+_BY_FIRST_WORDS: Final = {
+    "checkout file ": _OUTSIDE,
+    "home file ": _OUTSIDE,
+    "program ": _Advice(
+        reason="users don't have it; started by the app in {test}",
+        cure="call the function behind the command, or start [sys.executable, '-m', 'package']: commands of "
+        "dependencies aren't bundled",
+    ),
+    "write to ": _Advice(
+        reason="lost when the program exits, and not seen by its other processes; written in {test}",
+        cure="write to a folder of the user's, such as ~/.local/share/NAME, instead of one of the installed packages",
+    ),
+}
+
+
+def _advice_on(missing: str) -> _Advice:
+    return next((advice for words, advice in _BY_FIRST_WORDS.items() if missing.startswith(words)), _MISSING)
 
 
 def read_source_environment(context: VerificationContext) -> SourceEnvironment:
@@ -111,8 +151,10 @@ def read_source_environment(context: VerificationContext) -> SourceEnvironment:
     if context.suite_python is None or context.settings.test_suite is None:
         raise CheckSkippedError("no test-suite is set")
     answer = capture([str(python), "-c", _ASK_FOR_FOLDERS], cwd=context.scratch, env=ISOLATED)
-    prefix, purelib, platlib, stdlib = json.loads(answer)
-    return SourceEnvironment(python=python, prefix=prefix, packages=(purelib, platlib), standard_library=stdlib)
+    prefix, purelib, platlib, stdlib, scripts = json.loads(answer)
+    return SourceEnvironment(
+        python=python, prefix=prefix, packages=(purelib, platlib), standard_library=stdlib, scripts=scripts
+    )
 
 
 @contextmanager
@@ -128,7 +170,7 @@ def _traced_suite(context: VerificationContext, source: SourceEnvironment) -> It
     for name in ("records", "current"):
         (folder / name).mkdir()
     for name, lines in {
-        "traced": (source.prefix, *sorted(set(source.packages))),
+        "traced": (source.prefix, source.scripts),
         "watched": _folders_of_builder(context.settings.root),
         "known": _known_folders(context, source),
     }.items():
@@ -148,7 +190,7 @@ def finish_trace(context: VerificationContext, source: SourceEnvironment, run: R
     """
     finished = run.finish()
     records, outside = _trace_folder(context) / "records", _folders_of_builder(context.settings.root)
-    trace = gather_trace(records, source.packages, source.standard_library, outside, finished)
+    trace = _without_unchanged(gather_trace(records, source.places, outside, finished), context)
     if not trace.passed:
         script = source.script(context.settings.executable, context.platform)
         require_success(context, finished, script, "the black-box tests fail from source")
@@ -159,6 +201,23 @@ def finish_trace(context: VerificationContext, source: SourceEnvironment, run: R
             f"start the program by the path in the variable {variable}",
         )
     return trace
+
+
+def _without_unchanged(trace: Trace, context: VerificationContext) -> Trace:
+    """The trace without files that were opened for writing, as databases are, but are still as in their wheels."""
+    written = {use.place.lower() for use in trace.uses if use.kind == "write"}
+    unchanged = {
+        path.lower()
+        for one in context.build.installed.bundled
+        for path, file in one.bundle_record.items()
+        if path.lower() in written and _is_unchanged(one.locate(file.path), file)
+    }
+    kept = (use for use in trace.uses if use.kind != "write" or use.place.lower() not in unchanged)
+    return replace(trace, uses=tuple(kept))
+
+
+def _is_unchanged(path: Path, file: RecordedFile) -> bool:
+    return path.is_file() and file.has_content(path.read_bytes())
 
 
 def _folders_of_builder(root: Path) -> dict[str, str]:

@@ -3,22 +3,23 @@
 import ast
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from release_tools.verification.suite.pytest_run import FinishedSuite
 
-Kind = Literal["module", "file", "metadata", "library", "child", "outside"]
+Kind = Literal["module", "file", "metadata", "library", "child", "write", "outside"]
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Use:
     """Something that the app used, and the first test that made it do so.
 
-    `place` is the path of a module, file or library: relative to site-packages, relative to the standard library after
-    `python:`, or absolute. What's `outside` is a file that the app's users don't have.
+    `place` is the path of a module, file, library or program: relative to site-packages or the environment's folder, as
+    in the bundle; relative to the standard library after `python:`; or absolute. What's `outside` is a file that the
+    app's users don't have, and a `write` may be any change of what is below the environment's folder.
     """
 
     kind: Kind
@@ -41,14 +42,13 @@ class Trace:
 
 
 def gather_trace(
-    records: Path, packages: Iterable[str], standard_library: str, outside: Mapping[str, str], finished: FinishedSuite
+    records: Path, places: Sequence[tuple[str, str]], outside: Mapping[str, str], finished: FinishedSuite
 ) -> Trace:
     """Read every record in the folder.
 
-    `packages`, `standard_library` and the keys of `outside` are folders, spelled as in the records. The values of
-    `outside` are what a file in such a folder is called.
+    `places` are folders, spelled as in the records, and what replaces them in a `Use.place`; the first that fits
+    counts. `outside` has what a file in such a folder is called.
     """
-    places = [(folder, "") for folder in packages] + [(standard_library, "python:")]
     loaded = list(_read_records(records))
     uses: dict[tuple[str, str], Use] = {}
     for record in loaded:
@@ -88,10 +88,12 @@ def _read_records(folder: Path) -> Iterator[list[tuple[str, ...]]]:
 
 
 def _uses(
-    record: Iterable[tuple[str, ...]], places: Iterable[tuple[str, str]], outside: Mapping[str, str]
+    record: Iterable[tuple[str, ...]], places: Sequence[tuple[str, str]], outside: Mapping[str, str]
 ) -> Iterator[Use]:
     test = ""
+    # What may be undone: an import that fails, or a file that's written under another name first.
     modules: dict[str, Use] = {}
+    writes: dict[str, Use] = {}
     for kind, value, *more in record:
         place = _place(value, places)
         match kind:
@@ -101,18 +103,28 @@ def _uses(
                 modules[value] = Use(kind="module", name=value, place=_place(more[0], places), test=test)
             case "gone":
                 modules.pop(value, None)
-            # Metadata counts by the distribution's name: the path includes the version, which may differ in the bundle.
-            case "file" if not PurePosixPath(place).parent.name.endswith(".dist-info"):
-                yield Use(kind="file", name=place, place=place, test=test)
-            case "distribution":
-                yield Use(kind="metadata", name=value, place="", test=test)
-            case "library" if value:
-                yield Use(kind="library", name=place, place=place, test=test)
-            case "child":
-                yield Use(kind="child", name=Path(value).name, place=value, test=test)
+            case "write":
+                writes[place] = Use(kind="write", name=place, place=place, test=test)
+            case "renamed":
+                writes.pop(place, None)
             case "outside":
                 yield Use(kind="outside", name=_place(value, outside.items()), place=value, test=test)
-    yield from modules.values()
+            case _:
+                yield from _lasting_use(kind, value, place, test)
+    yield from (*modules.values(), *writes.values())
+
+
+def _lasting_use(kind: str, value: str, place: str, test: str) -> Iterator[Use]:
+    match kind:
+        # Metadata counts by the distribution's name: the path includes the version, which may differ in the bundle.
+        case "file" if not PurePosixPath(place).parent.name.endswith(".dist-info"):
+            yield Use(kind="file", name=place, place=place, test=test)
+        case "distribution":
+            yield Use(kind="metadata", name=value, place="", test=test)
+        case "library" if value:
+            yield Use(kind="library", name=place, place=place, test=test)
+        case "child" if value:
+            yield Use(kind="child", name=place, place=place, test=test)
 
 
 def _place(path: str, places: Iterable[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 # os.path instead of pathlib: what the tracer imports is no longer seen as an import of the app.
-# ruff: noqa: INP001, PTH100, PTH113, PTH118, PTH120, PTH123
-"""Record what one process uses: modules, data files, metadata, native libraries and child processes.
+# ruff: noqa: INP001, PTH100, PTH112, PTH113, PTH118, PTH120, PTH123
+"""Record what one process uses and writes: modules, data files, metadata, native libraries and child processes.
 
 It runs in the app's processes before their first line, so it imports little. It's copied into the folder of a traced
 run, next to `records` (one file per process) and `current` (the running test, one file per process). A record is
@@ -19,16 +19,26 @@ FOLDER = os.path.dirname(HERE)
 # The import system opens these.
 CODE_SUFFIXES = (".py", ".pyc", ".pth")
 
+# The arguments of audit events: the program, the working directory and the environment of a child process; the library
+# that is loaded; and the file or folder that is created or changed.
+CHILDREN = {"subprocess.Popen": (0, 2, 3), "os.posix_spawn": (0, None, 2), "os.exec": (0, None, 2)}
+CHILDREN["os.spawn"] = (1, None, 3)
+LIBRARIES = {"ctypes.dlopen": 0, "sqlite3.load_extension": 1}
+WRITES = {"os.mkdir": 0, "os.truncate": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}
+# What SQLite and Windows append to a name.
+LIBRARY_SUFFIXES = ("", ".so", ".dylib", ".dll")
+PROGRAM_SUFFIXES = ("", ".exe") if sys.platform == "win32" else ("",)
+
 
 class Tracer:
     """Everything that this process uses.
 
-    `roots` are the folders of installed packages. `watched` are folders that users don't have, except for those in
-    `known`.
+    `root` is the folder of the environment, and `scripts` the one in it with the programs. `watched` are folders that
+    users don't have, except for those in `known`.
     """
 
-    def __init__(self, roots: tuple[str, ...], watched: tuple[str, ...], known: tuple[str, ...]) -> None:
-        self.roots, self.watched, self.known = roots, watched, known
+    def __init__(self, root: str, scripts: str, watched: tuple[str, ...], known: tuple[str, ...]) -> None:
+        self.root, self.scripts, self.watched, self.known = root, scripts, watched, known
         # Loaded by Python's start-up and this tracer, not by the app.
         self.seen_modules = set(sys.modules)
         self.module_count = len(sys.modules)
@@ -72,10 +82,16 @@ class Tracer:
         """Record an audit event. It must not raise an exception, which would reach the app."""
         if event == "open":
             self.record_file(*arguments)
-        elif event == "ctypes.dlopen":
-            self.put("library", text_of(arguments[0]))
-        elif event in {"subprocess.Popen", "os.posix_spawn", "os.exec"}:
-            self.put("child", text_of(arguments[0]))
+        elif event == "sqlite3.connect":
+            self.record_database(text_of(arguments[0]))
+        elif event in LIBRARIES:
+            self.record_library(text_of(arguments[LIBRARIES[event]]))
+        elif event == "os.system":
+            self.record_named_programs(arguments[0])
+        elif event in CHILDREN:
+            self.record_child(event, arguments)
+        elif event in WRITES:
+            self.record_write(event, arguments)
         if len(sys.modules) != self.module_count or (self.loading and not event.startswith("object.")):
             self.record_modules()
 
@@ -83,21 +99,76 @@ class Tracer:
         path = text_of(file)
         # The import system writes bytecode to a temporary name, with flags instead of a mode.
         is_written = isinstance(mode, str) and any(letter in mode for letter in "wax+")
-        is_written |= isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
-        if not path or is_written:
-            return
-        if path.startswith(self.roots):
-            if not path.endswith(CODE_SUFFIXES):
+        is_written |= isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        if is_written:
+            self.record_written(path)
+        elif path.startswith(self.root):
+            if not path.endswith(CODE_SUFFIXES) and not path.startswith(self.scripts):
                 self.put("file", path)
-            return
-        try:
-            path = os.path.abspath(path)
-        except OSError:
-            # The working directory is gone.
-            return
+        else:
+            self.record_outside(absolute(path))
+
+    def record_outside(self, path: str) -> None:
+        """Record a file that users don't have."""
         is_watched = path.startswith(self.watched) and not path.startswith(self.known) and not path.endswith(".pyc")
         if is_watched and os.path.isfile(path) and not self.is_given(path):
             self.put("outside", path)
+
+    def record_library(self, name: str) -> None:
+        # Without a folder, it's the system's.
+        if os.path.dirname(name):
+            name = next((path for suffix in LIBRARY_SUFFIXES if os.path.isfile(path := absolute(name) + suffix)), name)
+            self.record_outside(name)
+        self.put("library", name)
+
+    def record_database(self, name: str) -> None:
+        """Record an SQLite database, as a file if it exists, and as written because that can't be told."""
+        if name.startswith("file:"):
+            name = unquoted(name.removeprefix("file:").partition("?")[0])
+            # The host in front of the path is empty.
+            name = name.removeprefix("//")
+        path = absolute(name)
+        if path.startswith(self.root):
+            if os.path.isfile(path):
+                self.put("file", path)
+            self.record_written(path)
+
+    def record_write(self, event: str, arguments: tuple[object, ...]) -> None:
+        path = absolute(text_of(arguments[WRITES[event]]))
+        # Programs create folders to make sure that they exist.
+        if event == "os.mkdir" and os.path.isdir(path):
+            return
+        self.record_written(path)
+        if event == "os.rename" and (source := absolute(text_of(arguments[0]))).startswith(self.root):
+            self.append(("renamed", source))
+
+    def record_written(self, path: str) -> None:
+        """Record a change below the environment's folder; the interpreter caches bytecode there."""
+        path = absolute(path)
+        is_cache = path.endswith(".pyc") or f"{os.sep}__pycache__{os.sep}" in f"{path}{os.sep}"
+        if path.startswith(self.root) and not path.startswith(self.scripts) and not is_cache:
+            self.put("write", path)
+
+    def record_child(self, event: str, arguments: tuple[object, ...]) -> None:
+        program, folder, environment = (None if place is None else arguments[place] for place in CHILDREN[event])
+        name = text_of(program) or first_word(arguments[1])
+        if os.path.dirname(name):
+            places = [os.path.join(text_of(folder), name)]
+        else:
+            places = [os.path.join(place, name) for place in search_path(environment)]
+        candidates = [absolute(place) + suffix for place in places for suffix in PROGRAM_SUFFIXES]
+        path = next(filter(os.path.isfile, candidates), "")
+        if path:
+            self.record_outside(path)
+        self.put("child", path or name)
+        self.record_named_programs(arguments[1])
+
+    def record_named_programs(self, command: object) -> None:
+        """Record the programs of the environment that a command line names, such as a shell's."""
+        for text in command if isinstance(command, list | tuple) else [command]:
+            _, found, rest = text_of(text).partition(self.scripts)
+            if found:
+                self.put("child", found + rest.replace("'", '"').partition('"')[0].partition(" ")[0])
 
     def is_given(self, path: str) -> bool:
         """Whether a test gave the program this file, or a folder that it's in."""
@@ -138,10 +209,10 @@ class Tracer:
 
 def start() -> None:
     """Trace this process, if it runs in the frozen environment and isn't being traced yet."""
-    prefix, *roots = lines_of("traced.txt")
+    prefix, scripts = lines_of("traced.txt")
     if os.path.normcase(sys.prefix) != prefix or any(type(finder).__name__ == "Tracer" for finder in sys.meta_path):
         return
-    tracer = Tracer(tuple(roots), tuple(lines_of("watched.txt")), tuple(lines_of("known.txt")))
+    tracer = Tracer(os.path.join(prefix, ""), scripts, tuple(lines_of("watched.txt")), tuple(lines_of("known.txt")))
     sys.meta_path.insert(0, tracer)
     sys.addaudithook(tracer.audit)
     atexit.register(tracer.record_modules)
@@ -188,6 +259,38 @@ def text_of(value: object) -> str:
     if isinstance(value, str | bytes | os.PathLike):
         return os.path.normcase(os.fsdecode(value))
     return ""
+
+
+def absolute(path: str) -> str:
+    """The path without dots, from the root; "" for no path and in a working directory that's gone."""
+    try:
+        return os.path.abspath(path) if path else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def unquoted(text: str) -> str:
+    """The path that is percent-encoded in a URI."""
+    start, *escaped = text.split("%")
+    try:
+        rest = (bytes.fromhex(part[:2]) + os.fsencode(part[2:]) for part in escaped)
+        return os.fsdecode(b"".join([os.fsencode(start), *rest]))
+    except ValueError:
+        return text
+
+
+def first_word(command: object) -> str:
+    """The program of a command line, which Popen leaves to the system to find on Windows."""
+    text = command if isinstance(command, str) else ""
+    return os.path.normcase(text[1:].partition('"')[0] if text.startswith('"') else text.partition(" ")[0])
+
+
+def search_path(environment: object) -> list[str]:
+    """The folders in which the system looks for a program that's started with this environment."""
+    try:
+        return [text_of(folder) for folder in os.get_exec_path(environment)]  # type: ignore[arg-type]
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 def current_test() -> str:

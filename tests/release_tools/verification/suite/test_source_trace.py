@@ -28,6 +28,8 @@ pytestmark = [
 APP = """
 import importlib, importlib.metadata, importlib.resources, importlib.util, os, pathlib, signal, subprocess, sys
 
+HERE = pathlib.Path(__file__).parent
+
 def main():
     match sys.argv[1:]:
         case ["plugin"]:
@@ -76,9 +78,64 @@ def main():
         case ["worker"]:
             # Not the console script: only PYTHONPATH starts the tracer there.
             subprocess.run([sys.executable, "-c", "import tiny_app.plugin"], check=True)
+        case ["extension"]:
+            import sqlite3
+            connection = sqlite3.connect(":memory:")
+            if not hasattr(connection, "enable_load_extension"):
+                # Some Pythons are built without it.
+                sys.audit("sqlite3.load_extension", connection, str(HERE / "native"))
+                return
+            connection.enable_load_extension(True)
+            try:
+                connection.load_extension(str(HERE / "native"))
+            except sqlite3.OperationalError:
+                print("loaded")
+        case ["starts", "helper-by-path"]:
+            subprocess.run([pathlib.Path(sys.executable).with_name("helper-by-path")], check=True)
+        case ["starts", "helper-by-search"]:
+            path = os.pathsep.join([os.devnull, os.path.dirname(sys.executable)])
+            subprocess.run(["helper-by-search"], check=True, env={"PATH": path})
+        case ["starts", "helper-by-shell"]:
+            subprocess.run(f'"{os.path.dirname(sys.executable)}/helper-by-shell" && true', shell=True, check=True)
+        case ["starts", "helper-by-system"]:
+            os.system(f"exec {os.path.dirname(sys.executable)}/helper-by-system")
+        case ["starts", "helper-by-exec"]:
+            os.execv(os.path.join(os.path.dirname(sys.executable), "helper-by-exec"), ["helper"])
+        case ["itself"]:
+            subprocess.run([sys.argv[0], "plugin"], check=True)
+            os.execv(sys.executable, [sys.executable, sys.argv[0], "plugin"])
+        case ["writes"]:
+            (HERE / "state.json").write_text("{}")
+        case ["writes-and-is-killed"]:
+            (HERE / "state.json").write_text("{}")
+            os.kill(os.getpid(), 9)
+        case ["appends"]:
+            with open(os.path.relpath(HERE / "state.json"), "a") as file:
+                print("{}", file=file)
+        case ["replaces"]:
+            (HERE / "state.json.1234").write_text("{}")
+            os.replace(HERE / "state.json.1234", HERE / "state.json")
+        case ["makes-folder"]:
+            for number in range(2):
+                (HERE / "cache" / "pages").mkdir(parents=True, exist_ok=True)
+                (HERE / "cache" / "pages" / f"{number}.json").write_text("{}")
+        case ["writes-below-prefix"]:
+            (pathlib.Path(sys.prefix) / "log.txt").write_text("started")
+        case ["database", statement]:
+            import sqlite3
+            for place in (HERE / "table.db", (HERE / "table.db").as_uri().replace("table", "t%61ble")):
+                with sqlite3.connect(place, uri=True) as connection:
+                    connection.execute(statement)
+        case ["harmless-changes"]:
+            os.chmod(HERE / "table.json", 0o700)
+            os.utime(HERE / "table.json")
+            HERE.mkdir(exist_ok=True)
+            (HERE / "__pycache__").mkdir(exist_ok=True)
+            (HERE / "__pycache__" / "numbers.nbi").write_text("")
         case ["main-module"]:
             import tiny_app.__main__
 """
+HELPERS = [f"helper-by-{way}" for way in ("exec", "path", "search", "shell", "system")]
 SUITE = """
 import os, signal, subprocess
 
@@ -97,7 +154,7 @@ def complete() -> BundleContents:
     paths = [path for path in root.rglob("*") if path.suffix in {".py", ".so"} and "site-packages" not in path.parts]
     names = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for path in paths}
     extensions = {f"lib-dynload/{path.name}" for path in paths if path.suffix == ".so"}
-    data = {"tiny_app/table.json", "tiny_app/native.so"}
+    data = {"tiny_app/table.json", "tiny_app/native.so", "tiny_app/table.db", *(f"bin/{name}" for name in HELPERS)}
     metadata = {f"{name}-1.0.dist-info/METADATA" for name in ("tiny_app", "some_library")}
     return BundleContents(
         modules=frozenset({*names, "tiny_app", "tiny_app.cli", "tiny_app.plugin"}),
@@ -126,6 +183,8 @@ def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: py
             "broken.py": "import no_such_module\n",
             "__main__.py": "",
             "table.json": "{}",
+            # To SQLite, an empty file is a database.
+            "table.db": "",
         }
         files = {f"tiny_app/{name}": text for name, text in {**app, "native.so": "no library"}.items()}
         installed = environment_of(
@@ -138,6 +197,8 @@ def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: py
             ),
         )
         write_script(environment / "bin" / "tiny", SCRIPT)
+        for name in HELPERS:
+            write_script(environment / "bin" / name, "print('helped')")
         script = environment / "bin" / "tiny"
         script.write_text(script.read_text().replace(f"{sys.executable} -IXutf8", str(environment / "bin" / "python")))
         (root / "poetry.lock").touch()
@@ -151,6 +212,19 @@ def prepare(make_context: MakeContext, complete: BundleContents, monkeypatch: py
         return as_build(context, python=environment / "bin" / "python", installed=installed)
 
     return make
+
+
+STARTS_HELPERS = f"""
+def test_helpers():
+    for name in {HELPERS}:
+        run("starts", name)
+"""
+
+
+def findings_of(context: VerificationContext) -> tuple[str, ...]:
+    with pytest.raises(CheckFailedError) as caught:
+        check_source_trace(context)
+    return caught.value.findings
 
 
 def a_test_of(command: str, options: str = "") -> str:
@@ -168,6 +242,7 @@ def a_test_of(command: str, options: str = "") -> str:
         ("entry-points", "some_library-1.0.dist-info/METADATA", "metadata of some-library"),
         ("forked", "tiny_app.plugin", "module tiny_app.plugin"),
         ("worker", "tiny_app.plugin", "module tiny_app.plugin"),
+        ("extension", "tiny_app/native.so", "library tiny_app/native.so"),
     ],
 )
 @pytest.mark.shows_failing("source trace")
@@ -177,15 +252,59 @@ def test_missing_part_is_found_with_its_test(prepare: Prepare, command: str, wit
     with pytest.raises(CheckFailedError) as caught:
         check_source_trace(context)
     assert caught.value.findings == (finding,)
-    assert caught.value.what.endswith(f"{finding}: needed by {test}")
+    assert caught.value.details[finding].endswith(f" {test}")
     assert "2 tests" in check_source_trace(allowing(context, finding))
 
 
+def test_programs_that_are_only_in_the_environment_are_found(
+    prepare: Prepare, complete: BundleContents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = prepare(STARTS_HELPERS)
+    files = {file for file in complete.files if not file.startswith("bin/")}
+    without = BundleContents(modules=complete.modules, files=frozenset(files))
+    monkeypatch.setattr(source_trace, "read_contents", lambda _: without)
+    assert findings_of(context) == tuple(f"program bin/{name}" for name in HELPERS)
+
+
 def test_complete_bundle_passes_with_counts(prepare: Prepare) -> None:
-    commands = ("plugin", "table", "version", "entry-points", "library", "worker", "main-module")
-    figure = check_source_trace(prepare("".join(map(a_test_of, commands))))
-    counts = "1 files, 2 metadata lookups, 1 libraries, 1 child programs of 7 tests"
+    commands = ["plugin", "table", "version", "entry-points", "library", "worker", "main-module"]
+    commands += ["extension", "itself", "harmless-changes"]
+    figure = check_source_trace(prepare("".join(map(a_test_of, commands)) + STARTS_HELPERS))
+    counts = "1 files, 2 metadata lookups, 1 libraries, 8 child programs of 11 tests"
     assert figure.partition(" modules, ")[2] == counts
+
+
+@pytest.mark.parametrize(
+    ("command", "finding"),
+    [
+        ("writes", "write to tiny_app/state.json"),
+        ("appends", "write to tiny_app/state.json"),
+        ("replaces", "write to tiny_app/state.json"),
+        ("writes-below-prefix", "write to log.txt"),
+    ],
+)
+def test_write_to_an_installed_package_is_found(prepare: Prepare, command: str, finding: str) -> None:
+    assert findings_of(prepare(a_test_of(command))) == (finding,)
+
+
+def test_folder_in_a_package_is_one_finding_in_every_run(prepare: Prepare) -> None:
+    context, finding = prepare(a_test_of("makes-folder")), "write to tiny_app/cache"
+    assert findings_of(context) == (finding,)
+    changed = context.settings.root / "suite" / "test_it.py"
+    changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert findings_of(context) == (finding,)
+    assert "1 tests" in check_source_trace(allowing(context, finding))
+
+
+def test_database_in_a_package_may_be_read(prepare: Prepare) -> None:
+    reads = "\ndef test_it():\n    run('database', 'SELECT 1')\n"
+    assert "1 files" in check_source_trace(prepare(reads))
+
+
+def test_database_in_a_package_is_bundled_and_not_changed(prepare: Prepare) -> None:
+    changes = "\ndef test_it():\n    run('database', 'CREATE TABLE IF NOT EXISTS one (number INTEGER)')\n"
+    context = prepare(changes, without="tiny_app/table.db")
+    assert findings_of(context) == ("file tiny_app/table.db", "write to tiny_app/table.db")
 
 
 def test_program_with_another_environment_is_traced(prepare: Prepare) -> None:
@@ -209,6 +328,24 @@ def test_killed():
     with pytest.raises(CheckFailedError) as caught:
         check_source_trace(context)
     assert caught.value.findings == ("module tiny_app.plugin",)
+
+
+def test_write_of_a_killed_process_is_found(prepare: Prepare) -> None:
+    command = "[os.environ['TINY'], 'writes-and-is-killed']"
+    test = f"\ndef test_killed():\n    assert subprocess.run({command}).returncode == -9\n"
+    assert findings_of(prepare(test)) == ("write to tiny_app/state.json",)
+
+
+def test_program_of_the_checkout_is_found(prepare: Prepare) -> None:
+    context = prepare("")
+    tool = context.settings.root / "scripts" / "tool"
+    tool.parent.mkdir()
+    write_script(tool, "print('helped')")
+    plugin = next((context.settings.root / "build").rglob("tiny_app/plugin.py"))
+    plugin.write_text(f"import subprocess\nsubprocess.run([{str(tool)!r}], check=True)\nNAME = 1\n", encoding="utf-8")
+    test = "\ndef test_it():\n    run('plugin')\n"
+    (context.settings.root / "suite" / "test_it.py").write_text(SUITE + test, encoding="utf-8")
+    assert findings_of(context) == ("checkout file scripts/tool",)
 
 
 def test_module_that_fails_to_import_is_not_needed(prepare: Prepare) -> None:
