@@ -68,13 +68,27 @@ class OwnModule:
         return ".".join([*parents, *([node.module] if node.module else [])])
 
     def full_name(self, node: ast.expr) -> str:
-        """The full name of a function, class or constant, whatever it's imported as: `subprocess.run`."""
-        first, dot, rest = ast.unparse(node).partition(".")
+        """The full name of a function, class or constant, whatever it's imported as: `subprocess.run`.
+
+        "" for other expressions.
+        """
+        first, dot, rest = dotted_name(node).partition(".")
         return f"{self.imported.get(first, first)}{dot}{rest}"
 
     def place_of(self, node: ast.AST) -> str:
         """File and line."""
         return f"{self.path}:{getattr(node, 'lineno', 1)}"
+
+
+def dotted_name(node: ast.AST) -> str:
+    """The text of a name or of an attribute of one, else ""."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attribute):
+            owner = dotted_name(value)
+            return owner and f"{owner}.{attribute}"
+    return ""
 
 
 def sources_of(distribution: InstalledDistribution) -> dict[str, bytes]:
@@ -104,10 +118,13 @@ def _parse(path: str, source: bytes) -> OwnModule | None:
 
 def nodes_except(nodes: Iterable[ast.AST], is_skipped: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
     """These nodes and all below them, without the skipped ones and what's in them."""
-    for node in nodes:
+    # In order, and without recursion: for each node, it would pass through the generators of all above it.
+    waiting = [*nodes][::-1]
+    while waiting:
+        node = waiting.pop()
         if not is_skipped(node):
             yield node
-            yield from nodes_except(ast.iter_child_nodes(node), is_skipped)
+            waiting += [*ast.iter_child_nodes(node)][::-1]
 
 
 def is_main_guard(node: ast.AST) -> bool:

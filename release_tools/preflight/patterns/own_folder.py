@@ -15,12 +15,22 @@ from release_tools.preflight.patterns.places import Place, Places
 # Methods of what they write.
 _WRITING_METHODS: Final = frozenset({"hardlink_to", "mkdir", "symlink_to", "touch", "write_bytes", "write_text"})
 
+# Methods of something else; their first argument is what they write. `Path.replace` has just one, `str.replace` two.
+_SAVING_METHODS: Final = frozenset(
+    {"rename", "replace", "savefig", "to_csv", "to_excel", "to_json", "to_parquet", "to_pickle"}
+)
+
 # Their first argument is what they write, or lock.
 _WRITERS: Final = frozenset(
     {
         *("fcntl.flock", "fcntl.lockf", "msvcrt.locking", "portalocker.Lock", "portalocker.lock"),
         *("filelock.FileLock", "filelock.SoftFileLock", "filelock.UnixFileLock", "fasteners.InterProcessLock"),
-        *("logging.FileHandler", "logging.handlers.RotatingFileHandler", "logging.handlers.TimedRotatingFileHandler"),
+        *(
+            "logging.basicConfig",
+            "logging.FileHandler",
+            "logging.handlers.RotatingFileHandler",
+            "logging.handlers.TimedRotatingFileHandler",
+        ),
         *("logging.handlers.WatchedFileHandler", "loguru.logger.add"),
     }
 )
@@ -44,10 +54,16 @@ _COPIERS: Final = frozenset(
 
 # They open the file that their first argument names; the mode is the second.
 _OPENERS: Final = frozenset(
-    {"bz2.open", "codecs.open", "gzip.open", "io.open", "lzma.open", "open", "tarfile.open", "zipfile.ZipFile"}
+    {
+        *("aiofiles.open", "bz2.open", "codecs.open", "gzip.open", "io.open", "lzma.open", "open"),
+        *("os.open", "tarfile.open", "zipfile.ZipFile"),
+    }
 )
 
-_WRITING_MODE: Final = re.compile(r"[rbt]*[wax+].*")
+# What first arguments are called.
+_FIRST_NAMES: Final = frozenset({"database", "file", "filename", "lock_file", "path"})
+
+_WRITING_MODE: Final = re.compile(r"'[rbt]*[wax+].*'|.*\bO_(CREAT|RDWR|WRONLY)\b.*")
 
 
 def own_folder_problems(places: Places, shipped: Collection[str]) -> list[Problem]:
@@ -93,29 +109,22 @@ def _written(call: ast.Call, places: Places, shipped: Collection[str]) -> Iterat
 
 def _targets(call: ast.Call, places: Places) -> Iterator[tuple[ast.expr, bool]]:
     """The paths that a call may write, and whether it leaves an existing file as it is."""
-    name = places.module.full_name(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else ""
+    name = places.module.full_name(call.func)
     match call:
         case ast.Call(func=ast.Attribute(value=path, attr=attr)) if attr in _WRITING_METHODS:
             yield path, attr in {"mkdir", "touch"}
         case ast.Call(func=ast.Attribute(value=path, attr="open")) if _is_for_writing(call, 0):
             yield path, False
-        case ast.Call(func=ast.Attribute(attr="rename" | "replace"), args=[path]):
+        case ast.Call(func=ast.Attribute(attr=attr), args=[path]) if attr in _SAVING_METHODS:
             yield path, False
-    match call.args:
-        case [path, *_] if name in _OPENERS and _is_for_writing(call, 1):
+        case ast.Call(args=[_, path, *_]) if name in _COPIERS:
             yield path, False
-        case [path, *_] if name in _WRITERS or name in _CREATORS:
-            yield path, name in _CREATORS
-        case [_, path, *_] if name in _COPIERS:
-            yield path, False
+    if name in _WRITERS or name in _CREATORS or (name in _OPENERS and _is_for_writing(call, 1)):
+        named = (word.value for word in call.keywords if word.arg in _FIRST_NAMES)
+        yield from ((path, name in _CREATORS) for path in (*call.args[:1], *named))
 
 
 def _is_for_writing(call: ast.Call, position: int) -> bool:
-    """Whether the mode, the argument at this position or the one of that name, allows writing."""
+    """Whether the mode or the flags, the argument at this position or the one called `mode`, allow writing."""
     given = [*call.args[position : position + 1], *(word.value for word in call.keywords if word.arg == "mode")]
-    return any(
-        isinstance(mode, ast.Constant)
-        and isinstance(mode.value, str)
-        and _WRITING_MODE.fullmatch(mode.value) is not None
-        for mode in given
-    )
+    return any(_WRITING_MODE.fullmatch(ast.unparse(mode)) for mode in given)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from release_tools.preflight.patterns.modules import Function, OwnModule
+from release_tools.preflight.patterns.modules import Function, OwnModule, dotted_name
 
 WORDS: Final = (b"__file__", b"importlib.resources", b"importlib_resources")
 
@@ -62,7 +62,7 @@ class Places:
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 place = self._joined(self.of(left), [right])
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                place = self._concatenated([left, right])
+                place = self._concatenated([*_added(left), right])
             case ast.JoinedStr(values=parts):
                 place = self._concatenated(
                     [part.value if isinstance(part, ast.FormattedValue) else part for part in parts]
@@ -94,11 +94,11 @@ class Places:
             case ast.Name(id=name) if name in self.values:
                 constants = {value.value for value in self.values[name] if isinstance(value, ast.Constant)}
                 return str(constants.pop()) if len(constants) == len(self.values[name]) == 1 else None
-        return {"os.pardir": "..", "os.sep": "/"}.get(self.module.full_name(node)) if _is_name(node) else None
+        return {"os.pardir": "..", "os.sep": "/"}.get(self.module.full_name(node))
 
     def exported(self) -> set[str]:
         """The names of constants and functions of the module that other modules can import, and that have a place."""
-        names = {ast.unparse(target) for node in self.module.tree.body for target in _targets(node)}
+        names = {dotted_name(target) for node in self.module.tree.body for target in _targets(node)}
         names |= {f"{node.name}()" for node in self.module.tree.body if isinstance(node, Function)}
         return {name for name in names if self.of_value(name)}
 
@@ -135,7 +135,7 @@ class Places:
             return _ENVIRONMENT_NAMES[full_name]
         module, _, name = full_name.rpartition(".")
         other = self._others.get(module)
-        return other.of_value(name + call) if other else self.of_value(ast.unparse(node) + call)
+        return other.of_value(name + call) if other else self.of_value(dotted_name(node) + call)
 
     def _package_folder(self, node: ast.expr) -> Place | None:
         match node:
@@ -146,7 +146,7 @@ class Places:
             case ast.Name(id="__name__"):
                 package = self.module.name
             case _:
-                package = self.module.full_name(node) if _is_name(node) else ""
+                package = self.module.full_name(node)
         is_own = package.partition(".")[0] == self.module.name.partition(".")[0]
         return PurePosixPath(*package.split(".")) if package and is_own else None
 
@@ -177,7 +177,7 @@ def _certain_values(module: OwnModule) -> dict[str, list[ast.expr]]:
     stores: Counter[str] = Counter()
     for node in module.nodes:
         for target in _targets(node):
-            values[ast.unparse(target)].append(node.value)  # type: ignore[attr-defined] # what has targets has a value
+            values[dotted_name(target)].append(node.value)  # type: ignore[attr-defined] # what has targets has a value
         match node:
             case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
                 values[name].append(value)
@@ -185,11 +185,26 @@ def _certain_values(module: OwnModule) -> dict[str, list[ast.expr]]:
                 returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return)]
                 values[f"{name}()"] += [value or ast.Constant(value=None) for value in returned]
                 stores[f"{name}()"] += len(returned)
+            case ast.ClassDef():
+                for name, value in _class_attributes(node):
+                    values[name].append(value)
+                    stores[name] += 1
             case ast.arg(arg=name):
                 stores[name] += 1
             case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
-                stores[ast.unparse(node)] += 1
+                stores[dotted_name(node)] += 1
     return {name: found for name, found in values.items() if found and len(found) == stores[name]}
+
+
+def _class_attributes(node: ast.ClassDef) -> list[tuple[str, ast.expr]]:
+    """The attributes of a class, by the names that its code uses. An annotated one may have other values as a field."""
+    return [
+        (f"{owner}.{dotted_name(target)}", part.value)
+        for part in node.body
+        if isinstance(part, ast.Assign)
+        for target in _targets(part)
+        for owner in (node.name, "cls", "self")
+    ]
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:
@@ -201,9 +216,9 @@ def _targets(node: ast.AST) -> list[ast.expr]:
     return []
 
 
-def _is_name(node: ast.expr) -> bool:
-    """Whether it's a name, or attributes of one."""
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_name(node.value))
+def _added(node: ast.expr) -> list[ast.expr]:
+    """What's concatenated there."""
+    return [*_added(node.left), node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) else [node]
 
 
 def _up(place: Place | None, count: int = 1) -> Place | None:

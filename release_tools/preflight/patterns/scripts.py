@@ -13,7 +13,16 @@ from release_tools.errors import Problem
 from release_tools.preflight.patterns.modules import catches, is_main_guard, nodes_except
 from release_tools.preflight.patterns.places import ENVIRONMENT, Places
 
-WORDS: Final = (b"create_subprocess", b"os.exec", b"os.posix_spawn", b"os.spawn", b"os.system", b"subprocess")
+WORDS: Final = (
+    b"create_subprocess",
+    b"os.exec",
+    b"os.posix_spawn",
+    b"os.spawn",
+    b"os.system",
+    b"pexpect",
+    b"_process",
+    b"subprocess",
+)
 
 _STARTERS: Final = frozenset(
     {
@@ -22,6 +31,7 @@ _STARTERS: Final = frozenset(
         *("os.posix_spawn", "os.posix_spawnp"),
         *("subprocess.Popen", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.run"),
         *("subprocess.getoutput", "subprocess.getstatusoutput"),
+        *("pexpect.spawn", "trio.run_process"),
     }
 )
 # Their first argument is a mode.
@@ -68,7 +78,7 @@ def _expects_absence(node: ast.AST) -> bool:
 
 def _started(call: ast.Call, places: Places) -> str:
     """The name of the program that a call starts, or ""."""
-    name = places.module.full_name(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else ""
+    name = places.module.full_name(call.func)
     given = [*call.args, *(word.value for word in call.keywords if word.arg == "args")]
     match given:
         case [command, *_] if name in _STARTERS:

@@ -17,6 +17,7 @@ NEEDS = {"alembic": {"alembic": "alembic.config:main"}}
         "import os\nos.spawnlp(os.P_WAIT, 'tiny-worker', 'tiny-worker')",
         "import asyncio\nasync def main():\n    await asyncio.create_subprocess_exec('tiny-worker')",
         "import subprocess, sys\nimport pathlib as p\nsubprocess.run([p.Path(sys.executable).parent / 'tiny-worker'])",
+        "import trio\nasync def main():\n    await trio.run_process(['tiny-worker'])",
         "import os, pathlib, sys\nos.execv(str(pathlib.Path(sys.executable).with_name('tiny-worker')), [])",
         "import os, subprocess, sys\nsubprocess.run([os.path.join(sys.prefix, 'bin', 'tiny-worker')])",
     ],
