@@ -1,4 +1,4 @@
-"""Starts a command beside Python, and does without it if it isn't there."""
+"""Starts a command beside Python by a name that it puts together, and does without it if it isn't there."""
 
 import contextlib
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 def work(*words: str) -> int:
     """Print a line."""
     with contextlib.suppress(OSError):
-        subprocess.run([Path(sys.executable).with_name("gate-helper")], check=True)
+        subprocess.run([Path(sys.executable).with_name(f"{Path(sys.argv[0]).stem}-helper")], check=True)
     print("done", *words)
     return 0
 

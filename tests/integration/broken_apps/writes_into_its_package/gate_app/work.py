@@ -1,5 +1,6 @@
-"""Keeps its state beside the code, and is killed."""
+"""Keeps its state beside the code in a way that can't be seen in the code, and is killed."""
 
+import inspect
 import os
 import signal
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 
 def work(*words: str) -> int:
     """Count the runs."""
-    state = Path(__file__).with_name("state.json")
+    state = Path(inspect.getfile(work)).with_name("state.json")
     count = int(state.read_text(encoding="utf-8")) if state.exists() else 0
     state.write_text(str(count + 1), encoding="utf-8")
     if words == ("killed",):
