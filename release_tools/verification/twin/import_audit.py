@@ -205,7 +205,8 @@ def _module_of(failure: Failure) -> str:
 
 
 def _missing_module(failure: Failure) -> str:
-    found = re.fullmatch(r"ModuleNotFoundError: No module named '([\w.]+)'", failure[1])
+    # Debian's Python adds the package to install, and says ImportError.
+    found = re.fullmatch(r"\w+Error: No module named '([\w.]+)'(, please install .*)?", failure[1])
     return found[1] if found else ""
 
 

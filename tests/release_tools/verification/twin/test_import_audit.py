@@ -132,6 +132,21 @@ def test_submodules_are_tried_once_their_package_works(settings: ReleaseSettings
 
 
 @pytest.mark.programs
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ModuleNotFoundError(\"No module named '_dbm'\")",
+        "ImportError(\"No module named '_dbm', please install the python3-gdbm package\")",
+    ],
+)
+def test_extension_module_that_only_the_standard_library_imports_may_be_missing(
+    settings: ReleaseSettings, error: str
+) -> None:
+    prelude = REFUSE.format(condition="True", action=f"raise {error}")
+    assert check_imports(make_twin(settings, prelude, modules={"colorsys": ""})).figure.startswith("1 modules")
+
+
+@pytest.mark.programs
 def test_failures_with_one_error_share_a_line(settings: ReleaseSettings) -> None:
     prelude = "import sys; sys.modules.update(bdb=None, colorsys=None)"
     prelude += "\nclass Broken:\n    def find_spec(self, name, path=None, target=None):\n"
