@@ -12,6 +12,7 @@ from release_tools.distributions import (
     InstalledEnvironment,
     source_module,
 )
+from release_tools.freeze.runtime.unpacked_folder import MARKER
 from release_tools.freeze.runtime_hooks import PACKAGE as RUNTIME_PACKAGE
 from release_tools.freeze.runtime_hooks import write_runtime_hook
 from release_tools.freeze.selection import excluded_names, select, without_excluded
@@ -116,6 +117,7 @@ def make_plan(
         direct_packages=tuple(package for one in installed.direct for package in one.packages),
         analyzed_files=tuple((selected[path], PurePosixPath(path).parent.as_posix()) for path in sorted(analyzed)),
         files=(
+            (MARKER, str(write_marker(settings, folder))),
             *((path, source) for path, source in selected.items() if path not in analyzed),
             *(
                 (f"{metadata}/{Path(source).name}", source)
@@ -161,6 +163,17 @@ def _planned(one: InstalledDistribution, *, is_direct: bool) -> PlannedDistribut
     )
 
 
+def write_marker(settings: ReleaseSettings, folder: Path) -> Path:
+    """Write the file by which the program recognizes the unpacked folders of its own dead processes.
+
+    It's executable, because the bootloader unpacks executable files first.
+    """
+    marker = folder / "marker"
+    marker.write_text(settings.executable, encoding="utf-8")
+    marker.chmod(0o755)
+    return marker
+
+
 def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
     """Write the script that calls the app's entry point, alone in a new folder in `folder`.
 
@@ -177,15 +190,15 @@ def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
         'if __name__ == "__main__":\n'
         "    # multiprocessing starts this program again for each worker; without this, the worker would run the app.\n"
         "    multiprocessing.freeze_support()\n"
-        f"    from {RUNTIME_PACKAGE} import interpreter\n"
+        f"    from {RUNTIME_PACKAGE} import interpreter, signals\n"
         "\n"
         "    sys.argv[1:] = interpreter.own_arguments(sys.argv[1:])\n"
         "    command = interpreter.find_command(sys.argv[1:])\n"
         "    if command is not None:\n"
-        "        sys.exit(command.run())\n"
+        "        signals.run(command.run)\n"
         f"    from {module} import {function.partition('.')[0]}\n"
         "\n"
-        f"    sys.exit({function}())\n",
+        f"    signals.run({function})\n",
         encoding="utf-8",
     )
     return launcher

@@ -99,6 +99,7 @@ class Gate:
     place: str = ""
     app: str = ""
     has_own_environment: bool = False
+    needs_root: bool = False
     only_on: tuple[str, ...] = ("linux", "darwin", "windows")
 
     @classmethod
@@ -118,6 +119,7 @@ class Gate:
             pretended=tuple(table.get("pretend", {}).items()),
             native=table.pop("native", ""),
             place=table.pop("place", ""),
+            needs_root=table.pop("needs-root", False),
             written=tuple(table.pop("write", {}).items()),
             app=table.pop("app", ""),
             has_own_environment=bool(table.pop("own-environment", False) or table.pop("pretend", None) or has_own_lock),
@@ -287,6 +289,8 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
+    if gate.needs_root and os.geteuid() != 0:
+        pytest.skip(f"{gate.what}: only root has rights to give up")
     lay_out(root, *gate.sources)
     environments = make_environments(root) if gate.has_own_environment else shared
     break_project(gate, root)

@@ -5,19 +5,29 @@ Every start pays for this: it takes a few milliseconds, and imports nothing that
 
 from . import (
     authorities,
+    bootloader,
     child_environment,
+    imports,
     interpreter,
     locale_coercion,
-    parent_watch,
+    program_name,
+    signals,
     site_builtins,
+    text_of_children,
     time_zones,
+    unpacked_folder,
     worker_path,
 )
 
 
 def install() -> None:
     """Prepare this process; called once, by the first run-time hook."""
-    parent_watch.install()
+    bootloader.install()
+    imports.install()
+    # The first two are also the last to be called when the program ends, in reverse.
+    signals.install()
+    unpacked_folder.install()
+    program_name.install()
     interpreter.install()
     site_builtins.install()
     # Child processes get its change, unlike those that follow.
@@ -26,6 +36,7 @@ def install() -> None:
     authorities.install()
     time_zones.install()
     child_environment.install()
+    text_of_children.install()
 
 
 def finish() -> None:

@@ -9,10 +9,14 @@ import os
 import sys
 import time
 
+from . import bootloader
+
 # How often the program started itself in a row, for the start that follows; the program doesn't see it.
 DEPTH_VARIABLE = "_RELEASE_TOOLS_DEPTH"
 # No program starts itself more often than this on purpose, each time at once.
 DEEPEST = 20
+# None runs as many copies of itself either, some of which have started others that have started others.
+MANY_PROCESSES, MANY_LEVELS = 100, 3
 # A program that ran for longer begins a new row: a server replaces itself whenever its files change.
 LONG_RUN_SECONDS = 10.0
 
@@ -31,8 +35,38 @@ def install() -> None:
     global depth  # noqa: PLW0603 - a fact about this process
     text = os.environ.pop(DEPTH_VARIABLE, "")
     depth = int(text) if text.isdecimal() else 0
-    if depth > DEEPEST:
-        fail(f"it started itself {depth} times in a row; a library takes it for Python in a way that isn't supported")
+    if os.path.basename(sys.argv[0]).removesuffix(".exe").rstrip("0123456789.") == "python":  # noqa: PTH119
+        fail("it's a standalone program and can't be the Python of a virtual environment")
+    levels = max(depth, count_ancestors())
+    if levels > DEEPEST or (levels > MANY_LEVELS and count_processes() > MANY_PROCESSES):
+        fail(f"it started itself {levels} times in a row; a library takes it for Python in a way that isn't supported")
+
+
+def count_ancestors() -> int:
+    """How many of the processes that this one descends from run this program; a shell between them hides none.
+
+    Only Linux tells.
+    """
+    process = bootloader.process_id or os.getpid()
+    count = 0
+    while sys.platform == "linux" and process > 1 and count <= DEEPEST:
+        parent = bootloader.parent_of(process)
+        count += has_own_executable(parent)
+        process = parent if parent != process else 0
+    return count
+
+
+def count_processes() -> int:
+    """How many processes run this program; 0 where the system doesn't tell."""
+    names = os.listdir("/proc") if sys.platform == "linux" else []  # noqa: PTH208 - pathlib imports long
+    return sum(has_own_executable(int(name)) for name in names if name.isdecimal())
+
+
+def has_own_executable(process: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{process}/exe") == sys.executable  # noqa: PTH115
+    except OSError:
+        return False
 
 
 def next_depth() -> int:

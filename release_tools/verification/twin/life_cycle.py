@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from release_tools.errors import CommandFailedError
+from release_tools.freeze.runtime.signals import MERGED_SECONDS
 from release_tools.processes.run import RunningProgram, started
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, Passed, VerificationContext, refuse
 from release_tools.verification.starts.running import temporary_folder_variables, working_folder
@@ -103,7 +104,7 @@ def check_orphans(context: VerificationContext) -> str:
     if twin.is_out_of_time:
         raise CheckFailedError(
             "the program keeps running after its bootloader is killed",
-            "release_tools/freeze/runtime/parent_watch.py ends it; look for code that changes the parent-death signal",
+            "release_tools/freeze/runtime/bootloader.py ends it; look for code that changes the parent-death signal",
         )
     return f"exits after {seconds:.2f} s"
 
@@ -114,8 +115,10 @@ def _ending_problems(
     with _waiting_twin(context, name, place) as twin:
         for number in signals[:-1]:
             _send(twin, number)
-            # The handler prints a line; until then, a second signal could merge with the first.
+            # The handler prints a line; until then, a second signal could merge with the first, as could one that comes
+            # faster than anybody can press Ctrl-C.
             twin.read_line()
+            time.sleep(2 * MERGED_SECONDS)
         _send(twin, signals[-1])
         twin.read_rest()
         code = twin.wait()

@@ -22,8 +22,10 @@ import json, os, shlex, signal, subprocess, sys, threading
 sys._MEIPASS = "/bundle/_MEIabc"
 sys.path.insert(0, {str(REPOSITORY)!r})
 from release_tools.freeze.runtime import child_environment
+child_environment.remember()
 child_environment.install()
-show = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+own = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+show = ["/bin/sh", "-c", shlex.join(own)]
 async def wait_for_child():
     await (await asyncio.create_subprocess_exec(*show)).wait()
 def in_child(replace):
@@ -96,10 +98,35 @@ def test_app_can_set_library_path_of_child() -> None:
     assert seen["LD_LIBRARY_PATH"] == "/chosen"
 
 
-def test_the_programs_own_environment_stays_as_it_is() -> None:
-    seen = environment_of_child("print(json.dumps(dict(os.environ)))")
-    assert seen["LD_LIBRARY_PATH"] == "/bundle/_MEIabc"
-    assert seen["_PYI_PARENT_PROCESS_LEVEL"] == "1"
+def test_c_code_sees_the_original_environment_too() -> None:
+    code = "import ctypes; get = ctypes.CDLL(None).getenv; get.restype = ctypes.c_char_p\n"
+    code += "print(get(b'LD_LIBRARY_PATH'), get(b'_PYI_ARCHIVE_FILE'), os.getenv('_PYI_ARCHIVE_FILE'))"
+    assert run_hooked(code) == "None None None\n"
+
+
+RUN = "print(subprocess.run(own, capture_output=True, text=True{options}).stdout)"
+SHARING = [RUN.format(options=""), "os.execv(own[0], own)"]
+
+
+@pytest.mark.parametrize("code", [*SHARING, f"os.environ.clear(); {SHARING[0]}", RUN.format(options=", env={}")])
+def test_program_that_starts_itself_shares_the_folder(code: str) -> None:
+    seen = environment_of_child(code)
+    assert (seen["LD_LIBRARY_PATH"], seen["_PYI_PARENT_PROCESS_LEVEL"]) == ("/bundle/_MEIabc", "1")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "subprocess.run(own)",
+        RUN.format(options=", start_new_session=True"),
+        RUN.format(options=", process_group=0"),
+        "os.waitpid(os.posix_spawn(own[0], own, os.environ), 0)",
+        f"child_environment.executable_status = (0,); {SHARING[0]}",
+    ],
+)
+def test_detached_or_updated_program_unpacks_its_own_folder(code: str) -> None:
+    seen = environment_of_child(code)
+    assert not {"LD_LIBRARY_PATH", "_PYI_ARCHIVE_FILE"} & set(seen)
 
 
 def test_library_path_outside_the_bundle_is_kept(tmp_path: Path) -> None:
@@ -126,10 +153,8 @@ def test_child_gets_users_value_of_what_hooks_changed(user: dict[str, str]) -> N
 
 
 def test_worker_knows_the_users_value_of_what_hooks_changed() -> None:
-    worker = [sys.executable, "-c", f"{PRELUDE}{HOOKS}subprocess.run(show)"]
-    # As multiprocessing starts it: with the environment as it is.
-    code = f"{HOOKS}child_environment.original_init(*(p := [subprocess.Popen.__new__(subprocess.Popen)]), {worker})"
-    seen = environment_of_child(f"{code}\np[0].wait()", TCL_LIBRARY="/usr/lib/tcl")
+    worker = f"{PRELUDE}{HOOKS}subprocess.run(show)"
+    seen = environment_of_child(f"{HOOKS}os.execv(own[0], [*own[:2], {worker!r}])", TCL_LIBRARY="/usr/lib/tcl")
     assert seen["TCL_LIBRARY"] == "/usr/lib/tcl"
     assert "GST_REGISTRY_FORK" not in seen
 
@@ -184,7 +209,8 @@ for method in ("spawn", "forkserver", "fork"):
     with multiprocessing.get_context(method).Pool(1) as pool:
         print(pool.apply(os.getenv, ["_PYI_ARCHIVE_FILE"]))
 """
-    assert run_hooked(code).split() == ["/app"] * 3
+    # The first two are started, and take the variables out of their environment by the runtime, which isn't here.
+    assert run_hooked(code).split() == ["/app", "/app", "None"]
 
 
 def test_path_keeps_bundled_folders_of_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,9 +225,7 @@ def test_path_keeps_bundled_folders_of_programs(tmp_path: Path, monkeypatch: pyt
     assert kept == os.pathsep.join([str(programs), str(alike)])
 
 
-@pytest.mark.parametrize(
-    "code", ["subprocess.run(show)", "os.execv(show[0], show)", "os.spawnv(os.P_WAIT, show[0], show)"]
-)
+@pytest.mark.parametrize("code", ["subprocess.run(own)", "os.execv(own[0], own)", "os.spawnv(os.P_WAIT, own[0], own)"])
 def test_program_that_starts_itself_learns_how_often(code: str) -> None:
     assert environment_of_child(code)[interpreter.DEPTH_VARIABLE] == "1"
     assert environment_of_child(f"child_environment.interpreter.depth = 4; {code}")[interpreter.DEPTH_VARIABLE] == "5"

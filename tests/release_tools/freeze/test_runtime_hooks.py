@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime.parent_watch import find_bootloader
+from release_tools.freeze.runtime.bootloader import find_bootloader
 from release_tools.freeze.runtime_hooks import PACKAGE, default_authorities, write_runtime_hook
 
 REPOSITORY = Path(__file__).parents[3]
@@ -164,8 +164,8 @@ program = os.fork()
 if program == 0:
     sys._MEIPASS = "/tmp/" + folder
     sys.path.insert(0, {repository!r})
-    from release_tools.freeze.runtime import parent_watch
-    parent_watch.install()
+    from release_tools.freeze.runtime import bootloader
+    bootloader.install()
     os.write(1, b"ready\\n")
     import threading; threading.Event().wait()
 os.waitpid(program, 0)

@@ -1,0 +1,131 @@
+"""Hides the bootloader: the process that started this program, waits for it, and removes its unpacked folder.
+
+A one-file executable runs as two processes, and the PID that users see is the bootloader's. It forwards every signal
+except SIGKILL. Without a watch, the program would keep running unnoticed after `kill -9`, a timeout or the OOM killer;
+and the program's parent would be the bootloader, not whoever started it.
+"""
+
+import ctypes
+import functools
+import os
+import sys
+from typing import Any
+
+original_getppid: Any = os.getppid
+
+# 0 where no bootloader waits for this process.
+process_id = 0
+
+
+def install() -> None:
+    """Watch the bootloader, if it waits for this process, and show the process that started it as the parent."""
+    global process_id  # noqa: PLW0603 - a fact about this process
+    process_id = find_bootloader(getattr(sys, "_MEIPASS", ""))
+    if process_id:
+        watch()
+        setattr(os, "getppid", getppid)  # noqa: B010 - the type checker refuses an assignment
+
+
+def watch() -> None:
+    """End this process as soon as the bootloader has been killed."""
+    if process_id:
+        {"linux": watch_on_linux, "win32": watch_on_windows}.get(sys.platform, watch_on_macos)(process_id)
+
+
+def find_bootloader(bundle: str) -> int:
+    """The bootloader's process id, 0 where it does not wait for this process.
+
+    The bundle's folder is `_MEI`, that id in eight hexadecimal digits, and random characters. A worker of
+    multiprocessing has the same folder but another parent, which may exit first. So may the shell that started a
+    one-folder build.
+    """
+    unpacked_by = process_of(os.path.basename(bundle))  # noqa: PTH119 - pathlib would cost time at every start
+    return unpacked_by if unpacked_by == original_getppid() else 0
+
+
+def process_of(folder: str) -> int:
+    """The id of the process that unpacked a folder of this name; 0 if the bootloader doesn't name folders so."""
+    try:
+        return int(folder[4:12], 16) if folder.startswith("_MEI") else 0
+    except ValueError:
+        return 0
+
+
+@functools.wraps(original_getppid)
+def getppid() -> int:
+    parent: int = original_getppid()
+    return parent_of(parent) if parent == process_id else parent
+
+
+def parent_of(process: int) -> int:
+    """The parent of another process; the process itself where the system doesn't tell."""
+    tell = {"linux": _parent_on_linux, "win32": _parent_on_windows}.get(sys.platform, _parent_on_macos)
+    try:
+        return tell(process)
+    except (OSError, ValueError, IndexError):
+        return process
+
+
+def _parent_on_linux(process: int) -> int:
+    with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+        # The name before it is in parentheses and may contain anything.
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def _parent_on_macos(process: int) -> int:
+    import subprocess
+
+    command = ["/bin/ps", "-o", "ppid=", "-p", str(process)]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+
+
+def _parent_on_windows(process: int) -> int:
+    query_limited_information, basic_information = 0x1000, 0
+    windll: Any = getattr(ctypes, "windll")  # noqa: B009 - the type checker knows it on Windows only
+    windll.kernel32.OpenProcess.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(windll.kernel32.OpenProcess(query_limited_information, False, process))
+    # PROCESS_BASIC_INFORMATION: six fields as large as a pointer, of which the last is the parent's id.
+    fields = (ctypes.c_void_p * 6)()
+    status = windll.ntdll.NtQueryInformationProcess(
+        handle, basic_information, ctypes.byref(fields), ctypes.sizeof(fields), None
+    )
+    windll.kernel32.CloseHandle(handle)
+    return process if status else int(fields[5] or 0)
+
+
+def watch_on_linux(bootloader: int) -> None:
+    set_parent_death_signal, kill_signal = 1, 9
+    ctypes.CDLL(None).prctl(set_parent_death_signal, ctypes.c_ulong(kill_signal))
+    # It may have been killed just before.
+    if original_getppid() != bootloader:
+        os.kill(os.getpid(), kill_signal)
+
+
+def watch_on_macos(bootloader: int) -> None:
+    import threading
+    import time
+
+    def poll() -> None:
+        # macOS has no signal for this.
+        while original_getppid() == bootloader:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=poll, name="parent watch", daemon=True).start()
+
+
+def watch_on_windows(bootloader: int) -> None:
+    import threading
+
+    synchronize, forever = 0x00100000, 0xFFFFFFFF
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 - the type checker knows it on Windows only
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(synchronize, False, bootloader)
+    if handle is None:
+        return
+
+    def wait() -> None:
+        kernel.WaitForSingleObject(ctypes.c_void_p(handle), forever)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent watch", daemon=True).start()

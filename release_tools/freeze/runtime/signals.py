@@ -1,0 +1,186 @@
+"""Makes a signal that was sent once count once.
+
+A terminal sends Ctrl-C to a whole process group, and supervisors send SIGTERM to one: to the program, and to the
+bootloader, which forwards it to the program. The second one would cut a clean-up short, or end a server without its
+shutdown. Python can't tell who sent a signal, but the bootloader forwards it at once.
+
+Until the app runs, an interrupt ends the program without a traceback of its start-up code.
+"""
+
+import atexit
+import contextlib
+import functools
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from . import bootloader, imports
+
+# The same signal within this time is the same event; nobody presses Ctrl-C twice as fast.
+MERGED_SECONDS = 0.15
+# What terminals and supervisors send to a group.
+NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
+GROUP_SIGNALS = frozenset(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+
+# What Windows calls STATUS_CONTROL_C_EXIT.
+INTERRUPTED_ON_WINDOWS = -1073741510
+
+# The event loops that give signals to callbacks, by module.
+LOOPS = {"asyncio.unix_events": "_UnixSelectorEventLoop", "uvloop": "Loop"}
+
+original_signal: Any = signal.signal
+original_getsignal: Any = signal.getsignal
+original_raise_signal: Any = signal.raise_signal
+original_kill: Any = os.kill
+
+is_app_started = True
+is_interrupted = False
+# When each signal last counted for the registered handlers, and for the callbacks of event loops, which get it too.
+by_handlers: dict[int, float] = {}
+by_loops: dict[int, float] = {}
+
+
+class Merged:
+    """A registered handler, called once for each event."""
+
+    def __init__(self, handler: Any) -> None:
+        self.handler = handler
+
+    def __call__(self, number: int, frame: Any) -> Any:
+        return None if is_repeated(number, by_handlers) else self.handler(number, frame)
+
+
+def install() -> None:
+    """Wrap what registers handlers. The bootloader of Windows forwards nothing."""
+    global is_app_started  # noqa: PLW0603 - a fact about this process
+    if sys.platform == "win32":
+        return
+    # The first to be registered is the last to be called.
+    atexit.register(end)
+    if not bootloader.process_id:
+        return
+    # By setattr, since the type checker refuses an assignment.
+    setattr(signal, "signal", register)  # noqa: B010
+    setattr(signal, "getsignal", registered)  # noqa: B010
+    setattr(signal, "raise_signal", raise_signal)  # noqa: B010
+    setattr(os, "kill", kill)  # noqa: B010
+    for module, loop in LOOPS.items():
+        imports.when_imported(module, functools.partial(merge_in_loop, loop=loop))
+    if original_getsignal(signal.SIGINT) is signal.default_int_handler:
+        original_signal(signal.SIGINT, signal.SIG_DFL)
+        is_app_started = False
+
+
+def run(function: Any) -> None:
+    """Run the app as `sys.exit(function())`.
+
+    An interrupt raises KeyboardInterrupt from now on. If the app doesn't catch it, the program ends as Python does:
+    with a traceback, and killed by the signal.
+    """
+    global is_interrupted  # noqa: PLW0603 - a fact about this process
+    start_app()
+    try:
+        sys.exit(function())
+    except KeyboardInterrupt:
+        is_interrupted = True
+        sys.excepthook(*sys.exc_info())
+    sys.exit(INTERRUPTED_ON_WINDOWS if sys.platform == "win32" else 128 + signal.SIGINT)
+
+
+def end() -> None:
+    """End by the signal that interrupted the app, or make sure that a copy of the last signal doesn't end it now.
+
+    The last that Python calls: it removes the handlers next.
+    """
+    if is_interrupted:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        original_signal(signal.SIGINT, signal.SIG_DFL)
+        original_kill(os.getpid(), signal.SIGINT)
+    for number in GROUP_SIGNALS:
+        if time.monotonic() - by_handlers.get(number, -MERGED_SECONDS) < MERGED_SECONDS:
+            with contextlib.suppress(ValueError):
+                original_signal(number, signal.SIG_IGN)
+
+
+def start_app() -> None:
+    """Let an interrupt raise KeyboardInterrupt from now on, unless something else has been registered."""
+    global is_app_started  # noqa: PLW0603 - a fact about this process
+    is_waiting = not is_app_started and original_getsignal(signal.SIGINT) is signal.SIG_DFL
+    is_app_started = True
+    if is_waiting:
+        register(signal.SIGINT, signal.default_int_handler)
+
+
+def is_repeated(number: int, counted: dict[int, float]) -> bool:
+    """Whether the signal belongs to the event that counted last; if not, it counts now."""
+    if time.monotonic() - counted.get(number, -MERGED_SECONDS) < MERGED_SECONDS:
+        return True
+    counted[number] = time.monotonic()
+    return False
+
+
+@functools.wraps(original_signal)
+def register(signalnum: int, handler: Any) -> Any:
+    before = registered(signalnum)
+    is_merged = callable(handler) and signalnum in GROUP_SIGNALS
+    if handler == signal.SIG_DFL and isinstance(original_getsignal(signalnum), Merged):
+        # A handler that makes the next signal end the program: first, wait for the bootloader's.
+        counted = by_handlers.get(signalnum, -MERGED_SECONDS)
+        time.sleep(max(0.0, counted + MERGED_SECONDS - time.monotonic()))
+    original_signal(signalnum, Merged(handler) if is_merged else handler)
+    return before
+
+
+@functools.wraps(original_getsignal)
+def registered(signalnum: int) -> Any:
+    handler = original_getsignal(signalnum)
+    if isinstance(handler, Merged):
+        return handler.handler
+    is_waiting = not is_app_started and signalnum == signal.SIGINT and handler is signal.SIG_DFL
+    return signal.default_int_handler if is_waiting else handler
+
+
+@functools.wraps(original_raise_signal)
+def raise_signal(signalnum: int, /) -> None:
+    forget(signalnum)
+    original_raise_signal(signalnum)
+
+
+@functools.wraps(original_kill)
+def kill(pid: int, signalnum: int, /) -> None:
+    if pid == os.getpid():
+        forget(signalnum)
+    original_kill(pid, signalnum)
+
+
+def forget(number: int) -> None:
+    """Let the next signal count: the program sends it to itself, as servers do after their shutdown."""
+    by_handlers.pop(number, None)
+    by_loops.pop(number, None)
+
+
+def merge_in_loop(module: Any, loop: str) -> None:
+    """Merge signals for the callbacks of an event loop, which gets them through a file descriptor."""
+    changed = getattr(module, loop)
+    original = changed.add_signal_handler
+
+    @functools.wraps(original)
+    def add_signal_handler(self: Any, sig: int, callback: Any, *args: Any) -> Any:
+        def merged(*given: Any) -> Any:
+            return None if is_repeated(sig, by_loops) else callback(*given)
+
+        # The loop refuses everything else, and must see it for that.
+        is_merged = sig in GROUP_SIGNALS and callable(callback) and not _is_coroutine(callback)
+        return original(self, sig, merged if is_merged else callback, *args)
+
+    changed.add_signal_handler = add_signal_handler
+
+
+def _is_coroutine(callback: Any) -> bool:
+    import inspect
+
+    return inspect.iscoroutinefunction(callback)

@@ -1,0 +1,150 @@
+"""Signals in the test's own process; the gates send them to frozen programs."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release_tools.freeze.runtime import signals
+
+REPOSITORY = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the bootloader of Windows forwards no signals")
+
+
+class Clock:
+    """A clock that stands still until it's set."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(signals, "time", clock)
+    monkeypatch.setattr(signals, "by_handlers", {})
+    monkeypatch.setattr(signals, "by_loops", {})
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[None]:
+    """Restore the test runner's own handler."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def send(number: int = signal.SIGTERM) -> None:
+    """Send a signal to this process as another one would."""
+    signals.original_kill(os.getpid(), number)
+
+
+def test_copy_of_a_signal_does_not_count(clock: Clock) -> None:
+    counted: list[int] = []
+    signals.register(signal.SIGTERM, lambda *_: counted.append(1))
+    send()
+    clock.now += 0.05
+    send()
+    assert counted == [1]
+    clock.now += signals.MERGED_SECONDS
+    send()
+    assert counted == [1, 1]
+
+
+def test_signal_of_the_program_to_itself_always_counts(clock: Clock) -> None:
+    counted: list[int] = []
+    signals.register(signal.SIGTERM, lambda *_: counted.append(1))
+    send()
+    signals.raise_signal(signal.SIGTERM)
+    signals.kill(os.getpid(), signal.SIGTERM)
+    assert counted == [1, 1, 1]
+    assert clock.now == 100.0
+
+
+def test_app_sees_the_handlers_that_it_registered() -> None:
+    def own(*_: Any) -> None:
+        pass
+
+    signals.register(signal.SIGTERM, own)
+    assert signals.registered(signal.SIGTERM) is own
+    assert signals.register(signal.SIGTERM, signal.SIG_IGN) is own
+    assert signals.registered(signal.SIGTERM) is signal.SIG_IGN
+
+
+def test_default_action_is_set_after_the_copy(clock: Clock) -> None:
+    signals.register(signal.SIGTERM, lambda *_: signals.register(signal.SIGTERM, signal.SIG_DFL))
+    send()
+    assert clock.now == 100.0 + signals.MERGED_SECONDS
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_other_signals_are_left_alone() -> None:
+    def own(*_: Any) -> None:
+        pass
+
+    before = signals.register(signal.SIGUSR1, own)
+    assert signal.getsignal(signal.SIGUSR1) is own
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_event_loop_gets_a_signal_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    signals.merge_in_loop(type("module", (), {"Loop": Loop}), "Loop")
+    monkeypatch.setattr(signal, "signal", signals.register)
+    counted: list[int] = []
+
+    async def count() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, counted.append, 1)
+        for seconds in (0.0, 0.01, 1.0):
+            clock.now += seconds
+            send()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(count())
+    assert counted == [1, 1]
+
+
+def test_event_loop_refuses_coroutine_functions() -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    async def callback() -> None:
+        pass
+
+    signals.merge_in_loop(type("module", (), {"Loop": Loop}), "Loop")
+    loop = Loop()
+    with pytest.raises(TypeError):
+        loop.add_signal_handler(signal.SIGTERM, callback)
+    loop.close()
+
+
+@pytest.mark.programs
+def test_interrupt_before_the_app_runs_ends_the_program() -> None:
+    code = (
+        f"import os, signal, sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from release_tools.freeze.runtime import bootloader, signals\n"
+        "bootloader.process_id = 1; signals.install()\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "signals.original_kill(os.getpid(), signal.SIGINT)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (finished.returncode, finished.stderr) == (-signal.SIGINT, b"")
