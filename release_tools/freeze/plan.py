@@ -98,7 +98,8 @@ def make_plan(
     # The check of bundled files reports what a RECORD has and the environment lacks.
     selected = {path: source for path, source in selection.files.items() if Path(source).is_file()}
     executable_name = f"{settings.executable}{platform.executable_suffix}"
-    hook = write_runtime_hook(folder / "runtime")
+    source_packages = tuple(package for one in whole for package in one.packages)
+    hook = write_runtime_hook(folder / "runtime", source_packages=source_packages)
     # Python on Windows has no sysconfig data module.
     sysconfig_folders = () if platform.os == "windows" else (str(write_neutral_data(folder / "sysconfig")),)
     excluded = excluded_names(settings.exclude_modules, installed)
@@ -112,7 +113,7 @@ def make_plan(
         probe_name=PROBE_NAME,
         probe_launcher=str(PROBE_LAUNCHER),
         hidden_imports=selection.modules,
-        source_packages=tuple(package for one in whole for package in one.packages),
+        source_packages=source_packages,
         own_packages=installed.project.packages,
         direct_packages=tuple(package for one in installed.direct for package in one.packages),
         analyzed_files=tuple((selected[path], PurePosixPath(path).parent.as_posix()) for path in sorted(analyzed)),

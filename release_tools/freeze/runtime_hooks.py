@@ -33,16 +33,23 @@ class RuntimeHook:
     search_path: Path
 
 
-def write_runtime_hook(folder: Path, authorities: tuple[str, ...] | None = None) -> RuntimeHook:
+def write_runtime_hook(
+    folder: Path, authorities: tuple[str, ...] | None = None, *, source_packages: tuple[str, ...] = ()
+) -> RuntimeHook:
     """Copy the package into `folder`, with the facts of this build, and write the hooks beside it.
 
     `authorities` is where OpenSSL looks for certificate authorities, by default what this Python's was compiled for.
+    `source_packages` are the top-level packages that are bundled with their source.
     """
     package = folder / PACKAGE
     # Only what is in the files, not their modes and times.
     shutil.copytree(RUNTIME, package, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
-    facts = default_authorities() if authorities is None else authorities
-    (package / "build_facts.py").write_text(f"OPENSSL_AUTHORITIES = {facts!r}\n", encoding="utf-8")
+    facts = {
+        "OPENSSL_AUTHORITIES": default_authorities() if authorities is None else authorities,
+        "SOURCE_PACKAGES": source_packages,
+    }
+    text = "".join(f"{name} = {value!r}\n" for name, value in facts.items())
+    (package / "build_facts.py").write_text(text, encoding="utf-8")
     script, last_script = folder / "pyi_rth_release_tools.py", folder / "pyi_rth_release_tools_last.py"
     script.write_text(_HOOK.format(function="install"), encoding="utf-8")
     last_script.write_text(_HOOK.format(function="finish"), encoding="utf-8")

@@ -5,9 +5,8 @@ from typing import Final
 
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.errors import Problem
-from release_tools.preflight.patterns import early_processes, import_hooks, places, scripts
+from release_tools.preflight.patterns import early_processes, places, scripts
 from release_tools.preflight.patterns.early_processes import early_process_problems
-from release_tools.preflight.patterns.import_hooks import import_hook_problems
 from release_tools.preflight.patterns.modules import modules_with, sources_of
 from release_tools.preflight.patterns.own_folder import own_folder_problems
 from release_tools.preflight.patterns.places import Places
@@ -15,7 +14,7 @@ from release_tools.preflight.patterns.scripts import script_problems, scripts_of
 from release_tools.preflight.patterns.undeclared_imports import undeclared_import_problems
 
 # Parsing is slow, and few modules have any of these words.
-_WORDS: Final = (*early_processes.WORDS, *import_hooks.WORDS, *places.WORDS, *scripts.WORDS)
+_WORDS: Final = (*early_processes.WORDS, *places.WORDS, *scripts.WORDS)
 
 
 def own_code_problems(installed: InstalledEnvironment, executable: str) -> list[Problem]:
@@ -30,7 +29,6 @@ def own_code_problems(installed: InstalledEnvironment, executable: str) -> list[
         for problem in (
             *early_process_problems(one.module),
             *undeclared_import_problems(one.module, installed.build_only_modules),
-            *import_hook_problems(one.module, installed.by_name),
             *own_folder_problems(one, shipped),
             *script_problems(one, scripts_left_out),
         )

@@ -61,7 +61,7 @@ def check_preflight(
     notes = (
         *allowance_notes(settings, CHECK_NAME, allowed),
         *path_file_notes(installed.dependencies),
-        *import_hook_notes(installed.dependencies),
+        *import_hook_notes(installed.dependencies, settings.whole_distributions),
     )
     return CheckResult(name=CHECK_NAME, verdict="passed", figure=f"{len(installed.bundled)} distributions", notes=notes)
 

@@ -7,6 +7,7 @@ from . import (
     authorities,
     bootloader,
     child_environment,
+    import_hooks,
     imports,
     interpreter,
     locale_coercion,
@@ -42,4 +43,5 @@ def install() -> None:
 def finish() -> None:
     """Finish after PyInstaller's run-time hooks; called once, by the last one."""
     child_environment.compare()
+    import_hooks.install()
     worker_path.install()
