@@ -102,7 +102,9 @@ def check_durable_run() -> str:
         answer, steps = _run_durably(Path(folder) / "state.db")
     if "self_echo" not in answer:
         raise CheckFailedError(f"the MCP server didn't echo: {answer}")
-    _require_clean(answer["self_environment"], "an MCP server", is_frozen_itself=is_frozen())
+    # A frozen child belongs to the bundle itself.
+    if not is_frozen():
+        _require_clean(answer["self_environment"], "an MCP server")
     return f"{steps} steps stored, MCP server answered"
 
 
@@ -180,14 +182,12 @@ def own_command(*args: str) -> list[str]:
     return [sys.executable, *([] if is_frozen() else ["-m", "agent_runner"]), *args]
 
 
-def _require_clean(environment: Mapping[str, str], whose: str, *, is_frozen_itself: bool = False) -> None:
+def _require_clean(environment: Mapping[str, str], whose: str) -> None:
     bundle = bundle_directory()
     leaked = [
         name
         for name, value in environment.items()
-        # A frozen child has these from its own bootloader.
-        if (name.startswith(("_PYI_", "_MEI")) and not is_frozen_itself)
-        or (bundle is not None and str(bundle) in value)
+        if name.startswith(("_PYI_", "_MEI")) or (bundle is not None and str(bundle) in value)
     ]
     if leaked:
         raise CheckFailedError(f"{whose} inherits {', '.join(sorted(leaked))}")

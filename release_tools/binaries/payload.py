@@ -24,6 +24,8 @@ SYMLINK: Final = "n"
 SCRIPT: Final = "s"
 MODULES: Final = "z"
 UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
+# Ours, for files that the program unpacks instead of the bootloader, which doesn't know them; and what they are.
+DEFERRED: Final = {"B": BINARY, "X": DATA}
 
 _NAMESPACE_PACKAGE: Final = 3
 # This many bytes of the payload occur only once in an executable.
@@ -65,7 +67,7 @@ class Payload:
         with self._reading():
             self._archive = CArchiveReader(str(executable))
             self._entries = {
-                PayloadMember(name=name.replace("\\", "/"), kind=kind, size=size): name
+                PayloadMember(name=name.replace("\\", "/"), kind=DEFERRED.get(kind, kind), size=size): name
                 for name, (_offset, size, _full_size, _is_compressed, kind) in self._archive.toc.items()
             }
             file_size = executable.stat().st_size

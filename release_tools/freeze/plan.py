@@ -75,6 +75,8 @@ class FreezePlan:
     # The analysis looks for modules here first.
     search_path: tuple[str, ...]
     hooks: str
+    # Runs before PyInstaller's start-up code; "" for none.
+    first_script: str
     # The first and the last run-time hook.
     runtime_hook: str
     last_runtime_hook: str
@@ -83,6 +85,8 @@ class FreezePlan:
     binary_format: BinaryFormat
     glibc_floor: str | None
     is_stripped: bool
+    # Whether the program unpacks most files itself.
+    is_deferred: bool
     # Where `freeze.spec` writes what it noticed.
     notes: str
     # None except on Windows.
@@ -138,6 +142,7 @@ def make_plan(
         left_out_metadata=MACHINE_SPECIFIC_FILES,
         search_path=(str(hook.search_path), *sysconfig_folders),
         hooks=str(HOOKS),
+        first_script="" if platform.os == "windows" else str(hook.first_script),
         runtime_hook=str(hook.script),
         last_runtime_hook=str(hook.last_script),
         exclude_modules=(*excluded, *installed.build_only_modules),
@@ -147,6 +152,8 @@ def make_plan(
         notes=str(folder / "notes.json"),
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
+        # On Windows, PyInstaller's start-up code looks for the folders of pywin32.
+        is_deferred=platform.os != "windows",
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
         else None,

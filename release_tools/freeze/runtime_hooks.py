@@ -23,11 +23,25 @@ _pyi_rthook()
 del _pyi_rthook
 """
 
+# Runs before anything else, even what makes imports work. Python sets its own handler only for an interrupt that the
+# caller doesn't ignore. On Windows, an interrupt ends the bootloader too.
+_FIRST_SCRIPT: Final = """\
+import _signal
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+del _signal
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeHook:
-    """The scripts that run before and after all other hooks, and the folder where the analysis finds the package."""
+    """The scripts that run before and after all other hooks, and the folder where the analysis finds the package.
 
+    `first_script` runs even before PyInstaller's own.
+    """
+
+    first_script: Path
     script: Path
     last_script: Path
     search_path: Path
@@ -51,9 +65,11 @@ def write_runtime_hook(
     text = "".join(f"{name} = {value!r}\n" for name, value in facts.items())
     (package / "build_facts.py").write_text(text, encoding="utf-8")
     script, last_script = folder / "pyi_rth_release_tools.py", folder / "pyi_rth_release_tools_last.py"
+    first_script = folder / "pyi_release_tools_first.py"
+    first_script.write_text(_FIRST_SCRIPT, encoding="utf-8")
     script.write_text(_HOOK.format(function="install"), encoding="utf-8")
     last_script.write_text(_HOOK.format(function="finish"), encoding="utf-8")
-    return RuntimeHook(script=script, last_script=last_script, search_path=folder)
+    return RuntimeHook(first_script=first_script, script=script, last_script=last_script, search_path=folder)
 
 
 def default_authorities() -> tuple[str, str]:

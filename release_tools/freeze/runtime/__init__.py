@@ -3,30 +3,29 @@
 Every start pays for this: it takes a few milliseconds, and imports nothing that isn't needed at once.
 """
 
-from . import (
-    authorities,
-    bootloader,
-    child_environment,
-    import_hooks,
-    imports,
-    interpreter,
-    locale_coercion,
-    program_name,
-    signals,
-    site_builtins,
-    text_of_children,
-    time_zones,
-    unpacked_folder,
-    worker_path,
-)
-
 
 def install() -> None:
     """Prepare this process; called once, by the first run-time hook."""
+    from . import bootloader, imports, signals, unpacking
+
     bootloader.install()
     imports.install()
-    # The first two are also the last to be called when the program ends, in reverse.
+    # The first to ask for it is the last to be called when the program ends.
     signals.install()
+    # What is imported until here needs no file of the bundle, and what comes after it may.
+    unpacking.unpack()
+    from . import (
+        authorities,
+        child_environment,
+        interpreter,
+        locale_coercion,
+        program_name,
+        site_builtins,
+        text_of_children,
+        time_zones,
+        unpacked_folder,
+    )
+
     unpacked_folder.install()
     program_name.install()
     interpreter.install()
@@ -42,6 +41,8 @@ def install() -> None:
 
 def finish() -> None:
     """Finish after PyInstaller's run-time hooks; called once, by the last one."""
+    from . import child_environment, import_hooks, worker_path
+
     child_environment.compare()
     import_hooks.install()
     worker_path.install()

@@ -164,6 +164,7 @@ if sys.platform == "win32":
     import _winapi
     import ctypes
     import threading
+    import types
 
     # The DLL folder belongs to the whole process, so only one thread at a time may unset it.
     creation = threading.Lock()
@@ -191,22 +192,26 @@ if sys.platform == "win32":
                 kernel.SetDllDirectoryW(folder.value if length else None)
 
     @functools.wraps(original_create_process)
-    def create_process(executable: Any, line: Any, *args: Any) -> Any:
-        """What `subprocess` and multiprocessing start programs with."""
-        *before, flags, environment, folder, startup = args
-        is_tied = not flags & DETACHING_FLAGS and _has_pipe(startup)
+    def start_worker(*args: Any) -> Any:
+        """What multiprocessing starts its workers with."""
+        return start(*args, is_tied=True)
+
+    @functools.wraps(original_create_process)
+    def start_for_popen(*args: Any) -> Any:
+        *_, flags, _, _, startup = args
+        return start(*args, is_tied=not flags & DETACHING_FLAGS and _has_pipe(startup))
+
+    def start(executable: Any, line: Any, *args: Any, is_tied: bool) -> Any:
+        *before, environment, folder, startup = args
         cleaned = child_environment(environment, executable or program_in(line), is_tied=is_tied)
         with outside_libraries():
-            return original_create_process(executable, line, *before, flags, cleaned, folder, startup)
+            return original_create_process(executable, line, *before, cleaned, folder, startup)
 
     def program_in(line: str) -> str:
         """The program in a command line: in quotes, or up to the first space."""
         return line[1:].partition('"')[0] if line.startswith('"') else line.partition(" ")[0]
 
     def _has_pipe(startup: Any) -> bool:
-        # Workers of multiprocessing have no start-up information.
-        if startup is None:
-            return True
         handles = [getattr(startup, name, None) for name in ("hStdInput", "hStdOutput", "hStdError")]
         return any(handle and _winapi.GetFileType(int(handle)) == _winapi.FILE_TYPE_PIPE for handle in handles)
 
@@ -229,7 +234,10 @@ if sys.platform == "win32":
         return subprocess.call(command, shell=True)  # noqa: S602 - this is os.system
 
     def _install_for_system() -> None:
-        setattr(_winapi, "CreateProcess", create_process)  # noqa: B010
+        setattr(_winapi, "CreateProcess", start_worker)  # noqa: B010
+        # Popen finds everything in its module's `_winapi`.
+        functions = types.SimpleNamespace(**{**vars(_winapi), "CreateProcess": start_for_popen})
+        setattr(subprocess, "_winapi", functions)  # noqa: B010
         setattr(os, "spawnve", spawnve)  # noqa: B010
         setattr(os, "spawnv", spawnv)  # noqa: B010
         setattr(os, "system", system_on_windows)  # noqa: B010

@@ -59,8 +59,13 @@ def install() -> None:
         return
     # The first to be registered is the last to be called.
     atexit.register(end)
+    # The first script has set it, so that an interrupt ends the start without a traceback.
+    is_silent = original_getsignal(signal.SIGINT) is signal.SIG_DFL
     if not bootloader.process_id:
+        if is_silent:
+            original_signal(signal.SIGINT, signal.default_int_handler)
         return
+    is_app_started = not is_silent
     # By setattr, since the type checker refuses an assignment.
     setattr(signal, "signal", register)  # noqa: B010
     setattr(signal, "getsignal", registered)  # noqa: B010
@@ -68,9 +73,6 @@ def install() -> None:
     setattr(os, "kill", kill)  # noqa: B010
     for module, loop in LOOPS.items():
         imports.when_imported(module, functools.partial(merge_in_loop, loop=loop))
-    if original_getsignal(signal.SIGINT) is signal.default_int_handler:
-        original_signal(signal.SIGINT, signal.SIG_DFL)
-        is_app_started = False
 
 
 def run(function: Any) -> None:

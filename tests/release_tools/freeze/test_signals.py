@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from release_tools.freeze.runtime import signals
+from release_tools.freeze.runtime_hooks import write_runtime_hook
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -142,9 +143,25 @@ def test_interrupt_before_the_app_runs_ends_the_program() -> None:
     code = (
         f"import os, signal, sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
         "from release_tools.freeze.runtime import bootloader, signals\n"
-        "bootloader.process_id = 1; signals.install()\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL); bootloader.process_id = 1; signals.install()\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
         "signals.original_kill(os.getpid(), signal.SIGINT)"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
     assert (finished.returncode, finished.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.programs
+def test_first_script_leaves_an_ignored_interrupt_ignored(tmp_path: Path) -> None:
+    script = write_runtime_hook(tmp_path).first_script
+    show = f"import signal; exec(open({str(script)!r}).read()); print(int(signal.getsignal(signal.SIGINT)))"
+    trap = "trap '' INT; "
+    for ignoring, expected in ((False, signal.SIG_DFL), (True, signal.SIG_IGN)):
+        finished = subprocess.run(
+            ["/bin/sh", "-c", trap * ignoring + 'exec "$@"', "sh", sys.executable, "-c", show],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert finished.stdout == f"{int(expected)}\n"
