@@ -152,7 +152,7 @@ def make_plan(
         notes=str(folder / "notes.json"),
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
-        # On Windows, PyInstaller's start-up code looks for the folders of pywin32.
+        # On Windows, PyInstaller's start-up code looks for folders of DLLs.
         is_deferred=platform.os != "windows",
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"

@@ -15,6 +15,7 @@ USERS_OF_TOOLS: Final = (
     "PyInstaller.building.build_main",
     "release_tools.binaries.rpaths",
     "release_tools.binaries.stripping",
+    "release_tools.freeze.deferred_files",
     "release_tools.freeze.dll_folders",
     "release_tools.freeze.faster_scan",
     "release_tools.freeze.records",
