@@ -1,4 +1,4 @@
-"""Lets import hooks that rewrite source work on the packages that are bundled with theirs.
+"""Lets import hooks that rewrite source work on the packages whose source is bundled.
 
 A hook that checks types, for example, rewrites what Python's own finder finds. PyInstaller's finder comes before that
 one and has only bytecode: the hook would do nothing, and nobody would notice.
@@ -13,11 +13,27 @@ from .build_facts import SOURCE_PACKAGES
 
 
 def install() -> None:
-    """Show such hooks the source files, after PyInstaller's run-time hooks and before the app installs any."""
+    """Show hooks the source files, after PyInstaller's run-time hooks and before the app installs any."""
     # PyInstaller's finders, which its bootstrap has loaded.
     importers: Any = sys.modules.get("pyimod02_importers")
     if importers is not None and SOURCE_PACKAGES:
+        sys.meta_path.insert(0, PathHookOrder(importers.PyiFrozenFinder.path_hook))
         show_source_files(importers.PyiFrozenFinder)
+
+
+class PathHookOrder:
+    """Finds nothing itself: keeps PyInstaller's path hook in front of those that the app inserts.
+
+    A folder has just one finder, and that of the first hook would hide the modules that aren't files.
+    """
+
+    def __init__(self, path_hook: Any) -> None:
+        self.first = sys.path_hooks[: sys.path_hooks.index(path_hook) + 1]
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG002 - as finders are called
+        """Restore the order before other finders use it."""
+        if sys.path_hooks[: len(self.first)] != self.first:
+            sys.path_hooks[:] = [*self.first, *(hook for hook in sys.path_hooks if hook not in self.first)]
 
 
 def show_source_files(finder: Any) -> None:

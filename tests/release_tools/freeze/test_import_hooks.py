@@ -80,9 +80,9 @@ def value_of(name: str) -> object:
     return vars(importlib.import_module(name))["value"]
 
 
-def add_path_hook() -> None:
+def add_path_hook(index: int = -1) -> None:
     """Add a hook as beartype's is: before Python's own finder, and after PyInstaller's."""
-    sys.path_hooks.insert(len(sys.path_hooks) - 1, FileFinder.path_hook((Rewriter, [".py"])))
+    sys.path_hooks.insert(index, FileFinder.path_hook((Rewriter, [".py"])))
     sys.path_importer_cache.clear()
 
 
@@ -91,9 +91,25 @@ def test_finder_rewrites_the_package_and_its_modules() -> None:
     assert (value_of("tiny"), value_of("tiny.cli")) == ("rewritten source", "rewritten source")
 
 
-def test_path_hook_rewrites_the_package_and_its_modules() -> None:
-    add_path_hook()
+# In front of all others, as in earlier versions of beartype, or where they have it now.
+@pytest.mark.parametrize("index", [0, -1])
+def test_path_hook_rewrites_the_package_and_its_modules(index: int) -> None:
+    add_path_hook(index)
     assert (value_of("tiny"), value_of("tiny.cli")) == ("rewritten source", "rewritten source")
+
+
+def test_path_hook_in_front_hides_no_module() -> None:
+    add_path_hook(0)
+    assert (value_of("other"), value_of("tiny.bare")) == ("bytecode", "bytecode")
+
+
+def test_path_hook_can_be_removed_again() -> None:
+    before = [*sys.path_hooks]
+    add_path_hook(0)
+    assert value_of("other") == "bytecode"
+    sys.path_hooks.remove(next(hook for hook in sys.path_hooks if hook not in before))
+    assert value_of("tiny.cli") == "bytecode"
+    assert sys.path_hooks == before
 
 
 def test_hook_that_its_package_installs_rewrites_the_modules() -> None:
