@@ -15,8 +15,9 @@ from . import bootloader
 DEPTH_VARIABLE = "_RELEASE_TOOLS_DEPTH"
 # No program starts itself more often than this on purpose, each time at once.
 DEEPEST = 20
-# None runs as many copies of itself either, some of which have started others that have started others.
-MANY_PROCESSES, MANY_LEVELS = 100, 3
+# A tree of starts is wide long before it's deep. Up to this depth, it may have any number of programs; below, their
+# number times the further levels is limited.
+MANY_LEVELS, MANY_PROGRAMS = 3, 100
 # A program that ran for longer begins a new row: a server replaces itself whenever its files change.
 LONG_RUN_SECONDS = 10.0
 
@@ -27,18 +28,21 @@ OPTIONS_WITH_VALUE = frozenset("WX")
 INSTALLERS = frozenset({"ensurepip", "venv"})
 
 depth = 0
+# The same, with the starts that a shell hides, where the system tells.
+levels = 0
 started = time.monotonic()
 
 
 def install() -> None:
     """Find out whether the program started itself, and end an endless chain of such starts."""
-    global depth  # noqa: PLW0603 - a fact about this process
+    global depth, levels  # noqa: PLW0603 - facts about this process
     text = os.environ.pop(DEPTH_VARIABLE, "")
     depth = int(text) if text.isdecimal() else 0
     if os.path.basename(sys.argv[0]).removesuffix(".exe").rstrip("0123456789.") == "python":  # noqa: PTH119
         fail("it's a standalone program and can't be the Python of a virtual environment")
     levels = max(depth, count_ancestors())
-    if levels > DEEPEST or (levels > MANY_LEVELS and count_processes() > MANY_PROCESSES):
+    further = levels - MANY_LEVELS
+    if levels > DEEPEST or (further > 0 and further * count_programs() > MANY_PROGRAMS):
         fail(f"it started itself {levels} times in a row; a library takes it for Python in a way that isn't supported")
 
 
@@ -51,20 +55,24 @@ def count_ancestors() -> int:
     count = 0
     while sys.platform == "linux" and process > 1 and count <= DEEPEST:
         parent = bootloader.parent_of(process)
-        count += has_own_executable(parent)
+        count += runs_this_program(parent)
         process = parent if parent != process else 0
     return count
 
 
-def count_processes() -> int:
+def count_programs() -> int:
     """How many processes run this program; 0 where the system doesn't tell."""
     names = os.listdir("/proc") if sys.platform == "linux" else []  # noqa: PTH208 - pathlib imports long
-    return sum(has_own_executable(int(name)) for name in names if name.isdecimal())
+    return sum(runs_this_program(int(name)) for name in names if name.isdecimal())
 
 
-def has_own_executable(process: int) -> bool:
+def runs_this_program(process: int) -> bool:
+    """Whether a process runs this program. A bootloader, which only waits, was started without its own variables."""
     try:
-        return os.readlink(f"/proc/{process}/exe") == sys.executable  # noqa: PTH115
+        if os.readlink(f"/proc/{process}/exe") != sys.executable:  # noqa: PTH115
+            return False
+        with open(f"/proc/{process}/environ", "rb") as file:  # noqa: PTH123
+            return b"_PYI_ARCHIVE_FILE=" in file.read()
     except OSError:
         return False
 
@@ -184,7 +192,7 @@ def can_run(module: str) -> bool:
 
 def own_arguments(arguments: list[str]) -> list[str]:
     """The app's arguments: without the program's own path in front, which a restart with `sys.argv` has."""
-    return arguments[1:] if depth and arguments and is_own_program(arguments[0]) else arguments
+    return arguments[1:] if levels and arguments and is_own_program(arguments[0]) else arguments
 
 
 def fail(reason: str) -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -64,7 +65,7 @@ def test_program_is_python_mostly_for_itself(
 def test_restart_with_own_path_has_the_apps_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = [sys.executable, "run", "x"]
     assert own_arguments(arguments) == arguments
-    monkeypatch.setattr(interpreter, "depth", 1)
+    monkeypatch.setattr(interpreter, "levels", 1)
     assert own_arguments(arguments) == ["run", "x"]
     assert own_arguments(["run", sys.executable]) == ["run", sys.executable]
 
@@ -137,3 +138,88 @@ def test_endless_restarts_and_environments_end_with_an_error(arguments: list[str
     assert finished.returncode == 1
     assert "error: " in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+class EndedError(Exception):
+    """What ends the program in these tests."""
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *, depth: str = "", ancestors: int = 0, programs: int = 1) -> None:
+    """Install it in a program that was started like this."""
+
+    def end(_reason: str) -> None:
+        raise EndedError
+
+    monkeypatch.setattr(interpreter, "depth", 0)
+    monkeypatch.setattr(interpreter, "levels", 0)
+    monkeypatch.setattr(interpreter, "fail", end)
+    monkeypatch.setattr(interpreter, "count_ancestors", lambda: ancestors)
+    monkeypatch.setattr(interpreter, "count_programs", lambda: programs)
+    monkeypatch.setenv(interpreter.DEPTH_VARIABLE, depth)
+    interpreter.install()
+
+
+@pytest.mark.parametrize("name", ["python", "/venv/bin/python3", "/venv/bin/python3.13", "python.exe"])
+def test_program_named_python_ends(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name, "-c", "pass"])
+    with pytest.raises(EndedError):
+        install(monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["ipython", "python-build", "mypython3", "tiny"])
+def test_program_with_a_similar_name_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name])
+    install(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("depth", "ancestors", "programs", "is_ended"),
+    [
+        ("20", 0, 1, False),
+        ("21", 0, 1, True),
+        ("", 21, 1, True),
+        ("2", 21, 1, True),
+        ("3", 3, 100_000, False),
+        ("4", 0, 100, False),
+        ("4", 0, 101, True),
+        ("", 5, 51, True),
+        ("no number", 0, 1, False),
+    ],
+)
+def test_long_rows_and_large_trees_of_starts_end(
+    monkeypatch: pytest.MonkeyPatch, depth: str, ancestors: int, programs: int, is_ended: bool
+) -> None:
+    if is_ended:
+        with pytest.raises(EndedError):
+            install(monkeypatch, depth=depth, ancestors=ancestors, programs=programs)
+    else:
+        install(monkeypatch, depth=depth, ancestors=ancestors, programs=programs)
+    assert interpreter.DEPTH_VARIABLE not in os.environ
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes run a program")
+def test_starts_through_a_shell_are_counted(tmp_path: Path) -> None:
+    # A program of this path isn't a bootloader if it has the bootloader's variable.
+    start = (
+        "import os, subprocess, sys\n"
+        f"sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from release_tools.freeze.runtime import interpreter\n"
+        "sys.executable = os.readlink('/proc/self/exe')\n"
+        "level = int(sys.argv[1])\n"
+        "print(level, interpreter.count_ancestors(), interpreter.count_programs() > level, flush=True)\n"
+        "level < 2 and subprocess.run(f'{sys.executable} {__file__} {level + 1}; exit', shell=True)\n"
+    )
+    none = "0 0 False\n1 0 False\n2 0 False\n"
+    script = tmp_path / "start.py"
+    script.write_text(start, encoding="utf-8")
+    for variables, expected in (({"_PYI_ARCHIVE_FILE": "x"}, "0 0 True\n1 1 True\n2 2 True\n"), ({}, none)):
+        finished = subprocess.run(
+            [sys.executable, script, "0"],
+            env={**os.environ, **variables},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+            timeout=60,
+        )
+        assert finished.stdout == expected
