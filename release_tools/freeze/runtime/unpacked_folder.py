@@ -165,8 +165,11 @@ def keep() -> None:
     with contextlib.suppress(OSError):
         os.rmdir(BUNDLE)  # noqa: PTH106
     os.rename(kept, BUNDLE)  # noqa: PTH104
-    # Its last user may have ended meanwhile.
-    remove_if_unused(BUNDLE)
+    # Its last user may have ended meanwhile, or be about to: one that saw the empty folder doesn't remove this one.
+    deadline = time.monotonic() + BOOTLOADER_SECONDS
+    while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112
+        remove_if_unused(BUNDLE)
+        time.sleep(0.01)
     original_exit(0)
 
 
@@ -202,7 +205,7 @@ def is_mapped(folder: str) -> bool:
 
 
 def is_alive(process: int) -> bool:
-    """Whether the process exists, maybe as another user's or as one that has ended but wasn't waited for."""
+    """Whether the process runs, maybe as another user's. On Linux, one that nobody has waited for yet doesn't."""
     if sys.platform == "win32":
         return is_alive_on_windows(process)
     try:
@@ -211,7 +214,14 @@ def is_alive(process: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not has_ended(process)
+
+
+def has_ended(process: int) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
+        # The name before the state is in parentheses and may contain anything.
+        return file.read().rpartition(b") ")[2].startswith((b"Z", b"X"))
+    return False
 
 
 def is_alive_on_windows(process: int) -> bool:

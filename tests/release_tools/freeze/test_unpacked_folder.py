@@ -1,13 +1,17 @@
 import fcntl
 import itertools
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from release_tools.freeze.runtime import unpacked_folder
+
+REPOSITORY = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the locks are POSIX's")
 
@@ -103,3 +107,95 @@ def test_everybody_may_read_before_the_user_changes(own: Path) -> None:
     unpacked_folder.after_opening(seen.append)(1000)
     modes = [path.stat().st_mode & 0o777 for path in (own / "package", program, own / "data")]
     assert (seen, modes) == ([1000], [0o755, 0o755, 0o644])
+
+
+# Unpacks a folder, starts the program that the first argument has, and removes the folder when it has ended.
+BOOTLOADER = """
+import os, shutil, subprocess, sys
+folder = os.path.join(sys.argv[1], f"_MEI{os.getpid():08x}abcdef")
+os.mkdir(folder)
+for name in ("!app", "file"):
+    open(os.path.join(folder, name), "w").close()
+code = subprocess.call([sys.executable, "-c", sys.argv[2], folder])
+shutil.rmtree(folder)
+sys.exit(code)
+"""
+PROGRAM = f"""
+import os, sys
+sys._MEIPASS = sys.argv[1]
+sys.path.insert(0, {str(REPOSITORY)!r})
+from release_tools.freeze.runtime import bootloader, unpacked_folder
+bootloader.install(); unpacked_folder.install()
+file = os.path.join(sys._MEIPASS, "file")
+"""
+# Waits for a line.
+DAEMON = """
+if os.fork() == 0:
+    os.setsid()
+    sys.stdin.readline()
+    os.write(1, b"has it" if os.path.exists(file) else b"lost it")
+    os._exit(0)
+"""
+
+
+def run_program(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
+    """Start a program as a bootloader does; return once that has ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BOOTLOADER, tmp_path, PROGRAM + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.wait(60) == 0
+    return process
+
+
+def until_empty(folder: Path) -> None:
+    """Wait for the processes that end after the program."""
+    deadline = time.monotonic() + 60
+    while list(folder.iterdir()):
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("end", ["", "os._exit(0)"])
+def test_folder_stays_for_a_forked_child(tmp_path: Path, end: str) -> None:
+    process = run_program(tmp_path, DAEMON + end)
+    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+def test_folder_stays_for_a_start_that_shares_it(tmp_path: Path) -> None:
+    use = "sys.stdin.readline(); print('has it' if os.path.exists(file) else 'lost it', end='')"
+    child = f"{PROGRAM}os.write(int(sys.argv[2]), b'x'); {use}"
+    code = (
+        "import subprocess; r, w = os.pipe()\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}, sys._MEIPASS, str(w)], pass_fds=[w])\n"
+        # The child has locked the folder then.
+        "os.read(r, 1)\n"
+    )
+    process = run_program(tmp_path, code)
+    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.fork() or os._exit(0); os.wait()"])
+def test_folder_does_not_outlive_its_last_process(tmp_path: Path, end: str) -> None:
+    run_program(tmp_path, end).communicate(timeout=60)
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+def test_folder_goes_with_a_child_that_ends_with_the_program(tmp_path: Path) -> None:
+    # Like the resource tracker of multiprocessing, which ends when a pipe is closed.
+    code = "r, w = os.pipe()\nif os.fork() == 0:\n    os.close(w); os.read(r, 1); sys.exit()\n"
+    run_program(tmp_path, code).communicate(timeout=60)
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+def test_process_that_nobody_waited_for_has_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert unpacked_folder.is_alive(process.pid) == (sys.platform != "linux")
+    process.wait()
+    assert not unpacked_folder.is_alive(process.pid)
