@@ -165,3 +165,40 @@ def test_first_script_leaves_an_ignored_interrupt_ignored(tmp_path: Path) -> Non
             check=True,
         )
         assert finished.stdout == f"{int(expected)}\n"
+
+
+RUN = f"""
+import atexit, os, signal, sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from release_tools.freeze.runtime import bootloader, signals
+signals.install()
+atexit.register(print, "cleaned up")
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+def catch():
+    try:
+        interrupt()
+    except KeyboardInterrupt:
+        return 3
+"""
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("process", [0, 1])
+def test_uncaught_interrupt_ends_by_the_signal(process: int) -> None:
+    code = RUN.replace("signals.install()", f"bootloader.process_id = {process}; signals.install()")
+    finished = subprocess.run(
+        [sys.executable, "-c", f"{code}signals.run(interrupt)"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (finished.returncode, finished.stdout) == (-signal.SIGINT, "cleaned up\n")
+    assert finished.stderr.startswith("Traceback")
+    assert finished.stderr.endswith("KeyboardInterrupt\n")
+
+
+@pytest.mark.programs
+def test_caught_interrupt_returns_the_apps_code() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", f"{RUN}signals.run(catch)"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (3, "cleaned up\n", "")
