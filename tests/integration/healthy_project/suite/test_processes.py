@@ -118,6 +118,12 @@ def test_feature_works(command: str, tmp_path: Path) -> None:
         assert process.communicate(timeout=SECONDS) == (expected, "")
 
 
+def test_workers_leave_no_folder(tmp_path: Path) -> None:
+    with running("workers", temporary=tmp_path) as process:
+        assert process.communicate(timeout=SECONDS) == ("[0, 1, 4, 9, 16]\n", "")
+    until(lambda: list(tmp_path.iterdir()) == [])
+
+
 @pytest.mark.parametrize("command", ["daemon", "background"])
 def test_files_stay_until_the_last_process_ends(command: str, tmp_path: Path) -> None:
     with running(command, temporary=tmp_path) as process:
@@ -179,3 +185,48 @@ def test_folders_of_killed_starts_are_removed(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(SECONDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["_MEI7ffffffeabcdef", "_MEI7fffffffabcdef"]
+
+
+# Twenty starts in a row follow the first one.
+LONGEST_ROW = 21
+# Programs that wait for each other make a shorter row, since all of them run: (12 - 3) * 12 > 100.
+LARGEST_TREE = 2**12 - 1
+WAYS = ["run", "pipe", "detached", "shell", "C", "exec", "spawn", "posix_spawn", "worker", "code", "two"]
+
+
+@pytest.mark.skipif(Path(BINARY).read_bytes().startswith(b"#!"), reason="from source, nothing ends a fork bomb")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes run a program")
+@pytest.mark.parametrize("way", WAYS)
+def test_program_cannot_start_itself_without_end(way: str, tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    environment = {**os.environ, "TMPDIR": str(folder), "HEALTHY_WAY": way, "HEALTHY_STARTS": str(starts)}
+    # Some ways leave the process group, so the program has a path of its own, by which all are found.
+    program = Path(shutil.copy(BINARY, tmp_path))
+    with (tmp_path / "errors").open("w+", encoding="utf-8") as errors:
+        first = subprocess.Popen([program, "start-itself"], env=environment, stdout=errors, stderr=errors)
+        try:
+            first.wait(SECONDS)
+            until(lambda: not is_running(program))
+        finally:
+            while is_running(program):
+                for process in processes_of(program):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+    count = len(starts.read_text(encoding="ascii").split())
+    assert 5 <= count <= (LARGEST_TREE if way == "two" else LONGEST_ROW)
+    assert list(folder.iterdir()) == []
+
+
+def is_running(program: Path) -> bool:
+    return processes_of(program) != []
+
+
+def processes_of(program: Path) -> list[int]:
+    found = []
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if path.name.isdecimal() and (path / "exe").readlink() == program:
+                found.append(int(path.name))
+    return found
