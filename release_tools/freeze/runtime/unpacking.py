@@ -29,10 +29,13 @@ def unpack() -> None:
     created = {""}
     executable = os.open(sys.executable, os.O_RDONLY)
     try:
-        for kind, name, offset, size in read_table(executable):
-            if kind in PERMISSIONS:
-                create_folder(folder, os.path.dirname(name), created)  # noqa: PTH120 - pathlib would cost time
-                copy(executable, offset, size, f"{folder}/{name}", PERMISSIONS[kind])
+        files = [entry for entry in read_table(executable) if entry[0] in PERMISSIONS]
+        # A program that has replaced itself, by `os.execv`, has the same process and folder.
+        if files and os.path.isfile(f"{folder}/{files[-1][1]}"):  # noqa: PTH113
+            return
+        for kind, name, offset, size in files:
+            create_folder(folder, os.path.dirname(name), created)  # noqa: PTH120 - pathlib would cost time
+            copy(executable, offset, size, f"{folder}/{name}", PERMISSIONS[kind])
     except OSError as error:
         program = os.path.basename(sys.executable)  # noqa: PTH119
         sys.stderr.write(f"{program}: error: can't unpack {error.filename or folder}: {error.strerror}\n")

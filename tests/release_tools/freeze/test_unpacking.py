@@ -77,6 +77,13 @@ def test_program_unpacks_the_rest(folder: Path) -> None:
     assert modes == [0o700, 0o600, 0o700]
 
 
+def test_program_that_replaced_itself_finds_its_files(folder: Path) -> None:
+    unpacking.unpack()
+    (folder / "deep/er/data").write_bytes(b"changed")
+    unpacking.unpack()
+    assert (folder / "deep/er/data").read_bytes() == b"changed"
+
+
 def test_only_the_first_process_unpacks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootloader, "process_id", 0)
     unpacking.unpack()
