@@ -22,8 +22,8 @@ if sys.platform != "win32":
 # Every unpacked folder has this file, with the app's name in it. It's unpacked first, so that the folder of an
 # interrupted start has it too.
 MARKER = "!app"
-# How long a start may spend on removing the folders of others.
-SWEEP_SECONDS = 0.5
+# How long a start may spend on removing the folders of others: dozens were left if it takes as long.
+SWEEP_SECONDS = 5.0
 # How long the bootloader may take to remove a folder.
 BOOTLOADER_SECONDS = 1.0
 
