@@ -5,6 +5,7 @@ except SIGKILL. Without a watch, the program would keep running unnoticed after 
 and the program's parent would be the bootloader, not whoever started it.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -91,6 +92,40 @@ def _parent_on_windows(process: int) -> int:
     )
     windll.kernel32.CloseHandle(handle)
     return process if status else int(fields[5] or 0)
+
+
+def is_alive(process: int) -> bool:
+    """Whether the process runs, maybe as another user's. On Linux, one that nobody has waited for yet doesn't."""
+    if sys.platform == "win32":
+        return is_alive_on_windows(process)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return not has_ended(process)
+
+
+def has_ended(process: int) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
+        # The name before the state is in parentheses and may contain anything.
+        return file.read().rpartition(b") ")[2].startswith((b"Z", b"X"))
+    return False
+
+
+def is_alive_on_windows(process: int) -> bool:
+    import _winapi
+
+    windows: Any = _winapi
+    synchronize, unknown_process = 0x00100000, 87
+    try:
+        handle = windows.OpenProcess(synchronize, False, process)
+    except OSError as error:
+        return getattr(error, "winerror", 0) != unknown_process
+    has_ended = windows.WaitForSingleObject(handle, 0) == windows.WAIT_OBJECT_0
+    windows.CloseHandle(handle)
+    return not has_ended
 
 
 def watch_on_linux(bootloader: int) -> None:

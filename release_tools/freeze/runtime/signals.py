@@ -2,7 +2,8 @@
 
 A terminal sends Ctrl-C to a whole process group, and supervisors send SIGTERM to one: to the program, and to the
 bootloader, which forwards it to the program. The second one would cut a clean-up short, or end a server without its
-shutdown. Python can't tell who sent a signal, but the bootloader forwards it at once.
+shutdown. Python can't tell who sent a signal, but the bootloader forwards it at once. On Linux, one can also see
+whether it still has to.
 
 Until the app runs, an interrupt ends the program without a traceback of its start-up code.
 """
@@ -20,6 +21,8 @@ from . import bootloader, imports
 
 # The same signal within this time is the same event; nobody presses Ctrl-C twice as fast.
 MERGED_SECONDS = 0.15
+# How long to wait for a busy bootloader.
+LONGEST_WAIT = 2.0
 # What terminals and supervisors send to a group.
 NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
 GROUP_SIGNALS = frozenset(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -37,9 +40,11 @@ original_kill: Any = os.kill
 
 is_app_started = True
 is_interrupted = False
-# When each signal last counted for the registered handlers, and for the callbacks of event loops, which get it too.
-by_handlers: dict[int, float] = {}
-by_loops: dict[int, float] = {}
+# When each signal last counted, and whether the bootloader still had to forward it then. Registered handlers and the
+# callbacks of event loops get both signals of an event.
+Counted = dict[int, tuple[float, bool]]
+by_handlers: Counted = {}
+by_loops: Counted = {}
 
 
 class Merged:
@@ -103,7 +108,7 @@ def end() -> None:
         original_signal(signal.SIGINT, signal.SIG_DFL)
         original_kill(os.getpid(), signal.SIGINT)
     for number in GROUP_SIGNALS:
-        if time.monotonic() - by_handlers.get(number, -MERGED_SECONDS) < MERGED_SECONDS:
+        if is_expected(number, by_handlers):
             with contextlib.suppress(ValueError):
                 original_signal(number, signal.SIG_IGN)
 
@@ -117,12 +122,31 @@ def start_app() -> None:
         register(signal.SIGINT, signal.default_int_handler)
 
 
-def is_repeated(number: int, counted: dict[int, float]) -> bool:
+def is_repeated(number: int, counted: Counted) -> bool:
     """Whether the signal belongs to the event that counted last; if not, it counts now."""
-    if time.monotonic() - counted.get(number, -MERGED_SECONDS) < MERGED_SECONDS:
-        return True
-    counted[number] = time.monotonic()
-    return False
+    if not is_expected(number, counted):
+        counted[number] = (time.monotonic(), is_pending(number))
+        return False
+    counted[number] = (counted[number][0], False)
+    return True
+
+
+def is_expected(number: int, counted: Counted) -> bool:
+    """Whether the next of these signals belongs to the event that counted last."""
+    last, is_coming = counted.get(number, (-MERGED_SECONDS, False))
+    return is_coming or time.monotonic() - last < MERGED_SECONDS
+
+
+def is_pending(number: int) -> bool:
+    """Whether the bootloader has got a signal that it hasn't forwarded yet, as on a busy machine. Only Linux tells."""
+    if sys.platform != "linux" or not bootloader.process_id:
+        return False
+    try:
+        with open(f"/proc/{bootloader.process_id}/status", "rb") as file:  # noqa: PTH123 - pathlib imports long
+            pending = next(line for line in file if line.startswith(b"ShdPnd:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(int(pending.split()[1], 16) >> (number - 1) & 1)
 
 
 @functools.wraps(original_signal)
@@ -131,8 +155,8 @@ def register(signalnum: int, handler: Any) -> Any:
     is_merged = callable(handler) and signalnum in GROUP_SIGNALS
     if handler == signal.SIG_DFL and isinstance(original_getsignal(signalnum), Merged):
         # A handler that makes the next signal end the program: first, wait for the bootloader's.
-        counted = by_handlers.get(signalnum, -MERGED_SECONDS)
-        time.sleep(max(0.0, counted + MERGED_SECONDS - time.monotonic()))
+        while is_expected(signalnum, by_handlers) and time.monotonic() < by_handlers[signalnum][0] + LONGEST_WAIT:
+            time.sleep(MERGED_SECONDS / 10)
     original_signal(signalnum, Merged(handler) if is_merged else handler)
     return before
 

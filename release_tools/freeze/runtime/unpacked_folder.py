@@ -25,7 +25,7 @@ MARKER = "!app"
 # How long a start may spend on removing the folders of others: dozens were left if it takes as long.
 SWEEP_SECONDS = 5.0
 # How long the bootloader may take to remove a folder.
-BOOTLOADER_SECONDS = 1.0
+BOOTLOADER_SECONDS = 2.0
 
 BUNDLE: str = getattr(sys, "_MEIPASS", "")
 # The calls after which this process may not be allowed to read its files.
@@ -124,16 +124,28 @@ def exit_at_once(status: int, /) -> None:
 
 def leave() -> None:
     """Before this process ends: keep the folder for those who still use it. The last of them removes it."""
+    is_first = bool(bootloader.process_id) and bootloader.original_getppid() == bootloader.process_id
+    if is_first:
+        stop_helpers()
     own = lock if is_lock(lock) else locked(BUNDLE)
     is_last = is_unused(own)
-    is_first = bool(bootloader.process_id) and bootloader.original_getppid() == bootloader.process_id
     if is_first:
         # Without a lock, nothing is known about other processes.
         is_locked = own >= 0 and not is_last
         if is_locked or any(map(is_running_child, sharing)) or (has_forked and is_mapped(BUNDLE)):
             keep()
-    elif is_last and not is_alive(bootloader.process_of(os.path.basename(BUNDLE))):  # noqa: PTH119
+    elif is_last and not bootloader.is_alive(bootloader.process_of(os.path.basename(BUNDLE))):  # noqa: PTH119
         remove(BUNDLE)
+
+
+def stop_helpers() -> None:
+    """End the helpers of multiprocessing now: they share the folder, and would end with this process anyway."""
+    for module, helper in (("resource_tracker", "_resource_tracker"), ("forkserver", "_forkserver")):
+        found: Any = sys.modules.get(f"multiprocessing.{module}")
+        if found is not None:
+            # Private, and different in each version of Python.
+            with contextlib.suppress(Exception):
+                getattr(found, helper)._stop()
 
 
 def is_lock(descriptor: int) -> bool:
@@ -204,40 +216,6 @@ def is_mapped(folder: str) -> bool:
     return False
 
 
-def is_alive(process: int) -> bool:
-    """Whether the process runs, maybe as another user's. On Linux, one that nobody has waited for yet doesn't."""
-    if sys.platform == "win32":
-        return is_alive_on_windows(process)
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return not has_ended(process)
-
-
-def has_ended(process: int) -> bool:
-    with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
-        # The name before the state is in parentheses and may contain anything.
-        return file.read().rpartition(b") ")[2].startswith((b"Z", b"X"))
-    return False
-
-
-def is_alive_on_windows(process: int) -> bool:
-    import _winapi
-
-    windows: Any = _winapi
-    synchronize, unknown_process = 0x00100000, 87
-    try:
-        handle = windows.OpenProcess(synchronize, False, process)
-    except OSError as error:
-        return getattr(error, "winerror", 0) != unknown_process
-    has_ended = windows.WaitForSingleObject(handle, 0) == windows.WAIT_OBJECT_0
-    windows.CloseHandle(handle)
-    return not has_ended
-
-
 def sweep() -> None:
     """Remove this user's dead folders of the same app; what looks unusual in any way stays."""
     parent, own = os.path.split(BUNDLE)
@@ -245,7 +223,7 @@ def sweep() -> None:
     app = None
     for name in os.listdir(parent):  # noqa: PTH208
         process = bootloader.process_of(name) if name != own else 0
-        if not process or is_alive(process) or time.monotonic() > deadline:
+        if not process or bootloader.is_alive(process) or time.monotonic() > deadline:
             continue
         app = app or read_marker(BUNDLE)
         path = os.path.join(parent, name)  # noqa: PTH118
@@ -286,7 +264,14 @@ def remove_if_unused(path: str) -> None:
 
 
 def remove(path: str) -> None:
+    """Remove a folder, with its marker last: if this process is killed meanwhile, the next start goes on."""
     # A millisecond at the few starts that need it.
     import shutil
 
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != MARKER:
+                os.unlink(entry.path)  # noqa: PTH108
     shutil.rmtree(path, ignore_errors=True)

@@ -24,6 +24,7 @@ PERMISSIONS = {b"B": 0o700, b"X": 0o600}
 def unpack() -> None:
     """Unpack the files, in the process that the bootloader started; every other one finds them unpacked."""
     if not bootloader.process_id:
+        end_if_abandoned()
         return
     folder: str = getattr(sys, "_MEIPASS")  # noqa: B009 - the type checker doesn't know it
     created = {""}
@@ -44,6 +45,25 @@ def unpack() -> None:
         os._exit(1)
     finally:
         os.close(executable)
+
+
+def end_if_abandoned() -> None:
+    """End if the bootloader was killed before this process could find out that it's the first one."""
+    folder: str = getattr(sys, "_MEIPASS", "")
+    unpacked_by = bootloader.process_of(os.path.basename(folder))  # noqa: PTH119
+    if unpacked_by and not bootloader.is_alive(unpacked_by) and not is_complete(folder):
+        os._exit(1)
+
+
+def is_complete(folder: str) -> bool:
+    """Whether the last of the files is there."""
+    try:
+        executable = os.open(sys.executable, os.O_RDONLY)
+        names = [name for kind, name, _, _ in read_table(executable) if kind in PERMISSIONS]
+        os.close(executable)
+    except OSError:
+        return True
+    return not names or os.path.exists(f"{folder}/{names[-1]}")  # noqa: PTH110
 
 
 def read_table(executable: int) -> list[tuple[bytes, str, int, int]]:

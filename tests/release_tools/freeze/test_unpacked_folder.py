@@ -1,6 +1,7 @@
 import fcntl
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -72,6 +73,14 @@ def test_every_other_folder_stays(own: Path, make: Callable[[Path], Path]) -> No
     folder = make(own.parent)
     unpacked_folder.sweep()
     assert (folder / "package").exists()
+
+
+def test_marker_is_removed_last(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpack(own.parent, next(ENDED))
+    seen: list[bool] = []
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: seen.append((folder / unpacked_folder.MARKER).is_file()))
+    unpacked_folder.sweep()
+    assert seen == [True, True]
 
 
 def test_locked_folder_stays(own: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ def executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, executable: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, executable: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a program that the bootloader has just started."""
     folder = tmp_path / "_MEI"
     (folder / "deep").mkdir(parents=True)
@@ -52,8 +51,7 @@ def folder(tmp_path: Path, executable: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise EndedError(code)
 
     monkeypatch.setattr(os, "_exit", end)
-    yield folder
-    folder.chmod(0o700)
+    return folder
 
 
 def test_bootloader_unpacks_only_what_is_needed(executable: Path) -> None:
@@ -88,6 +86,17 @@ def test_only_the_first_process_unpacks(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(bootloader, "process_id", 0)
     unpacking.unpack()
     assert list((folder / "deep").iterdir()) == []
+
+
+def test_process_without_its_killed_bootloader_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No system has as many processes.
+    abandoned = folder.rename(folder.parent / "_MEI7fff0000abcdef")
+    monkeypatch.setattr(sys, "_MEIPASS", str(abandoned))
+    monkeypatch.setattr(bootloader, "process_id", 0)
+    with pytest.raises(EndedError):
+        unpacking.unpack()
+    (abandoned / "deep/library").touch()
+    unpacking.unpack()
 
 
 def test_file_that_cannot_be_written_ends_the_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
