@@ -145,7 +145,7 @@ def stop_helpers() -> None:
         if found is not None:
             # Private, and different in each version of Python.
             with contextlib.suppress(Exception):
-                getattr(found, helper)._stop()
+                getattr(found, helper)._stop()  # noqa: SLF001
 
 
 def is_lock(descriptor: int) -> bool:

@@ -64,14 +64,14 @@ def test_children_without_the_hook_are_found(settings: ReleaseSettings) -> None:
 @pytest.mark.parametrize(
     ("broken", "leak"),
     [
-        ("os.execv = original", "fork and os.execv: "),
+        ("os.execv = lambda path, argv: original(path, argv, {**os.environ, 'X': '1'})", "fork and os.execv: X=1"),
         ("os.environ['EXTRA'] = '1'", "EXTRA=1"),
         ("del os.environ['HOME']", "no HOME"),
         ("os.system = lambda command: 0", "os.system: "),
     ],
 )
 def test_single_leak_is_found(settings: ReleaseSettings, broken: str, leak: str) -> None:
-    prelude = f"import os\noriginal = os.execv\n{bootloader(settings.root)}\n{broken}"
+    prelude = f"import os\noriginal = os.execve\n{bootloader(settings.root)}\n{broken}"
     with pytest.raises(CheckFailedError) as caught:
         check_child_environment(make_twin(settings, prelude))
     assert leak in caught.value.what
