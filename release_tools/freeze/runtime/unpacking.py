@@ -23,6 +23,9 @@ PERMISSIONS = {b"B": 0o700, b"X": 0o600}
 
 def unpack() -> None:
     """Unpack the files, in the process that the bootloader started; every other one finds them unpacked."""
+    # The bootloader of Windows has unpacked them all.
+    if sys.platform == "win32":
+        return
     if not bootloader.process_id:
         end_if_abandoned()
         return
