@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.runtime import unpacked_folder
+from release_tools.freeze.runtime import bootloader, unpacked_folder
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -205,6 +205,6 @@ def test_folder_goes_with_a_child_that_ends_with_the_program(tmp_path: Path) -> 
 def test_process_that_nobody_waited_for_has_ended() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert unpacked_folder.is_alive(process.pid) == (sys.platform != "linux")
+    assert bootloader.is_alive(process.pid) == (sys.platform != "linux")
     process.wait()
-    assert not unpacked_folder.is_alive(process.pid)
+    assert not bootloader.is_alive(process.pid)
