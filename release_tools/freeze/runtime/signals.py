@@ -40,11 +40,22 @@ original_kill: Any = os.kill
 
 is_app_started = True
 is_interrupted = False
-# When each signal last counted, and whether the bootloader still had to forward it then. Registered handlers and the
-# callbacks of event loops get both signals of an event.
-Counted = dict[int, tuple[float, bool]]
-by_handlers: Counted = {}
-by_loops: Counted = {}
+
+
+class Arrival:
+    """A signal that has come: when, and as a copy of which one, if it's a copy."""
+
+    def __init__(self) -> None:
+        self.time = time.monotonic()
+        self.original = self
+        self.has_copy = False
+        # Whether the bootloader still has to forward it.
+        self.is_copy_coming = False
+
+
+# All signals that have come to registered handlers, and to the callbacks of event loops, which get copies too.
+by_handlers: dict[int, list[Arrival]] = {}
+by_loops: dict[int, list[Arrival]] = {}
 
 
 class Merged:
@@ -108,7 +119,8 @@ def end() -> None:
         original_signal(signal.SIGINT, signal.SIG_DFL)
         original_kill(os.getpid(), signal.SIGINT)
     for number in GROUP_SIGNALS:
-        if is_expected(number, by_handlers):
+        last = last_arrival(number)
+        if last is not None and is_copied(last):
             with contextlib.suppress(ValueError):
                 original_signal(number, signal.SIG_IGN)
 
@@ -122,19 +134,32 @@ def start_app() -> None:
         register(signal.SIGINT, signal.default_int_handler)
 
 
-def is_repeated(number: int, counted: Counted) -> bool:
-    """Whether the signal belongs to the event that counted last; if not, it counts now."""
-    if not is_expected(number, counted):
-        counted[number] = (time.monotonic(), is_pending(number))
-        return False
-    counted[number] = (counted[number][0], False)
-    return True
+def is_repeated(number: int, arrivals: dict[int, list[Arrival]]) -> bool:
+    """Whether the signal is a copy of one that has come; if not, it counts."""
+    # Another signal may interrupt this function at every call: each finds its own place in the order first.
+    arrived = arrivals.setdefault(number, [])
+    arrival = Arrival()
+    arrived.append(arrival)
+    place = arrived.index(arrival)
+    original = arrived[place - 1].original if place else None
+    if original is not None and is_copied(original):
+        arrival.original = original
+        original.has_copy, original.is_copy_coming = True, False
+        return True
+    is_copy_coming = is_pending(number)
+    arrival.is_copy_coming = is_copy_coming and not arrival.has_copy
+    return False
 
 
-def is_expected(number: int, counted: Counted) -> bool:
-    """Whether the next of these signals belongs to the event that counted last."""
-    last, is_coming = counted.get(number, (-MERGED_SECONDS, False))
-    return is_coming or time.monotonic() - last < MERGED_SECONDS
+def is_copied(original: Arrival) -> bool:
+    """Whether the next of these signals is a copy."""
+    return original.is_copy_coming or time.monotonic() - original.time < MERGED_SECONDS
+
+
+def last_arrival(number: int) -> Arrival | None:
+    """The last signal that counted for the registered handlers."""
+    arrived = by_handlers.get(number)
+    return arrived[-1].original if arrived else None
 
 
 def is_pending(number: int) -> bool:
@@ -155,7 +180,8 @@ def register(signalnum: int, handler: Any) -> Any:
     is_merged = callable(handler) and signalnum in GROUP_SIGNALS
     if handler == signal.SIG_DFL and isinstance(original_getsignal(signalnum), Merged):
         # A handler that makes the next signal end the program: first, wait for the bootloader's.
-        while is_expected(signalnum, by_handlers) and time.monotonic() < by_handlers[signalnum][0] + LONGEST_WAIT:
+        last = last_arrival(signalnum)
+        while last is not None and is_copied(last) and time.monotonic() < last.time + LONGEST_WAIT:
             time.sleep(MERGED_SECONDS / 10)
     original_signal(signalnum, Merged(handler) if is_merged else handler)
     return before

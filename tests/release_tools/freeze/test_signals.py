@@ -77,6 +77,23 @@ def test_late_copy_of_a_busy_bootloader_does_not_count(clock: Clock, monkeypatch
         assert len(counted) == expected
 
 
+def test_copy_may_come_while_the_bootloader_is_looked_at(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    signals.register(signal.SIGTERM, lambda *_: counted.append(1))
+
+    def is_pending(_: int) -> bool:
+        monkeypatch.setattr(signals, "is_pending", lambda _: False)
+        send()
+        return True
+
+    monkeypatch.setattr(signals, "is_pending", is_pending)
+    send()
+    assert counted == [1]
+    clock.now += 10
+    send()
+    assert counted == [1, 1]
+
+
 @pytest.mark.programs
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the signals that another process has got")
 def test_signal_that_waits_for_the_bootloader_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
