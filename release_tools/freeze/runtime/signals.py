@@ -40,6 +40,8 @@ original_kill: Any = os.kill
 
 is_app_started = True
 is_interrupted = False
+# The exit status of this process, once it's known.
+exit_status: int | None = None
 
 
 class Arrival:
@@ -97,14 +99,22 @@ def run(function: Any) -> None:
     An interrupt raises KeyboardInterrupt from now on. If the app doesn't catch it, the program ends as Python does:
     with a traceback, and killed by the signal.
     """
-    global is_interrupted  # noqa: PLW0603 - a fact about this process
+    global is_interrupted, exit_status  # noqa: PLW0603 - facts about this process
     start_app()
     try:
         sys.exit(function())
+    except SystemExit as exiting:
+        exit_status = status_of(exiting.code)
+        raise
     except KeyboardInterrupt:
         is_interrupted = True
         sys.excepthook(*sys.exc_info())
     sys.exit(INTERRUPTED_ON_WINDOWS if sys.platform == "win32" else 128 + signal.SIGINT)
+
+
+def status_of(code: object) -> int | None:
+    """The exit status for what was given to `sys.exit`; None if Python prints it first."""
+    return 0 if code is None else code & 0xFF if isinstance(code, int) else None
 
 
 def end() -> None:

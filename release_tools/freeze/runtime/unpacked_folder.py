@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from . import bootloader
+from . import bootloader, signals
 
 if sys.platform != "win32":
     import fcntl
@@ -118,12 +118,15 @@ def after_opening(change_user: Any) -> Any:
 
 
 def exit_at_once(status: int, /) -> None:
-    leave()
+    leave(status)
     original_exit(status)
 
 
-def leave() -> None:
-    """Before this process ends: keep the folder for those who still use it. The last of them removes it."""
+def leave(status: int | None = None) -> None:
+    """Before this process ends: keep the folder for those who still use it. The last of them removes it.
+
+    `status` is the exit status if the process is ending at once.
+    """
     is_first = bool(bootloader.process_id) and bootloader.original_getppid() == bootloader.process_id
     if is_first:
         stop_helpers()
@@ -133,7 +136,7 @@ def leave() -> None:
         # Without a lock, nothing is known about other processes.
         is_locked = own >= 0 and not is_last
         if is_locked or any(map(is_running_child, sharing)) or (has_forked and is_mapped(BUNDLE)):
-            keep()
+            keep(signals.exit_status if status is None else status)
     elif is_last and not bootloader.is_alive(bootloader.process_of(os.path.basename(BUNDLE))):  # noqa: PTH119
         remove(BUNDLE)
 
@@ -156,13 +159,20 @@ def is_lock(descriptor: int) -> bool:
         return False
 
 
-def keep() -> None:
-    """Give the bootloader an empty folder to remove; a process that waits for that puts the real one back."""
+def keep(status: int | None) -> None:
+    """Give the bootloader an empty folder to remove; a process that waits for that puts the real one back.
+
+    Ends this process if its exit status is known: Python's own clean-up takes long, and others miss files meanwhile.
+    """
     kept = f"{BUNDLE}.kept"
     end, _ = os.pipe()
-    os.rename(BUNDLE, kept)  # noqa: PTH104
-    os.mkdir(BUNDLE, 0o700)  # noqa: PTH102
     if os.fork():
+        if status is not None:
+            flush_files()
+        os.rename(BUNDLE, kept)  # noqa: PTH104
+        os.mkdir(BUNDLE, 0o700)  # noqa: PTH102
+        if status is not None:
+            original_exit(status)
         return
     # Whoever reads this program's output waits for the end of every process that has it open.
     os.dup2(end, 0)
@@ -171,18 +181,30 @@ def keep() -> None:
     # Until the process has ended that has the other end of the pipe.
     os.read(0, 1)
     deadline = time.monotonic() + BOOTLOADER_SECONDS
-    # Without pauses: it takes less than a millisecond, in which files are missing.
+    # Without pauses: it takes less than a millisecond.
     while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112
         pass
     with contextlib.suppress(OSError):
         os.rmdir(BUNDLE)  # noqa: PTH106
-    os.rename(kept, BUNDLE)  # noqa: PTH104
+    with contextlib.suppress(OSError):
+        os.rename(kept, BUNDLE)  # noqa: PTH104
     # Its last user may have ended meanwhile, or be about to: one that saw the empty folder doesn't remove this one.
     deadline = time.monotonic() + BOOTLOADER_SECONDS
     while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112
         remove_if_unused(BUNDLE)
         time.sleep(0.01)
     original_exit(0)
+
+
+def flush_files() -> None:
+    """Write what Python writes at its end: the buffers of all open files."""
+    import gc
+    import io
+
+    for found in gc.get_objects():
+        with contextlib.suppress(Exception):
+            if isinstance(found, io.IOBase) and not found.closed:
+                found.flush()
 
 
 def is_running_child(process: int) -> bool:

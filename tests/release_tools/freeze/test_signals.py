@@ -247,3 +247,8 @@ def test_caught_interrupt_returns_the_apps_code() -> None:
         [sys.executable, "-c", f"{RUN}signals.run(catch)"], capture_output=True, text=True, timeout=60, check=False
     )
     assert (finished.returncode, finished.stdout, finished.stderr) == (3, "cleaned up\n", "")
+
+
+@pytest.mark.parametrize(("code", "status"), [(None, 0), (3, 3), (-1, 255), (256, 0), (True, 1), ("message", None)])
+def test_exit_status_is_that_of_python(code: object, status: int | None) -> None:
+    assert signals.status_of(code) == status
