@@ -1,8 +1,8 @@
 """Hides the bootloader: the process that started this program, waits for it, and removes its unpacked folder.
 
 A one-file executable runs as two processes, and the PID that users see is the bootloader's. It forwards every signal
-except SIGKILL. Without a watch, the program would keep running unnoticed after `kill -9`, a timeout or the OOM killer;
-and the program's parent would be the bootloader, not whoever started it.
+except SIGKILL. Without a watch, the program would keep running unnoticed after `kill -9`, a timeout or the OOM killer.
+To the program, the bootloader would be its parent, not the process that started it.
 """
 
 import contextlib
@@ -40,14 +40,15 @@ def find_bootloader(bundle: str) -> int:
     multiprocessing has the same folder but another parent, which may exit first. So may the shell that started a
     one-folder build.
     """
-    unpacked_by = process_of(os.path.basename(bundle))  # noqa: PTH119 - pathlib would cost time at every start
+    unpacked_by = process_of(bundle)
     return unpacked_by if unpacked_by == original_getppid() else 0
 
 
 def process_of(folder: str) -> int:
-    """The id of the process that unpacked a folder of this name; 0 if the bootloader doesn't name folders so."""
+    """The id of the process that unpacked a folder with this path; 0 if the bootloader doesn't name folders so."""
+    name = os.path.basename(folder)  # noqa: PTH119 - pathlib would cost time at every start
     try:
-        return int(folder[4:12], 16) if folder.startswith("_MEI") else 0
+        return int(name[4:12], 16) if name.startswith("_MEI") else 0
     except ValueError:
         return 0
 
@@ -68,9 +69,15 @@ def parent_of(process: int) -> int:
 
 
 def _parent_on_linux(process: int) -> int:
-    with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-        # The name before it is in parentheses and may contain anything.
-        return int(file.read().rpartition(")")[2].split()[1])
+    _, parent = _state_and_parent(process)
+    return int(parent)
+
+
+def _state_and_parent(process: int) -> list[bytes]:
+    """What Linux tells about a process: a letter, and the parent's id. Raises `OSError` if there's no such process."""
+    with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 - pathlib would cost time at every start
+        # The name before them is in parentheses and may contain anything.
+        return file.read().rpartition(b")")[2].split()[:2]
 
 
 def _parent_on_macos(process: int) -> int:
@@ -108,9 +115,8 @@ def is_alive(process: int) -> bool:
 
 
 def has_ended(process: int) -> bool:
-    with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
-        # The name before the state is in parentheses and may contain anything.
-        return file.read().rpartition(b") ")[2].startswith((b"Z", b"X"))
+    with contextlib.suppress(OSError):
+        return _state_and_parent(process)[0] in {b"Z", b"X"}
     return False
 
 

@@ -23,7 +23,7 @@ def text_encoding() -> str:
     import locale
 
     original_text_encoding()  # It warns if the user wants that.
-    # From source, Python is in UTF-8 mode if it's told so, or in the C locale (PEP 540).
+    # From source, Python is in UTF-8 mode if the user asks for it, or in the C locale (PEP 540).
     is_c_locale = sys.platform != "win32" and locale.setlocale(locale.LC_CTYPE) in {"C", "POSIX"}
     mode = os.environ.get("PYTHONUTF8") or ("1" if is_c_locale else "0")
     return "utf-8" if mode == "1" else locale.getencoding()

@@ -22,7 +22,7 @@ if sys.platform != "win32":
 # Every unpacked folder has this file, with the app's name in it. It's unpacked first, so that the folder of an
 # interrupted start has it too.
 MARKER = "!app"
-# How long a start may spend on removing the folders of others: dozens were left if it takes as long.
+# How long a start may spend on removing the folders of others; it's enough for dozens of them.
 SWEEP_SECONDS = 5.0
 # How long the bootloader may take to remove a folder.
 BOOTLOADER_SECONDS = 2.0
@@ -45,7 +45,7 @@ sharing: set[int] = set()
 def install() -> None:
     """Protect this program's folder, and remove those that nothing uses any more."""
     global lock  # noqa: PLW0603 - a fact about this process
-    if not bootloader.process_of(os.path.basename(BUNDLE)):  # noqa: PTH119 - pathlib would cost time at every start
+    if not bootloader.process_of(BUNDLE):
         return
     if sys.platform != "win32":
         lock = locked(BUNDLE)
@@ -127,17 +127,14 @@ def leave(status: int | None = None) -> None:
 
     `status` is the exit status if the process is ending at once.
     """
-    is_first = bool(bootloader.process_id) and bootloader.original_getppid() == bootloader.process_id
-    if is_first:
+    if bootloader.process_id and bootloader.original_getppid() == bootloader.process_id:
         stop_helpers()
-    own = lock if is_lock(lock) else locked(BUNDLE)
-    is_last = is_unused(own)
-    if is_first:
+        own = own_lock()
         # Without a lock, nothing is known about other processes.
-        is_locked = own >= 0 and not is_last
+        is_locked = own >= 0 and not is_unused(own)
         if is_locked or any(map(is_running_child, sharing)) or (has_forked and is_mapped(BUNDLE)):
             keep(signals.exit_status if status is None else status)
-    elif is_last and not bootloader.is_alive(bootloader.process_of(os.path.basename(BUNDLE))):  # noqa: PTH119
+    elif is_unused(own_lock()) and not bootloader.is_alive(bootloader.process_of(BUNDLE)):
         remove(BUNDLE)
 
 
@@ -151,12 +148,12 @@ def stop_helpers() -> None:
                 getattr(found, helper)._stop()  # noqa: SLF001
 
 
-def is_lock(descriptor: int) -> bool:
-    """Whether the descriptor is still that of the folder: a daemon closes all, and may have opened something else."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(BUNDLE))  # noqa: PTH116
-    except OSError:
-        return False
+def own_lock() -> int:
+    """The descriptor of the locked folder: a daemon closes all, and may have opened something else. -1 for none."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.fstat(lock), os.stat(BUNDLE)):  # noqa: PTH116
+            return lock
+    return locked(BUNDLE)
 
 
 def keep(status: int | None) -> None:
@@ -174,7 +171,7 @@ def keep(status: int | None) -> None:
         if status is not None:
             original_exit(status)
         return
-    # Whoever reads this program's output waits for the end of every process that has it open.
+    # A reader of this program's output waits until no process has it open.
     os.dup2(end, 0)
     os.closerange(1, 4096)
     os.setsid()

@@ -20,22 +20,26 @@ ENTRY_SIZE = 18
 # The kinds of files that the bootloader leaves to this module, and the permissions they get from it otherwise.
 PERMISSIONS = {b"B": 0o700, b"X": 0o600}
 
+# The kind, name, position and size in bytes.
+Entry = tuple[bytes, str, int, int]
+
 
 def unpack() -> None:
     """Unpack the files, in the process that the bootloader started; every other one finds them unpacked."""
     # The bootloader of Windows has unpacked them all.
     if sys.platform == "win32":
         return
+    folder: str = getattr(sys, "_MEIPASS", "")
     if not bootloader.process_id:
-        end_if_abandoned()
+        if is_abandoned(folder):
+            os._exit(1)
         return
-    folder: str = getattr(sys, "_MEIPASS")  # noqa: B009 - the type checker doesn't know it
     created = {""}
     executable = os.open(sys.executable, os.O_RDONLY)
     try:
-        files = [entry for entry in read_table(executable) if entry[0] in PERMISSIONS]
+        files = deferred_files(executable)
         # A program that has replaced itself, by `os.execv`, has the same process and folder.
-        if files and os.path.isfile(f"{folder}/{files[-1][1]}"):  # noqa: PTH113
+        if is_unpacked(files, folder):
             return
         for kind, name, offset, size in files:
             create_folder(folder, os.path.dirname(name), created)  # noqa: PTH120 - pathlib would cost time
@@ -50,27 +54,30 @@ def unpack() -> None:
         os.close(executable)
 
 
-def end_if_abandoned() -> None:
-    """End if the bootloader was killed before this process could find out that it's the first one."""
-    folder: str = getattr(sys, "_MEIPASS", "")
-    unpacked_by = bootloader.process_of(os.path.basename(folder))  # noqa: PTH119
-    if unpacked_by and not bootloader.is_alive(unpacked_by) and not is_complete(folder):
-        os._exit(1)
-
-
-def is_complete(folder: str) -> bool:
-    """Whether the last of the files is there."""
+def is_abandoned(folder: str) -> bool:
+    """Whether the bootloader was killed before this process could find out that it's the first one."""
+    unpacked_by = bootloader.process_of(folder)
+    if not unpacked_by or bootloader.is_alive(unpacked_by):
+        return False
     try:
-        executable = os.open(sys.executable, os.O_RDONLY)
-        names = [name for kind, name, _, _ in read_table(executable) if kind in PERMISSIONS]
-        os.close(executable)
+        with open(sys.executable, "rb") as executable:  # noqa: PTH123
+            return not is_unpacked(deferred_files(executable.fileno()), folder)
     except OSError:
-        return True
-    return not names or os.path.exists(f"{folder}/{names[-1]}")  # noqa: PTH110
+        return False
 
 
-def read_table(executable: int) -> list[tuple[bytes, str, int, int]]:
-    """The kind, name, position and size in bytes of each entry of an executable's payload.
+def deferred_files(executable: int) -> list[Entry]:
+    """The files that the bootloader leaves to this module. Raises `OSError` if the executable has no payload."""
+    return [entry for entry in read_table(executable) if entry[0] in PERMISSIONS]
+
+
+def is_unpacked(files: list[Entry], folder: str) -> bool:
+    """Whether the last of the files is there."""
+    return not files or os.path.isfile(f"{folder}/{files[-1][1]}")  # noqa: PTH113
+
+
+def read_table(executable: int) -> list[Entry]:
+    """Each entry of an executable's payload.
 
     Raises `OSError` if there's none.
     """

@@ -122,7 +122,7 @@ class Tracer:
         self.put("library", name)
 
     def record_database(self, name: str) -> None:
-        """Record an SQLite database, as a file if it exists, and as written because that can't be told."""
+        """Record an SQLite database, as a file if it exists, and as written, since SQLite doesn't tell."""
         if name.startswith("file:"):
             name = unquoted(name.removeprefix("file:").partition("?")[0])
             # The host in front of the path is empty.
