@@ -249,3 +249,33 @@ class WrongArtifactError(ReleaseError):
             f"the artifact {artifact!r} of workflow run {run_id} lacks {', '.join(missing)}; dist/ is unchanged",
             "pass the `--version` that the run built, or start a new run by leaving out `--run`",
         )
+
+
+class ManifestError(ProblemsFoundError):
+    """A manifest of a mirror is damaged, or written by newer release tools."""
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        self.name = name
+        super().__init__(f"invalid {name}", problems)
+
+
+class UnknownVersionError(ReleaseError):
+    """The mirror doesn't have a version."""
+
+    def __init__(self, version: str, offered: Sequence[str]) -> None:
+        self.version = version
+        super().__init__(
+            f"the mirror doesn't have version {version!r}",
+            f"it has {', '.join(offered[:5])}" if offered else "it has no version yet",
+        )
+
+
+class YankedVersionError(ReleaseError):
+    """A version was yanked, so it mustn't be installed."""
+
+    def __init__(self, version: str, reason: str, latest: str | None) -> None:
+        self.version, self.reason, self.latest = version, reason, latest
+        super().__init__(
+            f"version {version} was yanked{f': {reason}' if reason else ''}",
+            f"install {latest} instead" if latest else "wait for the next version",
+        )

@@ -1,0 +1,1 @@
+"""Mirrors published releases in an S3-compatible store, and says which versions there are."""
