@@ -1,4 +1,4 @@
-"""A fake GitHub: releases, assets and tags in memory, with faults on demand.
+"""A fake GitHub: releases, assets and tags in memory, with rights, settings and faults on demand.
 
 `FakeRepository.answer` is GitHub's logic. `serve` serves it over HTTP on a Unix socket, where the real `gh` reaches it
 under GitHub's own host names. `fake_gh` calls it without a process, for tests with thousands of requests.
@@ -25,8 +25,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from release_tools.processes.run import Finished
+from tests.release_tools.releasing.fake_rights import FakeToken, right_of
 
 OWNER_AND_NAME = "owner/tiny"
+# GitHub redirects the requests for a former name here.
+BY_NUMBER = "/repositories/17"
+DEFAULT_BRANCH = "main"
+# The number of times of a fault that doesn't end.
+FOREVER = 1_000_000_000
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 FaultKind = Literal[
@@ -77,7 +83,23 @@ class FakeRepository:
     """The state of one repository. After each request it records a violation if an incomplete release is published."""
 
     def __init__(self, tags: Mapping[str, str], expected: Mapping[str, str] | None = None) -> None:
+        self.name = OWNER_AND_NAME
+        self.former_names: set[str] = set()
+        self.is_private = False
+        self.is_archived = False
+        self.token = FakeToken()
         self.tags = dict(tags)
+        # Rulesets protect these tags from being deleted, and those from being created.
+        self.undeletable_tags: set[str] = set()
+        self.uncreatable_tags: set[str] = set()
+        # Commits that aren't on the default branch, and commits with other workflow files than it has.
+        self.side_commits: set[str] = set()
+        self.commits_with_other_workflows: set[str] = set()
+        self.has_digests = True
+        # GitHub may return fewer entries than a page has room for.
+        self.max_page_size = 100
+        # The number of requests that still show what was there before a change.
+        self.lag = 0
         # The digests of a complete release's assets, by name.
         self.expected = dict(expected or {})
         self.releases: dict[int, dict[str, Any]] = {}
@@ -87,6 +109,8 @@ class FakeRepository:
         self.log: list[str] = []
         self.violations: list[str] = []
         self._before: dict[int, dict[str, Any]] = {}
+        self._stale_answers = 0
+        self._contents: dict[int, bytes] = {}
         self._lock = threading.RLock()
         self._last_id = 100
 
@@ -134,7 +158,7 @@ class FakeRepository:
             if "/assets?" in target and kind == "corrupt":
                 body = bytes(255 - byte for byte in body)
             answer = self._answer(method, target, body, is_stale=kind == "stale", is_whole=kind != "part")
-            if kind == "no digest" and answer.content is not None:
+            if (kind == "no digest" or not self.has_digests) and answer.content is not None:
                 answer = Answer(status=answer.status, content=without_digests(answer.content))
             self._record_violations()
             return None if kind in {"drop after", "part"} else answer
@@ -146,36 +170,84 @@ class FakeRepository:
 
     def add_asset(self, release: Mapping[str, Any], name: str, content: bytes, state: str = "uploaded") -> None:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}" if state == "uploaded" else None
-        asset = {"id": self._next_id(), "name": name, "size": len(content), "digest": digest, "state": state}
+        number = self._next_id()
+        asset = {"id": number, "name": name, "size": len(content), "digest": digest, "state": state}
         self.releases[release["id"]]["assets"].append(asset)
+        self._contents[number] = content
 
     def _answer(self, method: str, target: str, body: bytes, *, is_stale: bool, is_whole: bool) -> Answer:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        path = unquote(parts.path).removeprefix(f"/repos/{OWNER_AND_NAME}")
-        if path == parts.path:
-            return refusal(404, "Not Found")
+        path = unquote(parts.path)
+        roots = [root for root in (f"/repos/{self.name}", BY_NUMBER) if path == root or path.startswith(f"{root}/")]
+        if not roots:
+            return self._redirect(method, path) or refusal(404, "Not Found")
+        path = path.removeprefix(roots[0])
+        refused = self._refusal(method, path)
+        if refused:
+            return refused
         before = copy.deepcopy(self.releases)
+        # Some of what is read was true before the last change.
+        if method == "GET" and path.startswith("/releases") and self._stale_answers:
+            self._stale_answers -= 1
+            is_stale = True
         for pattern, handler in self._routes(query, body, is_stale=is_stale, is_whole=is_whole):
             match = re.fullmatch(pattern, f"{method} {path}")
             if match:
                 answer = handler(match)
                 if method != "GET":
                     self._before = before
+                    self._stale_answers = self.lag
                 return answer
         return refusal(404, "Not Found")
+
+    def _redirect(self, method: str, path: str) -> Answer | None:
+        """What GitHub answers to a request for a former name."""
+        for name in self.former_names:
+            root = f"/repos/{name}"
+            if path == root or path.startswith(f"{root}/"):
+                url = f"https://api.github.com{BY_NUMBER}{path.removeprefix(root)}"
+                # A client changes a redirected POST to a GET, except for 307.
+                status, text = (301, "Moved Permanently") if method == "GET" else (307, "Temporary Redirect")
+                return Answer(status=status, content={"message": text, "url": url}, headers={"Location": url})
+        return None
+
+    def _refusal(self, method: str, path: str) -> Answer | None:
+        """How GitHub refuses a request that this token may not make."""
+        refused = self.token.refusal(right_of(method, path))
+        # Anyone can read a public repository, except for its settings.
+        is_public = method == "GET" and not self.is_private and path != "/immutable-releases"
+        if refused and not is_public:
+            status, text, headers = refused
+            return Answer(status=status, content={"message": text}, headers=headers)
+        if self.is_archived and method != "GET":
+            return refusal(403, "Repository was archived so is read-only.")
+        return None
+
+    def _workflows_refusal(self, fields: Mapping[str, Any]) -> Answer | None:
+        """A target with other workflow files than the default branch needs the right to change workflows."""
+        refused = self.token.refusal("workflows:write")
+        if refused is None or fields.get("target_commitish") not in self.commits_with_other_workflows:
+            return None
+        status, text, headers = refused
+        headers |= {"X-Accepted-GitHub-Permissions": "contents=write; contents=write,workflows=write"}
+        return Answer(status=status, content={"message": text}, headers=headers)
 
     def _routes(
         self, query: Mapping[str, str], body: bytes, *, is_stale: bool, is_whole: bool
     ) -> list[tuple[str, Callable[[re.Match[str]], Answer]]]:
         return [
-            ("GET ", lambda _: Answer(status=200, content={"full_name": OWNER_AND_NAME})),
+            ("GET ", lambda _: self._show_repository()),
+            ("GET /immutable-releases", lambda _: self._show_immutability()),
+            (r"GET /compare/(.+)\.\.\.(.+)", lambda match: self._compare(match[2])),
             ("GET /commits/tags/(.+)", lambda match: self._commit(match[1])),
             ("GET /git/matching-refs/tags/(.*)", lambda match: self._matching(match[1], query)),
             ("DELETE /git/refs/tags/(.+)", lambda match: self._delete_tag(match[1])),
             ("GET /releases", lambda _: self._list(query, is_stale=is_stale)),
             ("POST /releases", lambda _: self._create(json.loads(body))),
-            (r"GET /releases/(\d+)", lambda match: self._show(int(match[1]))),
+            ("GET /releases/tags/(.+)", lambda match: self._show_published(match[1])),
+            (r"GET /releases/(\d+)", lambda match: self._show(int(match[1]), is_stale=is_stale)),
+            (r"GET /releases/assets/(\d+)", lambda match: self._download(int(match[1]))),
             (r"PATCH /releases/(\d+)", lambda match: self._change(int(match[1]), json.loads(body))),
             (r"DELETE /releases/(\d+)", lambda match: self._delete(int(match[1]))),
             (r"DELETE /releases/assets/(\d+)", lambda match: self._delete_asset(int(match[1]))),
@@ -185,6 +257,26 @@ class FakeRepository:
             ),
         ]
 
+    def _show_repository(self) -> Answer:
+        content = {
+            "full_name": self.name,
+            "default_branch": DEFAULT_BRANCH,
+            "archived": self.is_archived,
+            "private": self.is_private,
+        }
+        return Answer(status=200, content=content)
+
+    def _show_immutability(self) -> Answer:
+        if not self.makes_immutable:
+            return refusal(404, "Not Found")
+        return Answer(status=200, content={"enabled": True, "enforced_by_owner": False})
+
+    def _compare(self, commit: str) -> Answer:
+        if commit not in {*self.tags.values(), *self.side_commits}:
+            return refusal(404, "Not Found")
+        content = {"status": "diverged" if commit in self.side_commits else "behind"}
+        return Answer(status=200, content=content)
+
     def _commit(self, tag: str) -> Answer:
         if tag not in self.tags:
             return refusal(422, f"No commit found for SHA: tags/{tag}")
@@ -192,24 +284,52 @@ class FakeRepository:
 
     def _matching(self, prefix: str, query: Mapping[str, str]) -> Answer:
         names = [name for name in sorted(self.tags) if name.startswith(prefix)]
-        return Answer(status=200, content=page_of([{"ref": f"refs/tags/{name}"} for name in names], query))
+        return self._page([{"ref": f"refs/tags/{name}"} for name in names], "git/matching-refs/tags/", query)
 
     def _delete_tag(self, tag: str) -> Answer:
+        if tag in self.undeletable_tags:
+            return refusal(422, "Repository rule violations found\n\nCannot delete this tag\n\n")
         if self.tags.pop(tag, None) is None:
             return refusal(422, "Reference does not exist")
         return Answer(status=204)
 
     def _list(self, query: Mapping[str, str], *, is_stale: bool) -> Answer:
         releases = self._before if is_stale else self.releases
-        return Answer(status=200, content=page_of(list(reversed(releases.values())), query))
+        # Only tokens with write access see drafts.
+        sees_drafts = "contents:write" in self.token.rights
+        listed = [release for release in reversed(releases.values()) if sees_drafts or not release["draft"]]
+        return self._page(listed, "releases", query)
 
-    def _show(self, number: int) -> Answer:
-        return (
-            Answer(status=200, content=self.releases[number]) if number in self.releases else refusal(404, "Not Found")
-        )
+    def _show(self, number: int, *, is_stale: bool) -> Answer:
+        release = (self._before if is_stale else self.releases).get(number)
+        if release is None or (release["draft"] and "contents:write" not in self.token.rights):
+            return refusal(404, "Not Found")
+        return Answer(status=200, content=release)
+
+    def _show_published(self, tag: str) -> Answer:
+        found = [release for release in self.published if release["tag_name"] == tag]
+        return Answer(status=200, content=found[0]) if found else refusal(404, "Not Found")
+
+    def _page(self, entries: list[Any], endpoint: str, query: Mapping[str, str]) -> Answer:
+        """A page, with the link to the next one."""
+        size, number = min(int(query.get("per_page", "30")), self.max_page_size), int(query.get("page", "1"))
+        headers = {}
+        if number * size < len(entries):
+            address = (
+                f"https://api.github.com{BY_NUMBER}/{endpoint}?per_page={query.get('per_page', '30')}&page={number + 1}"
+            )
+            headers = {"Link": f'<{address}>; rel="next"'}
+        return Answer(status=200, content=entries[(number - 1) * size : number * size], headers=headers)
+
+    def _download(self, number: int) -> Answer:
+        if number not in self._contents:
+            return refusal(404, "Not Found")
+        return Answer(status=200, raw=self._contents[number])
 
     def _create(self, fields: Mapping[str, Any]) -> Answer:
-        return self._too_long(fields) or Answer(status=201, content=self._add(fields))
+        target = {"target_commitish": DEFAULT_BRANCH}
+        refused = self._workflows_refusal(fields) or self._too_long(fields)
+        return refused or Answer(status=201, content=self._add({**target, **fields}))
 
     def _add(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         number = self._next_id()
@@ -228,22 +348,29 @@ class FakeRepository:
         release = self.releases.get(number)
         if release is None:
             return refusal(404, "Not Found")
-        tag = str(fields.get("tag_name", release["tag_name"]))
-        if release["immutable"]:
-            return refusal(422, "Validation Failed", message="state cannot be changed when release is immutable")
-        if tag in self.unusable_tags:
-            return refusal(422, "Validation Failed", message="tag_name was used by an immutable release")
-        if any(other["tag_name"] == tag and other is not release for other in self.published):
-            return refusal(422, "Validation Failed", field="tag_name", code="already_exists")
-        too_long = self._too_long(fields)
-        if too_long:
-            return too_long
+        refused = self._change_refusal(release, {**release, **fields})
+        if refused:
+            return refused
         release.update(fields)
         if not release["draft"]:
             # GitHub creates a missing tag.
-            self.tags.setdefault(tag, str(release["target_commitish"]))
+            self.tags.setdefault(release["tag_name"], str(release["target_commitish"]))
             release["immutable"] = self.makes_immutable
         return Answer(status=200, content=release)
+
+    def _change_refusal(self, release: Mapping[str, Any], changed: Mapping[str, Any]) -> Answer | None:
+        tag, problem = str(changed["tag_name"]), {}
+        if release["immutable"]:
+            problem = {"message": "state cannot be changed when release is immutable"}
+        elif tag in self.unusable_tags:
+            problem = {"message": "tag_name was used by an immutable release"}
+        elif any(other["tag_name"] == tag and other is not release for other in self.published):
+            problem = {"field": "tag_name", "code": "already_exists"}
+        elif tag not in self.tags and tag in self.uncreatable_tags and not changed["draft"]:
+            problem = {"message": "Published releases must have a valid tag"}
+        if problem:
+            return refusal(422, "Validation Failed", **problem)
+        return self._workflows_refusal(changed) or self._too_long(changed)
 
     def _too_long(self, fields: Mapping[str, Any]) -> Answer | None:
         if len(str(fields.get("body", ""))) < 125_000:
@@ -288,7 +415,7 @@ class FakeRepository:
         for release in self.published:
             assets = {asset["name"]: (asset["digest"], asset["state"]) for asset in release["assets"]}
             expected = {name: (f"sha256:{digest}", "uploaded") for name, digest in self.expected.items()}
-            if release["target_commitish"] != "main" and assets != expected:
+            if release["body"].startswith("<!-- release-tools: ") and self.expected and assets != expected:
                 self.violations.append(f"release {release['id']} is published with {sorted(assets)}")
 
 
@@ -298,11 +425,6 @@ def without_digests(content: object) -> object:
         for asset in release.get("assets", []) if isinstance(release, dict) else []:
             asset["digest"] = None
     return copied
-
-
-def page_of(entries: list[Any], query: Mapping[str, str]) -> list[Any]:
-    size, number = int(query.get("per_page", "30")), int(query.get("page", "1"))
-    return entries[(number - 1) * size : number * size]
 
 
 @contextlib.contextmanager
@@ -367,13 +489,18 @@ def serve(repository: FakeRepository) -> Iterator[Path]:
 def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
     """A stand-in for `observe` that answers `gh api --include` without starting it."""
 
-    def start(args: Sequence[str], **_options: object) -> Finished:
-        method, endpoint = args[args.index("--method") + 1], args[args.index("--method") + 2]
-        parts = urlsplit(endpoint.replace("{owner}/{repo}", OWNER_AND_NAME))
-        target = f"/{parts.path.lstrip('/')}" + (f"?{parts.query}" if parts.query else "")
-        body = Path(args[args.index("--input") + 1]).read_bytes() if "--input" in args else b""
+    def send(method: str, target: str, body: bytes) -> Answer | None:
         fault = repository.take_fault(method, target)
-        answer = repository.answer(method, target, f"token {TOKEN}", body, fault)
+        return repository.answer(method, target, f"token {TOKEN}", body, fault)
+
+    def start(args: Sequence[str], **options: Any) -> Finished:
+        method, endpoint = args[args.index("--method") + 1], args[args.index("--method") + 2]
+        name = options.get("environment", {}).get("GH_REPO") or OWNER_AND_NAME
+        target = target_of(endpoint.replace("{owner}/{repo}", "/".join(name.split("/")[-2:])))
+        body = Path(args[args.index("--input") + 1]).read_bytes() if "--input" in args else b""
+        answer = send(method, target, body)
+        while answer and answer.status in {301, 307} and not body:
+            answer = send(method, target_of(answer.headers["Location"]), body)
         if answer is None:
             return finished(args, 1, "", f'{method.title()} "https://api.github.com{target}": EOF\n')
         status = HTTPStatus(answer.status)
@@ -382,6 +509,12 @@ def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
         return finished(args, 0 if answer.status < 400 else 1, stdout, "")
 
     return start
+
+
+def target_of(endpoint: str) -> str:
+    """The path with the query, which is what a server sees of an address."""
+    parts = urlsplit(endpoint)
+    return f"/{parts.path.lstrip('/')}" + (f"?{parts.query}" if parts.query else "")
 
 
 def finished(args: Sequence[str], code: int, stdout: str, stderr: str) -> Finished:

@@ -50,10 +50,11 @@ class FakeWorkflowRepository(FakeRepository):
         self.runs[number] = {"id": number, "head_sha": commit, "path": path, "workflow_id": 1, **names, **links}
         return number
 
-    def add_tag_run(self, commit: str, tag: str) -> int:
-        """Add the run that the push of a tag starts."""
-        number = self.add_run(commit)
+    def add_tag_run(self, commit: str, tag: str, *, workflow: str = WORKFLOW, conclusion: str | None = None) -> int:
+        """Add a run that the push of a tag starts. With a `conclusion`, it ended so, whatever `steps` says."""
+        number = self.add_run(commit, workflow)
         self.runs[number] |= {"event": "push", "head_branch": tag}
+        self.runs[number] |= {"status": "completed", "conclusion": conclusion} if conclusion else {}
         return number
 
     def _routes(
@@ -94,7 +95,7 @@ class FakeWorkflowRepository(FakeRepository):
         """GitHub lists the newest first."""
         status, conclusion = self.steps[0]
         listed = [
-            {**run, "status": status, "conclusion": conclusion}
+            {"status": status, "conclusion": conclusion, **run}
             for _, run in sorted(self.runs.items(), reverse=True)
             if (run["head_sha"], run["event"]) == (query["head_sha"], query["event"])
         ]
@@ -104,7 +105,7 @@ class FakeWorkflowRepository(FakeRepository):
         if number not in self.runs:
             return refusal(404, "Not Found")
         status, conclusion = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        return Answer(status=200, content={**self.runs[number], "status": status, "conclusion": conclusion})
+        return Answer(status=200, content={"status": status, "conclusion": conclusion, **self.runs[number]})
 
     def _list_artifacts(self) -> Answer:
         listed = [
