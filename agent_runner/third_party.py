@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agent_runner.errors import EnvironmentVariableError
+from agent_runner.lazy_packages import install_lazy_packages
 
 LOG_LEVEL_VARIABLE = "AGENT_RUNNER_LOG"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # fastmcp reads its settings while it's imported, from the environment and from `.env` in the working directory, and
 # fails on invalid ones. Such a `.env` usually belongs to another program.
 _FASTMCP_PREFIX = "FASTMCP_"
-_FASTMCP_SETTINGS = {"FASTMCP_LOG_ENABLED": "false", "FASTMCP_ENV_FILE": os.devnull}
+_MCP_SETTINGS = {
+    "FASTMCP_LOG_ENABLED": "false",
+    "FASTMCP_ENV_FILE": os.devnull,
+    # Type checks at run time in a store of OAuth tokens, which takes a tenth of the time to the first token.
+    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",
+}
 
 
 def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
@@ -49,12 +55,18 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
 
 def import_mcp() -> None:
     """Import the MCP client, ignoring settings and log output of fastmcp."""
-    with _changed_environment(_FASTMCP_PREFIX, _FASTMCP_SETTINGS):
+    import_pydantic_ai()
+    with _changed_environment(_FASTMCP_PREFIX, _MCP_SETTINGS):
+        import mcp_types._wire_base
+
+        # Each version of the protocol has a hundred models. pydantic builds those that are used, when they are.
+        mcp_types._wire_base.WireModel.model_config["defer_build"] = True  # noqa: SLF001 - no public base class
         import pydantic_ai.mcp  # noqa: F401 - for its side effects
 
 
 def import_pydantic_ai() -> None:
-    """Import pydantic-ai without its banner."""
+    """Import pydantic-ai without its banner, and without what a run doesn't use."""
+    install_lazy_packages()
     import pydantic_ai
 
     pydantic_ai.BANNER_ENABLED = False
@@ -63,7 +75,7 @@ def import_pydantic_ai() -> None:
 @contextmanager
 def _changed_environment(prefix: str, changes: dict[str, str]) -> Iterator[None]:
     # Restored afterwards, because tools inherit the environment.
-    before = {name: value for name, value in os.environ.items() if name.upper().startswith(prefix)}
+    before = {name: value for name, value in os.environ.items() if name.upper().startswith(prefix) or name in changes}
     for name in before:
         del os.environ[name]
     os.environ.update(changes)
