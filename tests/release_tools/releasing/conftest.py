@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.releasing.publish.release_files import gather_release_files
-from tests.release_tools.releasing.fake_github import FakeRepository, fake_gh, served_to_gh
+from tests.release_tools.releasing.fake_github import UNDESCRIBED, FakeRepository, fake_gh, served_to_gh
 from tests.release_tools.releasing.project_clone import ProjectClone, git, isolate_git, make_clone
 from tests.release_tools.releasing.publishers import Publisher, digests
 from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
@@ -15,6 +15,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and "gh" in item.fixturenames:
             item.add_marker(pytest.mark.programs)
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_described() -> Iterator[None]:
+    """A fake GitHub answers nothing that GitHub wouldn't."""
+    UNDESCRIBED.clear()
+    yield
+    assert not UNDESCRIBED
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ under GitHub's own host names. `fake_gh` calls it without a process, for tests w
 
 import contextlib
 import copy
+import dataclasses
 import hashlib
 import http.server
 import json
@@ -19,13 +20,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from release_tools.processes.run import Finished
 from tests.release_tools.releasing.fake_rights import FakeToken, right_of
+from tests.release_tools.releasing.github_description import completed, description_problem
 
 OWNER_AND_NAME = "owner/tiny"
 # GitHub redirects the requests for a former name here.
@@ -75,8 +77,23 @@ class Answer:
         return b"" if self.content is None else json.dumps(self.content).encode()
 
 
+# What GitHub would never answer, found in the answers of every fake repository; a fixture checks that there is nothing.
+UNDESCRIBED: Final[list[str]] = []
+
+
 def refusal(status: int, text: str, /, **error: str) -> Answer:
-    return Answer(status=status, content={"message": text, "errors": [error] if error else []})
+    errors = {"errors": [{"resource": "Release", "code": "custom", **error}]} if error else {}
+    return Answer(status=status, content={"message": text, **errors})
+
+
+def as_described(method: str, target: str, answer: Answer | None) -> Answer | None:
+    """The answer as GitHub sends it, compared with its own description. Raw bytes aren't described."""
+    if answer is None or answer.raw is not None:
+        return answer
+    content = completed(method, target, answer.status, answer.content)
+    problem = description_problem(method, target, answer.status, content)
+    UNDESCRIBED.extend([problem] if problem else [])
+    return dataclasses.replace(answer, content=content)
 
 
 class FakeRepository:
@@ -105,6 +122,8 @@ class FakeRepository:
         self.releases: dict[int, dict[str, Any]] = {}
         self.makes_immutable = False
         self.unusable_tags: set[str] = set()
+        # What the last PATCH of a release said about `make_latest`, which isn't part of a release.
+        self.make_latest: dict[int, str] = {}
         self.faults: list[Fault] = []
         self.log: list[str] = []
         self.violations: list[str] = []
@@ -143,6 +162,9 @@ class FakeRepository:
 
     def answer(self, method: str, target: str, token: str, body: bytes, fault: Fault | None) -> Answer | None:
         """GitHub's response, or None when the connection breaks. `target` is the path with the query."""
+        return as_described(method, target, self._answer_or_fault(method, target, token, body, fault))
+
+    def _answer_or_fault(self, method: str, target: str, token: str, body: bytes, fault: Fault | None) -> Answer | None:
         with self._lock:
             if token != f"token {TOKEN}":
                 return refusal(401, "Bad credentials")
@@ -263,6 +285,7 @@ class FakeRepository:
             "default_branch": DEFAULT_BRANCH,
             "archived": self.is_archived,
             "private": self.is_private,
+            "language": "Python",
         }
         return Answer(status=200, content=content)
 
@@ -351,7 +374,9 @@ class FakeRepository:
         refused = self._change_refusal(release, {**release, **fields})
         if refused:
             return refused
-        release.update(fields)
+        if "make_latest" in fields:
+            self.make_latest[number] = fields["make_latest"]
+        release.update({name: value for name, value in fields.items() if name != "make_latest"})
         if not release["draft"]:
             # GitHub creates a missing tag.
             self.tags.setdefault(release["tag_name"], str(release["target_commitish"]))

@@ -6,12 +6,13 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, Answer, FakeRepository, refusal
+from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, Answer, FakeRepository, Fault, refusal
 
 WORKFLOW = "build-tiny-binaries.yml"
 API = f"https://api.github.com/repos/{OWNER_AND_NAME}"
+_STORAGE_PATH: Final = "/artifacts/"
 
 
 def zipped(files: Sequence[Path]) -> bytes:
@@ -114,5 +115,11 @@ class FakeWorkflowRepository(FakeRepository):
         ]
         return Answer(status=200, content={"total_count": len(listed), "artifacts": listed})
 
+    def _answer_or_fault(self, method: str, target: str, token: str, body: bytes, fault: Fault | None) -> Answer | None:
+        """Artifacts are on another server, which GitHub redirects to and which needs no token."""
+        if fault is None and target.startswith(_STORAGE_PATH):
+            return Answer(status=200, raw=list(self.artifacts.values())[int(target.removeprefix(_STORAGE_PATH))])
+        return super()._answer_or_fault(method, target, token, body, fault)
+
     def _artifact(self, number: int) -> Answer:
-        return Answer(status=200, raw=list(self.artifacts.values())[number])
+        return Answer(status=302, headers={"Location": f"https://storage.example{_STORAGE_PATH}{number}"})

@@ -183,7 +183,7 @@ def test_only_highest_stable_release_is_latest(
     repository.add_release(tag="tiny-v8.0.0", is_draft=True)
     publisher.publish()
     [release] = [release for release in repository.published if release["tag_name"] == TAG]
-    assert (release["make_latest"], release["prerelease"]) == ("true" if is_latest else "false", False)
+    assert (repository.make_latest[release["id"]], release["prerelease"]) == ("true" if is_latest else "false", False)
 
 
 def test_long_notes_are_published_truncated(publisher: Publisher, repository: FakeRepository) -> None:
