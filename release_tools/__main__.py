@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.benchmark import run_benchmark
+from release_tools.benchmark.bench import Bench, run_benchmark
 from release_tools.command_line import run_command
 from release_tools.errors import MissingWheelsError, NoCommitError
 from release_tools.lockfile import TOOLS_LOCK, read_lock_file
@@ -70,8 +70,25 @@ def _report(options: argparse.Namespace, console: Console) -> None:
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _bench(_: argparse.Namespace, console: Console) -> None:
-    run_benchmark(ReleaseSettings.load(Path.cwd()), host_platform(), console)
+def _bench(options: argparse.Namespace, console: Console) -> None:
+    root = Path.cwd()
+    commit = read_commit(root)
+    if commit is None:
+        raise NoCommitError(root)
+    bench = Bench(
+        root=root,
+        settings=ReleaseSettings.load(root),
+        platform=host_platform(),
+        commit=commit,
+        parts=tuple(options.only),
+        rounds=options.rounds,
+        build_rounds=options.build_rounds,
+        nox_python=options.nox_python,
+        plain_python=options.plain_python,
+        peers_python=options.peers_python,
+        beside=tuple(options.beside),
+    )
+    run_benchmark(bench, console)
 
 
 def _wheels(_: argparse.Namespace, console: Console) -> None:
@@ -101,7 +118,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("archives", type=Path, nargs="+")
     verify.add_argument("--suite-python", type=Path)
     verify.set_defaults(run=_verify)
-    commands.add_parser("bench", help="compare the newest archive with the source").set_defaults(run=_bench)
+    bench = commands.add_parser("bench", help="compare builds and starts with those of plain PyInstaller")
+    bench.add_argument("--only", action="append", required=True)
+    bench.add_argument("--beside", action="append", default=[])
+    bench.add_argument("--rounds", type=int, required=True)
+    bench.add_argument("--build-rounds", type=int, required=True)
+    bench.add_argument("--nox-python", type=Path, required=True)
+    bench.add_argument("--plain-python", type=Path, required=True)
+    bench.add_argument("--peers-python", type=Path)
+    bench.set_defaults(run=_bench)
     remote = commands.add_parser("build-remotely", help="build on GitHub, download the archives and verify them")
     remote.add_argument("--platform", action="append", required=True)
     remote.add_argument("--version", required=True)

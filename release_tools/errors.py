@@ -312,13 +312,42 @@ class VerificationError(ReleaseError):
 
 
 class NothingToMeasureError(ReleaseError):
-    """No build left an archive and an environment to benchmark."""
+    """No build left an archive and an environment to measure."""
 
     def __init__(self, platform_name: str) -> None:
         self.platform_name = platform_name
         super().__init__(
-            f"there is no build of {platform_name} to benchmark", f"build it first: nox -s build-{platform_name}"
+            f"there is no build of {platform_name} to measure", f"build it first: nox -s build-{platform_name}"
         )
+
+
+class PlainBuildError(ReleaseError):
+    """Another tool couldn't build the app for the benchmark."""
+
+    def __init__(self, tool: str, last_lines: Sequence[str], log: Path, hint: str) -> None:
+        self.tool, self.log = tool, log
+        tail = "".join(f"\n  | {line}" for line in last_lines)
+        super().__init__(f"{tool} can't build this app, see {log}{tail}", hint)
+
+
+class BenchmarkServiceError(ReleaseError):
+    """The app's service for the benchmark ended before it was ready."""
+
+    def __init__(self, args: Sequence[str], output: str) -> None:
+        self.command, self.output = tuple(args), output
+        tail = "".join(f"\n  | {line}" for line in output.strip().splitlines()[-20:])
+        super().__init__(
+            f"the benchmark's service ended before it printed `ready`: {shlex.join(args)}{tail}",
+            "run it yourself; it prints NAME=value lines, then `ready`, and serves until it's killed",
+        )
+
+
+class BenchmarkResultsError(ReleaseError):
+    """The figures of an earlier run of the benchmark are damaged."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path} isn't what `nox -s bench` writes: {reason}", "delete it, and run nox -s bench again")
 
 
 class NoCommitError(ReleaseError):

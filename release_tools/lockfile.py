@@ -31,6 +31,9 @@ BUILD_TOOLS: Final = ("build",)
 RELEASE_TOOLS: Final = ("build", "release")
 NOX_TOOLS: Final = ("nox",)
 ALL_TOOLS: Final = ("build", "release", "nox")
+# What the benchmark compares with: plain PyInstaller, and other tools.
+PLAIN_TOOLS: Final = ("plain",)
+PEER_TOOLS: Final = ("peers",)
 # They build the wheels of dependencies that have none.
 BUILD_BACKENDS: Final = ("backends",)
 

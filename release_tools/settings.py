@@ -92,6 +92,7 @@ class ReleaseSettings:
     test_binary_variable: str | None = None
     test_arguments: tuple[str, ...] = ()
     parity: tuple[str, ...] = ()
+    benchmarks: Path | None = None
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
     container: ContainerSettings = NO_CONTAINER
@@ -136,6 +137,7 @@ class ReleaseSettings:
             *_project_problems(project),
             *_command_problems(executable, scripts),
             *_suite_problems(root, table),
+            *_folder_problems(root, table, "benchmarks", "name a folder with a benchmarks.toml"),
         ]
         if problems:
             raise SettingsError(path, problems)
@@ -160,6 +162,7 @@ class ReleaseSettings:
             test_suite=root / table["test-suite"] if "test-suite" in table else None,
             test_binary_variable=table.get("test-binary-variable"),
             test_arguments=tuple(table.get("test-arguments", ())),
+            benchmarks=root / table["benchmarks"] if "benchmarks" in table else None,
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
             container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
@@ -222,23 +225,27 @@ def _command_problems(executable: str, scripts: Mapping[str, Any]) -> list[Probl
 
 
 def _suite_problems(root: Path, table: Mapping[str, Any]) -> list[Problem]:
-    suite, variable = table.get("test-suite"), table.get("test-binary-variable")
     problems = []
-    if (suite is None) != (variable is None):
+    if ("test-suite" in table) != ("test-binary-variable" in table):
         problems.append(
             Problem(
                 what=f"{TABLE} has only one of test-suite and test-binary-variable",
                 hint="set both: the environment variable tells the tests where the binary is",
             )
         )
-    if not isinstance(suite, str) or not is_text(suite):
-        return problems
-    if Path(suite).is_absolute() or ".." in Path(suite).parts:
-        hint = "name a folder of pytest tests in the project"
-        problems.append(Problem(what=f"test-suite {suite!r} is outside the project's folder", hint=hint))
-    elif not (root / suite).is_dir():
-        problems.append(Problem(what=f"test-suite {suite!r} is not a folder", hint="name a folder of pytest tests"))
-    return problems
+    return [*problems, *_folder_problems(root, table, "test-suite", "name a folder of pytest tests in the project")]
+
+
+def _folder_problems(root: Path, table: Mapping[str, Any], key: str, hint: str) -> list[Problem]:
+    """Why the value of a key isn't a folder of the project; a value of another type has its own message."""
+    value = table.get(key)
+    if not isinstance(value, str) or not is_text(value):
+        return []
+    if Path(value).is_absolute() or ".." in Path(value).parts:
+        return [Problem(what=f"{key} {value!r} is outside the project's folder", hint=hint)]
+    if not (root / value).is_dir():
+        return [Problem(what=f"{key} {value!r} is not a folder", hint=hint)]
+    return []
 
 
 def _read_python_version(root: Path) -> str:

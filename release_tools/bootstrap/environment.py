@@ -45,13 +45,20 @@ _ONLY_LOCKED: Final = ("--require-hashes", "--only-binary", ":all:")
 
 
 def create_environment(
-    settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
+    settings: ReleaseSettings,
+    folder: Path,
+    groups: Sequence[str],
+    *,
+    is_kept: bool,
+    platform: Platform | None = None,
+    tools: Sequence[str] = (),
 ) -> Path:
     """Create an environment in `folder` with exactly these groups of the app's lock; returns its Python.
 
     An environment that `is_kept` is updated if it exists, any other is created from scratch. For a `platform`, uv
     selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones for this
-    machine. A package without any wheel is built (`sdists.py`).
+    machine. A package without any wheel is built (`sdists.py`). `tools` are groups of the library's lock, of which what
+    the app has too is left out.
 
     Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, `SourceDistributionError`, or `ReportedError` if a
     package can't be installed or doesn't match its hash.
@@ -60,7 +67,11 @@ def create_environment(
     options, env = wheel_choice(settings, platform) if platform else ((), {})
     python = _create(settings, folder, platform, is_kept=is_kept)
     sdists = [package for package in lock.packages_of(groups) if package.has_only_sdists]
-    _sync(settings, python, lock.requirements(groups, without={package.name for package in sdists}), options, env)
+    requirements = lock.requirements(groups, without={package.name for package in sdists})
+    if tools:
+        own = {package.name for package in lock.packages_of(groups)}
+        requirements += read_lock_file(TOOLS_LOCK).requirements(tools, without=own)
+    _sync(settings, python, requirements, options, env)
     install = functools.partial(_uv_output, settings.root, "pip", "install", *_ONLY_LOCKED, "--python", str(python))
     install_sdists(lock, sdists, groups, folder, install)
     return python

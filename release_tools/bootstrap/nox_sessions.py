@@ -10,6 +10,7 @@ from typing import Final
 
 import nox
 
+from release_tools.bootstrap import bench as bench_sessions
 from release_tools.bootstrap import sessions
 from release_tools.bootstrap.environment import run_inside, tool_environment
 from release_tools.errors import ReleaseError, reporting_os_errors
@@ -74,7 +75,6 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session(venv_backend=NO_BACKEND, default=False)
 def bench(session: nox.Session) -> None:
-    """Compare the start-up time of this machine's newest binary with that of its source."""
+    """Compare builds, downloads and starts with those of plain PyInstaller, and write docs/benchmarks.md."""
     with reporting_errors(session):
-        python = tool_environment(ROOT, "bench", BUILD_TOOLS)
-        run_inside(ROOT, [str(python), "-m", "release_tools", "bench"])
+        bench_sessions.bench(ROOT, session.posargs)

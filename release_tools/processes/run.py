@@ -68,6 +68,11 @@ class RunningProgram:
         """The next line of its output, "" at the end."""
         return self._process.stdout.readline().rstrip("\n") if self._process.stdout else ""
 
+    def lines(self) -> Iterator[str]:
+        """The following lines of its output, each as soon as it's printed."""
+        for line in self._process.stdout or ():
+            yield line.rstrip("\n")
+
     def read_rest(self) -> str:
         """The rest of its output, until its last descendant has closed it."""
         return self._process.stdout.read() if self._process.stdout else ""

@@ -1,0 +1,1 @@
+"""Compares this library's executables and builds with those of plain PyInstaller (`nox -s bench`)."""
