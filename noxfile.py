@@ -47,6 +47,14 @@ def apps(session: nox.Session) -> None:
         run_inside(ROOT, [str(python), "-m", "pytest", "-m", "apps", "-n", "auto", *session.posargs])
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Mirror to a real S3 server with every fault at every request; arguments after -- go to pytest."""
+    with reporting_errors(session):
+        python = source_environment(ROOT, "tests", ["main", "test", "store"], with_tools=True, with_project=True)
+        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "faults", "-s", *session.posargs])
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check formatting, style and spelling, and lint the GitHub workflows."""
@@ -72,5 +80,5 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of the app (from source) and of release_tools; arguments after -- go to pytest."""
     with reporting_errors(session):
-        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
+        python = source_environment(ROOT, "tests", ["main", "test", "store"], with_tools=True, with_project=True)
         run_inside(ROOT, [str(python), "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs])

@@ -127,3 +127,27 @@ def discard(_: Context, tag: str, yes_really: bool = False) -> None:
 def status(_: Context) -> None:
     """Show the latest tag and release, unfinished drafts, their files, and the next step."""
     reporting_failures(lambda: tasks.status(ROOT))
+
+
+@task(
+    help={
+        "tag": "the tag of a published release",
+        "folder": "a folder with its files, if you have them (default: download them from GitHub)",
+        "dry-run": "show what would be uploaded, and change nothing",
+    },
+)
+def mirror(_: Context, tag: str, folder: str = "", dry_run: bool = False) -> None:
+    """Copy a published release to the mirror, an S3-compatible store. Can be repeated after any interruption."""
+    reporting_failures(lambda: tasks.mirror(ROOT, tag, Path(folder) if folder else None, is_dry_run=dry_run))
+
+
+@task(
+    help={
+        "tag": "the release tag of a mirrored version",
+        "reason": "why, in a few words that users are shown",
+        "undo": "bring the version back",
+    },
+)
+def yank(_: Context, tag: str, reason: str = "", undo: bool = False) -> None:
+    """Withdraw a version from the mirror: installers and updaters refuse it, and its files stay."""
+    reporting_failures(lambda: tasks.yank(ROOT, tag, reason, is_undone=undo))

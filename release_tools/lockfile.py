@@ -26,11 +26,12 @@ TOOLS_LOCK: Final = LIBRARY / "poetry.lock"
 APP_GROUPS: Final = ("main",)
 SUITE_GROUPS: Final = ("main", "test")
 
-# The groups of the library's lock: to build and verify, to release, and to start sessions and tasks.
+# The groups of the library's lock: to build and verify, to release, to mirror, and to start sessions and tasks.
 BUILD_TOOLS: Final = ("build",)
 RELEASE_TOOLS: Final = ("build", "release")
+MIRROR_TOOLS: Final = ("build", "release", "mirror")
 NOX_TOOLS: Final = ("nox",)
-ALL_TOOLS: Final = ("build", "release", "nox")
+ALL_TOOLS: Final = ("build", "release", "mirror", "nox")
 # What the benchmark compares with: plain PyInstaller, and other tools.
 PLAIN_TOOLS: Final = ("plain",)
 PEER_TOOLS: Final = ("peers",)

@@ -6,7 +6,7 @@ Everything the library knows about a particular app comes from here.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from release_tools.findings import is_match
 from release_tools.settings_schema import (
     CONTAINER_TABLE,
     EXECUTABLE_NAME,
+    MIRROR_TABLE,
     TABLE,
     TAKEN_NAMES,
     is_executable_name,
@@ -96,6 +97,8 @@ class ReleaseSettings:
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
     container: ContainerSettings = NO_CONTAINER
+    # What the table says, before `MIRROR_…` variables override it; see `mirror_settings`.
+    mirror: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bundled_whole(self) -> tuple[str, ...]:
@@ -166,6 +169,7 @@ class ReleaseSettings:
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
             container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
+            mirror=table.get(MIRROR_TABLE, {}),
         )
 
 

@@ -18,6 +18,9 @@ GLIBC_FLOORS: Final = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)
 # The subtable named after the only platform that can be built in a container.
 CONTAINER_TABLE: Final = "linux-arm64"
 
+# The subtable with the store that releases are mirrored to.
+MIRROR_TABLE: Final = "mirror"
+
 # An image with everything a build needs, for hints.
 EXAMPLE_IMAGE: Final = "ghcr.io/astral-sh/uv:bookworm"
 
@@ -57,6 +60,39 @@ def is_container_table(value: object) -> bool:
     """Whether the table has only known keys with valid values."""
     checks = {"container-image": is_image_name, "container-options": is_text_list}
     return isinstance(value, dict) and all(key in checks and checks[key](entry) for key, entry in value.items())
+
+
+def is_url(value: object) -> bool:
+    """Whether it is an http or https URL without user name, query and fragment."""
+    return isinstance(value, str) and re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[^\s?#@]*)?", value) is not None
+
+
+def _is_bucket(value: object) -> bool:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    return isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value) is not None
+
+
+def _is_prefix(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(\w[\w.-]*(/\w[\w.-]*)*)?", value, re.ASCII) is not None
+
+
+def _is_region(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z0-9-]+", value) is not None
+
+
+# Every key of the table, and of the environment variables that override it: `MIRROR_URL` and so on.
+MIRROR_KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
+    "url": (is_url, "the public URL of the mirror's folder, like https://downloads.example.com/app"),
+    "bucket": (_is_bucket, "the name of an S3 bucket"),
+    "endpoint": (is_url, "the URL of an S3 API, like https://ACCOUNT.r2.cloudflarestorage.com"),
+    "prefix": (_is_prefix, "a path in the bucket without slashes at its ends, like downloads/app"),
+    "region": (_is_region, "a region, like eu-central-1"),
+}
+
+
+def is_mirror_table(value: object) -> bool:
+    """Whether the table has only known keys with valid values."""
+    return isinstance(value, dict) and all(key in MIRROR_KEYS and MIRROR_KEYS[key][0](value[key]) for key in value)
 
 
 def _is_command_list(value: object) -> bool:
@@ -132,6 +168,10 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     CONTAINER_TABLE: (
         is_container_table,
         f'a table {{container-image = "…", container-options = ["…"]}}, with an image such as {EXAMPLE_IMAGE}',
+    ),
+    MIRROR_TABLE: (
+        is_mirror_table,
+        f"a table with these keys: {'; '.join(f'{key}, {text}' for key, (_, text) in MIRROR_KEYS.items())}",
     ),
 }
 

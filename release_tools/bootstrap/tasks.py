@@ -15,7 +15,7 @@ from release_tools.bootstrap.environment import (
 )
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import NoCommitError, Problem, RequestError
-from release_tools.lockfile import BUILD_TOOLS, RELEASE_TOOLS
+from release_tools.lockfile import BUILD_TOOLS, MIRROR_TOOLS, RELEASE_TOOLS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -144,11 +144,36 @@ def status(root: Path) -> None:
     _run_releasing(root, "status")
 
 
+def mirror(root: Path, tag: str, folder: Path | None, *, is_dry_run: bool) -> None:
+    """Copy the published release of `tag` to the mirror. Raises `ReportedError`."""
+    options = [f"--tag={tag}", *([f"--folder={folder.resolve()}"] if folder else [])]
+    _run_mirroring(root, "mirror", *options, *(["--dry-run"] if is_dry_run else []))
+
+
+def yank(root: Path, tag: str, reason: str, *, is_undone: bool) -> None:
+    """Withdraw the version of `tag` from the mirror, or bring it back.
+
+    Raises `RequestError` without a reason, and `ReportedError` if the mirror doesn't have the version.
+    """
+    if not reason and not is_undone:
+        hint = "users are shown it: --reason 'deletes files'"
+        raise RequestError("yank", [Problem(what="--reason is missing", hint=hint)])
+    _run_mirroring(root, "yank", f"--tag={tag}", *(["--undo"] if is_undone else [f"--reason={reason}"]))
+
+
 def _run_releasing(root: Path, command: str, *options: str) -> None:
     """Run a command in the release environment. It reports a stale lock together with everything else."""
+    _run_in(root, "release-environment", RELEASE_TOOLS, command, *options)
+
+
+def _run_mirroring(root: Path, command: str, *options: str) -> None:
+    """Run a command in the release environment with a client for S3."""
+    _run_in(root, "mirror-environment", MIRROR_TOOLS, command, *options)
+
+
+def _run_in(root: Path, name: str, groups: Sequence[str], command: str, *options: str) -> None:
     settings = ReleaseSettings.load(root)
-    folder = settings.build_folder(host_platform().name) / "release-environment"
-    python = create_tool_environment(settings, folder, RELEASE_TOOLS, is_kept=True)
+    python = create_tool_environment(settings, settings.build_folder(host_platform().name) / name, groups, is_kept=True)
     run_inside(root, [str(python), "-m", "release_tools.releasing", command, *options])
 
 

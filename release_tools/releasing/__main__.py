@@ -47,6 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_discard)
     command = commands.add_parser("status", help="show the releases on GitHub and the next step")
     command.set_defaults(run=_status)
+    command = commands.add_parser("mirror", help="copy a published release to the mirror")
+    command.add_argument("--tag", required=True)
+    command.add_argument("--folder", type=Path)
+    command.add_argument("--dry-run", action="store_true")
+    command.set_defaults(run=_mirror)
+    command = commands.add_parser("yank", help="withdraw a version from the mirror, or bring it back")
+    command.add_argument("--tag", required=True)
+    command.add_argument("--reason", default="")
+    command.add_argument("--undo", action="store_true")
+    command.set_defaults(run=_yank)
     return parser
 
 
@@ -92,6 +102,27 @@ def _status(_: argparse.Namespace, console: Console) -> None:
     settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
     for line in status_lines(read_status(settings, _github(say))):
         say(line)
+
+
+def _mirror(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.mirror.configuration import mirror_settings, read_credentials
+    from release_tools.releasing.mirror.mirror_release import mirror_tag
+    from release_tools.releasing.mirror.store import ObjectStore
+
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
+    store = ObjectStore(mirror_settings(settings), read_credentials(), say=say)
+    tag, folder = options.tag, options.folder
+    mirror_tag(settings, _github(say), store, tag, folder=folder, say=say, is_dry_run=options.dry_run)
+
+
+def _yank(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.mirror.configuration import mirror_settings, read_credentials
+    from release_tools.releasing.mirror.store import ObjectStore
+    from release_tools.releasing.mirror.yank import yank
+
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
+    store = ObjectStore(mirror_settings(settings), read_credentials(), say=say)
+    yank(store, options.tag, reason=options.reason, say=say, is_undone=options.undo)
 
 
 def _github(say: Callable[[str], None]) -> GitHubRepository:

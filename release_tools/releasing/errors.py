@@ -279,3 +279,73 @@ class YankedVersionError(ReleaseError):
             f"version {version} was yanked{f': {reason}' if reason else ''}",
             f"install {latest} instead" if latest else "wait for the next version",
         )
+
+
+class MirrorNotConfiguredError(ProblemsFoundError):
+    """The project's settings or the environment don't say where the mirror is, or have no key to it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("the mirror isn't configured", problems)
+
+
+class MirrorError(ProblemsFoundError):
+    """The release, or what the mirror has, forbids the change; the manifests are unchanged."""
+
+    def __init__(self, tag: str, action: str, problems: Sequence[Problem]) -> None:
+        self.tag, self.action = tag, action
+        super().__init__(f"cannot {action} {tag!r}", problems)
+
+
+class MirrorIncompleteError(ReleaseError):
+    """The mirror doesn't show what was written after the last attempt."""
+
+    def __init__(self, name: str, rounds: int) -> None:
+        self.name, self.rounds = name, rounds
+        super().__init__(f"{name} isn't up to date after {rounds} rounds", _RESUME)
+
+
+class StoreUnreachableError(ReleaseError):
+    """A request to the store of a mirror still failed after the last retry."""
+
+    def __init__(self, request: str, cause: str, attempts: int) -> None:
+        self.request, self.cause, self.attempts = request, cause, attempts
+        super().__init__(f"store: {request} failed after {attempts} attempts: {cause}", _RESUME)
+
+
+class StoreRefusedError(ReleaseError):
+    """The store of a mirror refused a request."""
+
+    def __init__(self, request: str, status: int, code: str, message: str) -> None:
+        hints = {
+            "NoSuchBucket": "create the bucket, or correct `bucket` in the settings of the mirror",
+            "RequestTimeTooSkewed": "set this machine's clock",
+        }
+        self.request, self.status, self.code = request, status, code
+        super().__init__(
+            f"the store refused {request}: HTTP {status}, {code}: {message!r}",
+            hints.get(
+                code, "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the endpoint, the region and the key's rights"
+            ),
+        )
+
+
+class DamagedUploadError(ReleaseError):
+    """The bytes that arrived at the store differ from those that were sent, in every attempt."""
+
+    def __init__(self, request: str, cause: str) -> None:
+        self.request, self.cause = request, cause
+        super().__init__(
+            f"the store received other bytes than were sent with {request}: {cause}",
+            f"look for a proxy that changes uploads, then {_RESUME}",
+        )
+
+
+class UnconditionalStoreError(ReleaseError):
+    """The store ignores the conditions of writes, so two publishers could overwrite each other's files."""
+
+    def __init__(self, endpoint: str | None, condition: str) -> None:
+        self.endpoint, self.condition = endpoint, condition
+        super().__init__(
+            f"the store at {endpoint or 'Amazon S3'} ignores {condition}; no file was uploaded",
+            "use a store with conditional writes, such as Amazon S3, Cloudflare R2 or a current MinIO",
+        )

@@ -43,6 +43,7 @@ _GH_ENVIRONMENT: Final[EnvironmentChanges] = {
 # https://cli.github.com/manual/gh_help_exit-codes
 _AUTHENTICATION_REQUIRED: Final = 4
 
+_DOWNLOAD_TIMEOUT_SECONDS: Final = 1800
 _FIRST_DELAY_SECONDS: Final = 1.0
 MAX_ATTEMPTS: Final = 7
 # https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api says a minute where GitHub
@@ -152,6 +153,28 @@ class GitHubApi:
                 self._say(f"GitHub: {request} failed ({cause}); retrying")
                 self.back_off(attempt)
         raise GitHubUnreachableError(request, cause, MAX_ATTEMPTS)
+
+    def download(self, tag: str, name: str, folder: Path) -> None:
+        """Download an asset of a published release into `folder`, and overwrite what's there.
+
+        Raises `GitHubUnreachableError`, `NotLoggedInError` or `UnknownRepositoryError`. The content isn't checked.
+        """
+        args = ["gh", "release", "download", tag, "--pattern", name, "--dir", str(folder), "--clobber"]
+        cause = ""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                environment = changed_environment(_GH_ENVIRONMENT)
+                timeout = _DOWNLOAD_TIMEOUT_SECONDS
+                finished = self._start(args, cwd=self._root, environment=environment, timeout_seconds=timeout)
+                if finished.code == 0:
+                    return
+                cause = _connection_failure(finished)
+            except CommandFailedError:
+                cause = f"not finished within {_DOWNLOAD_TIMEOUT_SECONDS} s"
+            if attempt < MAX_ATTEMPTS:
+                self._say(f"GitHub: the download of {name} failed ({cause}); retrying")
+                self.back_off(attempt)
+        raise GitHubUnreachableError(f"the download of {name}", cause, MAX_ATTEMPTS)
 
     def _send_once(self, method: Method, endpoint: str, file: Path | None, timeout_seconds: float) -> Response | str:
         """The response, or why there is none."""

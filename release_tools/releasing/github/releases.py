@@ -34,7 +34,10 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release on GitHub, published or a draft. `target` is the commit that publishing would tag."""
+    """A release on GitHub, published or a draft. `target` is the commit that publishing would tag.
+
+    `published_at` is in UTC, `2026-01-31T12:00:00Z`, and "" for a draft.
+    """
 
     id: int
     tag: str
@@ -45,6 +48,7 @@ class Release:
     is_immutable: bool
     url: str
     upload_url: str
+    published_at: str
     assets: tuple[Asset, ...]
 
 
@@ -114,6 +118,10 @@ class GitHubRepository:
         response = self.api.send("POST", url, file=file, timeout_seconds=_UPLOAD_TIMEOUT_SECONDS)
         _expect_unchanged(response, f"upload {file.name}", HTTPStatus.CREATED)
 
+    def download_asset(self, tag: str, asset: Asset, folder: Path) -> None:
+        """Download an asset of a published release into `folder`. Its content isn't checked."""
+        self.api.download(tag, asset.name, folder)
+
     def delete_asset(self, asset: Asset) -> None:
         self._delete(f"releases/assets/{asset.id}", f"delete the asset {asset.name!r}")
 
@@ -170,6 +178,7 @@ def _release(entry: Mapping[str, Any]) -> Release:
         is_immutable=bool(entry.get("immutable")),
         url=str(entry["html_url"]),
         upload_url=str(entry["upload_url"]),
+        published_at=str(entry.get("published_at") or ""),
         assets=tuple(_asset(asset) for asset in entry["assets"]),
     )
 

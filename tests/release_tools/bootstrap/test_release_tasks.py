@@ -12,7 +12,7 @@ from invoke.parser import Parser
 
 import tasks
 from release_tools.bootstrap import tasks as maintenance
-from release_tools.lockfile import RELEASE_TOOLS
+from release_tools.lockfile import MIRROR_TOOLS, RELEASE_TOOLS
 from release_tools.settings import ReleaseSettings
 
 PYTHON = Path("environment") / "python"
@@ -25,7 +25,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def make(settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool) -> Path:
         assert folder.is_relative_to(settings.root / "build")
-        assert (tuple(groups), is_kept) == (RELEASE_TOOLS, True)
+        is_mirror = folder.name == "mirror-environment"
+        assert (tuple(groups), is_kept) == (MIRROR_TOOLS if is_mirror else RELEASE_TOOLS, True)
         return PYTHON
 
     def run(root: Path, args: Sequence[str]) -> None:
@@ -60,6 +61,10 @@ def start(project: Path, monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
         ("discard --tag=-x", "discard --tag=-x"),
         ("discard --tag tiny-v1 --yes-really", "discard --tag=tiny-v1 --yes-really"),
         ("status", "status"),
+        ("mirror --tag=-x --dry-run", "mirror --tag=-x --dry-run"),
+        ("mirror --tag tiny-v1.2.3 --folder /dist", "mirror --tag=tiny-v1.2.3 --folder=/dist"),
+        ("yank --tag tiny-v1.2.3 --reason=-x", "yank --tag=tiny-v1.2.3 --reason=-x"),
+        ("yank --tag tiny-v1.2.3 --undo", "yank --tag=tiny-v1.2.3 --undo"),
     ],
 )
 def test_options_reach_the_command_as_one_argument_each(
@@ -74,6 +79,14 @@ def test_release_without_tag_option_is_refused(
 ) -> None:
     with pytest.raises(Exit, match=r"hint: `invoke release --tag`"):
         start(project, monkeypatch, "release", "--dry-run")
+    assert started == []
+
+
+def test_yank_without_reason_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, started: list[list[str]]
+) -> None:
+    with pytest.raises(Exit, match="--reason"):
+        start(project, monkeypatch, "yank", "--tag", "tiny-v1.2.3")
     assert started == []
 
 

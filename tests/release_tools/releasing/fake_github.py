@@ -33,6 +33,7 @@ OWNER_AND_NAME = "owner/tiny"
 # GitHub redirects the requests for a former name here.
 BY_NUMBER = "/repositories/17"
 DEFAULT_BRANCH = "main"
+PUBLISHED_AT = "2026-01-31T12:00:00Z"
 # The number of times of a fault that doesn't end.
 FOREVER = 1_000_000_000
 TOKEN = "a-token-of-the-tests"  # noqa: S105
@@ -193,7 +194,8 @@ class FakeRepository:
     def add_asset(self, release: Mapping[str, Any], name: str, content: bytes, state: str = "uploaded") -> None:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}" if state == "uploaded" else None
         number = self._next_id()
-        asset = {"id": number, "name": name, "size": len(content), "digest": digest, "state": state}
+        url = f"https://api.github.com/repos/{OWNER_AND_NAME}/releases/assets/{number}"
+        asset = {"id": number, "url": url, "name": name, "size": len(content), "digest": digest, "state": state}
         self.releases[release["id"]]["assets"].append(asset)
         self._contents[number] = content
 
@@ -362,6 +364,7 @@ class FakeRepository:
             "html_url": f"https://github.com/{OWNER_AND_NAME}/releases/tag/{fields['tag_name']}",
             "upload_url": f"https://uploads.github.com/repos/{OWNER_AND_NAME}/releases/{number}/assets{{?name,label}}",
             "immutable": False,
+            "published_at": None if fields.get("draft") else PUBLISHED_AT,
             "assets": [],
         }
         self.releases[number] = release
@@ -381,6 +384,7 @@ class FakeRepository:
             # GitHub creates a missing tag.
             self.tags.setdefault(release["tag_name"], str(release["target_commitish"]))
             release["immutable"] = self.makes_immutable
+            release["published_at"] = PUBLISHED_AT
         return Answer(status=200, content=release)
 
     def _change_refusal(self, release: Mapping[str, Any], changed: Mapping[str, Any]) -> Answer | None:
@@ -512,13 +516,25 @@ def serve(repository: FakeRepository) -> Iterator[Path]:
 
 
 def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
-    """A stand-in for `observe` that answers `gh api --include` without starting it."""
+    """A stand-in for `observe` that answers `gh api --include` and `gh release download` without starting them."""
 
     def send(method: str, target: str, body: bytes) -> Answer | None:
         fault = repository.take_fault(method, target)
         return repository.answer(method, target, f"token {TOKEN}", body, fault)
 
+    def download(args: Sequence[str]) -> Finished:
+        tag, name, folder = args[3], args[args.index("--pattern") + 1], Path(args[args.index("--dir") + 1])
+        release = next(release for release in repository.published if release["tag_name"] == tag)
+        asset = next(asset for asset in release["assets"] if asset["name"] == name)
+        answer = send("GET", target_of(asset["url"]), b"")
+        if answer is None or answer.status >= 400:
+            return finished(args, 1, "", f"HTTP {answer.status}\n" if answer else "EOF\n")
+        (folder / name).write_bytes(answer.body)
+        return finished(args, 0, "", "")
+
     def start(args: Sequence[str], **options: Any) -> Finished:
+        if args[1:3] == ["release", "download"]:
+            return download(args)
         method, endpoint = args[args.index("--method") + 1], args[args.index("--method") + 2]
         name = options.get("environment", {}).get("GH_REPO") or OWNER_AND_NAME
         target = target_of(endpoint.replace("{owner}/{repo}", "/".join(name.split("/")[-2:])))

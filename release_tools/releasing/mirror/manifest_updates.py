@@ -1,0 +1,120 @@
+"""Changes the manifests by compare-and-swap, so that no publisher undoes what another one has written.
+
+`versions.json` is changed first and is the only source of `latest.json`, which never names files that aren't there, a
+pre-release or a yanked version, and never goes back to an older version, except from one that was yanked.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from release_tools.errors import Problem
+from release_tools.releasing.errors import ManifestError, MirrorIncompleteError
+from release_tools.releasing.mirror.manifest import (
+    LATEST_NAME,
+    VERSIONS_NAME,
+    Latest,
+    Manifest,
+    MirroredFile,
+    MirroredVersion,
+)
+from release_tools.releasing.mirror.store import ObjectStore, StoredText
+
+# Without other publishers it takes two: write, and read back.
+_MAX_ROUNDS: Final = 8
+_CONTENT_TYPE: Final = "application/json"
+
+Change = Callable[[Manifest], Manifest]
+
+
+def read_manifest(store: ObjectStore) -> tuple[Manifest, StoredText | None]:
+    """The manifest of every version, with the stored text; an empty one before the first release.
+
+    Raises `ManifestError` if it's damaged, is another app's, or was lost.
+    """
+    for attempt in range(1, _MAX_ROUNDS + 1):
+        stored = store.text(VERSIONS_NAME)
+        if stored is not None:
+            manifest = Manifest.from_json(stored.text)
+            _require_name(VERSIONS_NAME, manifest.name, store.mirror.name)
+            return manifest, stored
+        if store.text(LATEST_NAME) is None:
+            return Manifest(name=store.mirror.name, versions=()), None
+        # Another publisher has just written both, or the store doesn't show the first yet.
+        store.back_off(attempt)
+    hint = f"look at the bucket; restore {VERSIONS_NAME} from a backup if it was deleted"
+    raise ManifestError(VERSIONS_NAME, [Problem(what=f"it's missing, but {LATEST_NAME} exists", hint=hint)])
+
+
+def read_latest(store: ObjectStore) -> tuple[MirroredVersion | None, StoredText | None]:
+    """The version that `latest.json` names, with the stored text. Raises `ManifestError`."""
+    stored = store.text(LATEST_NAME)
+    if stored is None:
+        return None, None
+    latest = Latest.from_json(stored.text)
+    _require_name(LATEST_NAME, latest.name, store.mirror.name)
+    return latest.latest, stored
+
+
+def update_versions(store: ObjectStore, change: Change) -> Manifest:
+    """Change `versions.json`, and return it as the store shows it afterwards.
+
+    `change` is applied to what other publishers have written, as often as needed. Raises `MirrorIncompleteError`.
+    """
+    for attempt in range(1, _MAX_ROUNDS + 1):
+        manifest, stored = read_manifest(store)
+        changed = change(manifest)
+        if changed == manifest:
+            return manifest
+        if not store.replace(VERSIONS_NAME, changed.to_json(), stored.etag if stored else None, _CONTENT_TYPE):
+            store.back_off(attempt)
+    raise MirrorIncompleteError(VERSIONS_NAME, _MAX_ROUNDS)
+
+
+def update_latest(store: ObjectStore, view: Change = lambda manifest: manifest) -> MirroredVersion | None:
+    """Make `latest.json` agree with `versions.json`, or with a `view` of it; returns the version that it names.
+
+    Raises `ManifestError` if the newest version lacks a file, and `MirrorIncompleteError`.
+    """
+    for attempt in range(1, _MAX_ROUNDS + 1):
+        # Read before `versions.json`: if another publisher writes in between, this one's tag is outdated.
+        current, stored = read_latest(store)
+        manifest = view(read_manifest(store)[0])
+        offered = manifest.newest("stable")
+        if current is not None and _would_go_back(current, offered, manifest):
+            # What was read of `versions.json` is older than `latest.json`.
+            store.back_off(attempt)
+            continue
+        if current == offered:
+            return offered
+        if offered is not None:
+            require_files(store, LATEST_NAME, offered.version, offered.files)
+        text = Latest(name=store.mirror.name, latest=offered).to_json()
+        if not store.replace(LATEST_NAME, text, stored.etag if stored else None, _CONTENT_TYPE):
+            store.back_off(attempt)
+    raise MirrorIncompleteError(LATEST_NAME, _MAX_ROUNDS)
+
+
+def require_files(store: ObjectStore, manifest: str, version: str, files: Sequence[MirroredFile]) -> None:
+    """Raise `ManifestError` unless the store has all these files with these bytes, so that a manifest may name them."""
+    problems = []
+    for file in files:
+        stored = store.file(version, file.name)
+        if stored is None or (stored.size, stored.sha256) != (file.size, file.sha256):
+            state = f"has {stored.size} bytes and sha256 {stored.sha256}" if stored else "is missing"
+            hint = f"restore it, or yank {version} so that nobody is sent to it"
+            problems.append(Problem(what=f"{version}/{file.name} {state}", hint=hint))
+    if problems:
+        raise ManifestError(manifest, problems)
+
+
+def _would_go_back(current: MirroredVersion, offered: MirroredVersion | None, manifest: Manifest) -> bool:
+    if offered is not None and offered.parsed >= current.parsed:
+        return False
+    known = manifest.find(current.version)
+    return known is None or not known.yanked
+
+
+def _require_name(manifest: str, found: str, name: str) -> None:
+    if found != name:
+        hint = "set another `prefix` for this app: each has its own"
+        raise ManifestError(manifest, [Problem(what=f"it's of {found!r}, not of {name!r}", hint=hint)])
