@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -28,7 +30,14 @@ from agent_runner.errors import AgentFileError
 type BuiltInTool = Literal["shell", "read_file", "write_file", "list_dir"]
 type ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 type NonEmptyText = Annotated[str, Field(min_length=1)]
+type Verdict = Literal["allow", "ask", "deny"]
+type NonNegativeNumber = Annotated[FiniteFloat, Field(ge=0)]
 type PositiveNumber = Annotated[FiniteFloat, Field(gt=0)]
+
+# `$${` is a literal `${`.
+REFERENCE: Final = re.compile(
+    r"\$\$(?=\{)\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}"
+)
 
 # High enough for autonomous work, low enough to stop an agent that loops.
 DEFAULT_REQUEST_LIMIT = 200
@@ -40,6 +49,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
 
 
+class Price(_Section):
+    """What the model costs, in US dollars per million tokens."""
+
+    input: NonNegativeNumber
+    output: NonNegativeNumber
+
+
 class Limits(_Section):
     """The most that a run may use before it's stopped."""
 
@@ -48,6 +64,8 @@ class Limits(_Section):
     tokens: PositiveInt | None = None
     cost_usd: PositiveNumber | None = None
     seconds: PositiveNumber | None = None
+    # Replaces the price that pydantic-ai knows, for `cost_usd`.
+    price: Price | None = None
 
 
 class Retries(_Section):
@@ -63,29 +81,83 @@ class Retries(_Section):
         return {"tools": value, "output": value} if type(value) is int else value
 
 
+class Rules(_Section):
+    """Patterns for commands, paths or tools. `deny` wins over `ask`, and `ask` over `allow`."""
+
+    allow: list[NonEmptyText] | None = None
+    ask: list[NonEmptyText] = []
+    deny: list[NonEmptyText] = []
+    # What happens to everything else: by default "deny" if there's an `allow`, and "allow" if not.
+    otherwise: Verdict | None = None
+
+
+def _check_references(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("explained", "must not contain a NUL character")
+    if malformed := re.search(r"\$\{[^}]*\}?", REFERENCE.sub("", text)):
+        reason = f"invalid reference {malformed[0]!r}: use ${{VAR}} or ${{VAR:-default}}, and $${{ for a literal ${{"
+        raise PydanticCustomError("explained", "{reason}", {"reason": reason})
+    return text
+
+
+def _check_variable(name: str) -> str:
+    if not name or re.search(r"[=\0]", name):
+        raise PydanticCustomError("explained", "not the name of an environment variable")
+    return name
+
+
+def _pass_on_names(value: object) -> object:
+    """Accept a list of names, which stands for the same variables of this program."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return {name: f"${{{name}}}" for name in value}
+    return value
+
+
+# Text with `${VAR}`, expanded on the machine that runs the agent.
+type Expandable = Annotated[str, AfterValidator(_check_references)]
+type NonEmptyExpandable = Annotated[Expandable, Field(min_length=1)]
+type Variables = Annotated[
+    dict[Annotated[str, AfterValidator(_check_variable)], Expandable], BeforeValidator(_pass_on_names)
+]
+
+
+class Permissions(_Section):
+    """What tools may do."""
+
+    # File tools stay below this folder, and rules for paths are relative to it.
+    root: NonEmptyExpandable = "."
+    read_only: bool = False
+    commands: Rules = Rules()
+    paths: Rules = Rules()
+    writes: Rules = Rules()
+    tools: Rules = Rules()
+
+
 class McpServerSettings(_Section):
     """An MCP server, with the same keys as in other MCP clients: a program (`command`) or a URL (`url`)."""
 
     type: Literal["stdio", "http", "streamable-http", "sse"] | None = None
-    command: NonEmptyText | None = None
-    args: list[str] = []
-    env: dict[str, str] = {}
-    cwd: NonEmptyText | None = None
-    url: NonEmptyText | None = None
-    headers: dict[str, str] = {}
+    command: NonEmptyExpandable | None = None
+    args: list[Expandable] = []
+    env: Variables = {}
+    cwd: NonEmptyExpandable | None = None
+    url: NonEmptyExpandable | None = None
+    headers: dict[NonEmptyText, Expandable] = {}
     tools: list[NonEmptyText] | None = None
 
     @model_validator(mode="after")
     def _check_transport(self) -> Self:
-        if (self.command is None) == (self.url is None):
-            raise PydanticCustomError("transport", "set either 'command' or 'url'")
+        if self.command is None and self.url is None:
+            raise PydanticCustomError("explained", "set either 'command' or 'url'")
+        if self.command is not None and self.url is not None:
+            raise PydanticCustomError("explained", "'command' and 'url' can't be combined: remove one")
         if self.type is not None and (self.type == "stdio") != (self.command is not None):
             needed = "command" if self.type == "stdio" else "url"
-            raise PydanticCustomError("transport", f"type {self.type!r} requires {needed!r}")
+            raise PydanticCustomError("explained", f"type {self.type!r} requires {needed!r}")
         unusable = {"headers"} if self.command is not None else {"args", "env", "cwd"}
         if misplaced := sorted(unusable & self.model_fields_set):
             used = "command" if self.command is not None else "url"
-            raise PydanticCustomError("transport", f"{misplaced[0]!r} can't be combined with {used!r}")
+            raise PydanticCustomError("explained", f"{misplaced[0]!r} can't be combined with {used!r}")
         return self
 
 
@@ -103,6 +175,8 @@ class AgentSettings(_Section):
     tool_timeout: PositiveNumber | None = None
     capabilities: list[Any] = []
     tools: list[BuiltInTool] = []
+    env: Variables = {}
+    permissions: Permissions = Permissions()
     mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
     limits: Limits = Limits()
 
@@ -216,7 +290,7 @@ def _explain(problem: ErrorDetails) -> str:
         case "string_type":
             is_scalar = not isinstance(problem["input"], dict | list | None)
             return f"must be a string{' (put it in quotes)' if is_scalar else ''}"
-        case "transport":
+        case "explained":
             return problem["msg"]
         case "literal_error":
             choices = str(problem.get("ctx", {}).get("expected", "")).replace("'", "")
@@ -231,6 +305,19 @@ def _explain(problem: ErrorDetails) -> str:
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    sections: Mapping[object, type[BaseModel]] = {"limits": Limits, "retries": Retries, "mcpServers": McpServerSettings}
-    section = sections.get(place[0], AgentSettings) if place else AgentSettings
+    section: type[BaseModel] = AgentSettings
+    match place:
+        case ("limits", "price"):
+            section = Price
+        case ("permissions",):
+            section = Permissions
+        case ("permissions", *_):
+            section = Rules
+        case (name, *_):
+            sections: dict[str, type[BaseModel]] = {
+                "limits": Limits,
+                "retries": Retries,
+                "mcpServers": McpServerSettings,
+            }
+            section = sections.get(str(name), AgentSettings)
     return [field.alias or name for name, field in section.model_fields.items()]

@@ -124,6 +124,7 @@ def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLo
         prompt=_read_prompt(options.prompt),
         time_limit_seconds=limit or agent_file.settings.limits.seconds,
         time_limit_name="limits.seconds" if limit is None else "--timeout",
+        approves_all=options.yes,
     )
     reporter.completed(run_agent(request, reporter, loop))
     return EXIT_SUCCESS
@@ -215,6 +216,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     run.add_argument(
         "--timeout", type=_seconds, metavar="S", help="stop the run after S seconds; overrides limits.seconds"
     )
+    run.add_argument("-y", "--yes", action="store_true", help="approve every tool call that `permissions` asks about")
     run.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
     _add_verbosity(run)
 

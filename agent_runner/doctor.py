@@ -13,7 +13,7 @@ from agent_runner.doctor_checks import CHECKS
 from agent_runner.engine import build_agent, choose_model
 from agent_runner.errors import EXIT_FAILURE, EXIT_SUCCESS, InternalError, OutputError, RunnerError
 from agent_runner.mcp_servers import McpServer, build_servers
-from agent_runner.output import Reporter, format_traceback, replace_control_chars, write_stderr
+from agent_runner.output import Reporter, format_traceback, replace_control_chars, without_secrets, write_stderr
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import build_model
 from agent_runner.third_party import import_pydantic_ai
@@ -47,7 +47,7 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
         results.passed(step, model_name)
         step = "agent"
         servers = build_servers(agent_file, os.environ, show_stderr=reporter.is_verbose)
-        build_agent(agent_file, model, servers, BuiltInTools())
+        build_agent(agent_file, model, servers, BuiltInTools(agent_file.settings, os.environ))
         results.passed(step, f"built-in tools: {', '.join(agent_file.settings.tools) or 'none'}")
     except OutputError:
         raise
@@ -61,16 +61,19 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
 
 
 async def _check_servers(servers: list[McpServer], results: "_Results") -> None:
-    for server in servers:
+    async def tool_names(server: McpServer) -> list[str] | RunnerError:
         try:
             async with AsyncExitStack() as stack:
                 await server.start(stack)
-                names = await server.tool_names()
-            results.passed("mcp", f"{server.name}: {', '.join(names) or 'no tools'}")
-        except OutputError:
-            raise
+                return await server.tool_names()
         except RunnerError as error:
-            results.failed("mcp", error)
+            return error
+
+    for server, found in zip(servers, await asyncio.gather(*map(tool_names, servers)), strict=True):
+        if isinstance(found, RunnerError):
+            results.failed("mcp", found)
+        else:
+            results.passed("mcp", f"{server.name}: {', '.join(found) or 'no tools'}")
 
 
 class _Results:
@@ -95,5 +98,5 @@ class _Results:
 
     def _write(self, verdict: str, name: str, detail: str) -> None:
         beginning = f"{verdict:<4} {name:<{self._width}}  "
-        aligned = replace_control_chars(detail).replace("\n", "\n" + " " * len(beginning))
+        aligned = replace_control_chars(without_secrets(detail)).replace("\n", "\n" + " " * len(beginning))
         self._reporter.answer(f"{beginning}{aligned}\n")

@@ -12,10 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent_runner.agent_file import AgentFile, Limits, did_you_mean
-from agent_runner.environment import missing_server_variables, require_variables
-from agent_runner.errors import AgentFileError, LimitReachedError, RunnerError, TimeLimitReachedError, UsageError
+from agent_runner.approval import Approver
+from agent_runner.environment import hide_secrets, missing_file_variables, require_variables
+from agent_runner.errors import (
+    AgentFileError,
+    LimitReachedError,
+    RunnerError,
+    TimeLimitReachedError,
+    UsageError,
+    shorten,
+)
 from agent_runner.garbage_collection import resume_collection
-from agent_runner.mcp_servers import McpServer, build_servers
+from agent_runner.mcp_servers import McpServer, build_servers, start_servers
 from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
@@ -39,6 +47,7 @@ class RunRequest:
     prompt: str
     time_limit_seconds: float | None
     time_limit_name: str
+    approves_all: bool = False
 
 
 def choose_model(agent_file: AgentFile, model_name: str | None) -> str:
@@ -58,7 +67,8 @@ def choose_model(agent_file: AgentFile, model_name: str | None) -> str:
         if model_name is not None:
             raise
         raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
-    require_variables([*missing_server_variables(agent_file.settings, os.environ), *missing])
+    hide_secrets(agent_file.settings, os.environ)
+    require_variables([*missing_file_variables(agent_file.settings, os.environ), *missing])
     model_base_url(chosen, os.environ)
     return chosen
 
@@ -74,12 +84,13 @@ def build_agent(
     from pydantic_ai import Agent
     from pydantic_ai.exceptions import UserError
 
+    from agent_runner.guard import RunGuard, check_price
+
     settings = agent_file.settings
     schema = settings.output_schema
-    spec = settings.model_dump(
-        include={"model_settings", "output_schema", "tool_timeout", "capabilities"}, exclude_defaults=True
-    )
+    spec = settings.model_dump(include={"model_settings", "output_schema", "capabilities"}, exclude_defaults=True)
     try:
+        check_price(model, settings.limits)
         _check_model_settings(settings.model_settings)
         if schema is not None:
             check_schema(schema)
@@ -91,10 +102,12 @@ def build_agent(
             instructions=settings.instructions,
             description=settings.description,
             retries={"tools": settings.retries.tools, "output": settings.retries.output},
+            capabilities=[RunGuard(settings.limits, expects_finish_reason=model.system != "test")],
             toolsets=[tools.toolset(settings.tools), *(server.toolset for server in servers)],
         )
     except (AgentFileError, UserError, ValueError, TypeError, ImportError) as error:
-        raise AgentFileError(f"{agent_file.path}: {' '.join(str(error).split())}") from error
+        hint = error.hint if isinstance(error, AgentFileError) else None
+        raise AgentFileError(f"{agent_file.path}: {shorten(str(error))}", hint) from error
     except RecursionError as error:
         # A YAML alias may be inside the value it refers to.
         raise AgentFileError(f"{agent_file.path}: a value contains itself, or is nested too deeply") from error
@@ -164,15 +177,16 @@ async def _run(
     request: RunRequest, model: "Model", reporter: Reporter, record: RunRecord, timer: asyncio.Timeout
 ) -> object:
     settings = request.agent_file.settings
-    tools = BuiltInTools()
+    tools = BuiltInTools(settings, os.environ, Approver(approves_all=request.approves_all))
     async with AsyncExitStack() as stack:
         stack.callback(tools.kill_background_processes)
-        servers = build_servers(request.agent_file, os.environ, show_stderr=reporter.is_verbose)
+        servers = build_servers(
+            request.agent_file, os.environ, show_stderr=reporter.is_verbose, permissions=tools.permissions
+        )
         agent = build_agent(request.agent_file, model, servers, tools)
         reporter.record = record
         reporter.note(f"run {record.run_id}: {request.agent_file.agent_name} on {request.model_name}")
-        for server in servers:
-            await server.start(stack)
+        await start_servers(servers, stack)
         is_text = settings.output_schema is None
         resume_collection()
         result = await agent.run(
@@ -196,7 +210,6 @@ def _usage_limits(limits: Limits) -> "UsageLimits":
 
     return UsageLimits(
         request_limit=limits.requests,
-        tool_calls_limit=limits.tool_calls,
         total_tokens_limit=limits.tokens,
         cost_limit=None if limits.cost_usd is None else Decimal(str(limits.cost_usd)),
     )

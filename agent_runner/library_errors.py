@@ -41,7 +41,6 @@ def _translate_limit(error: library.UsageLimitExceeded, limits: Limits) -> Limit
     # Only the message says which limit it was.
     for name, key, noun in (
         ("request_limit", "requests", "model request"),
-        ("tool_calls_limit", "tool_calls", "tool call"),
         ("total_tokens_limit", "tokens", "token"),
         ("cost_limit", "cost_usd", "US dollar"),
     ):

@@ -4,18 +4,18 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent_runner.agent_file import AgentFile, McpServerSettings, did_you_mean
-from agent_runner.environment import expand_server
+from agent_runner.environment import expand_server, inherited_variables
 from agent_runner.errors import AgentFileError, McpServerError, causes
-from agent_runner.processes import ChildTrackingLoop
+from agent_runner.output import write_stderr
+from agent_runner.permissions import DEFAULT_TOOL_SECONDS, PermissionChecker, tool_failed
+from agent_runner.processes import ChildTrackingLoop, is_group_alive, kill_group
 from agent_runner.third_party import import_mcp
 
 if TYPE_CHECKING:
@@ -32,9 +32,16 @@ _KEPT_STDERR_LINES: Final = 10
 _LONGEST_STDERR_LINE: Final = 500
 _EXIT_WAIT_SECONDS: Final = 2.0
 _EXIT_POLL_SECONDS: Final = 0.01
+_PING_SECONDS: Final = 5.0
 
 
-def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_stderr: bool) -> "list[McpServer]":
+def build_servers(
+    agent_file: AgentFile,
+    environ: Mapping[str, str],
+    *,
+    show_stderr: bool,
+    permissions: PermissionChecker | None = None,
+) -> "list[McpServer]":
     """Return the agent file's servers, without starting them.
 
     Raises:
@@ -47,18 +54,44 @@ def build_servers(agent_file: AgentFile, environ: Mapping[str, str], *, show_std
             raise AgentFileError(f"{place}: must start with http:// or https://, not {server.url!r}")
     if expanded:
         import_mcp()
-    return [McpServer(name, server, agent_file.path, show_stderr=show_stderr) for name, server in expanded.items()]
+    return [
+        McpServer(name, server, agent_file, environ, show_stderr=show_stderr, permissions=permissions)
+        for name, server in expanded.items()
+    ]
+
+
+async def start_servers(servers: "list[McpServer]", stack: AsyncExitStack) -> None:
+    """Start all servers at the same time, and stop them when the stack is closed.
+
+    Raises:
+        ExceptionGroup: with the error of each server that didn't start.
+    """
+    async with asyncio.TaskGroup() as group:
+        for server in servers:
+            group.create_task(server.start(stack))
 
 
 class McpServer:
     """One MCP server of a run. All `${VAR}` in its settings are expanded."""
 
-    def __init__(self, name: str, settings: McpServerSettings, agent_file: Path, *, show_stderr: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: McpServerSettings,
+        agent_file: AgentFile,
+        environ: Mapping[str, str],
+        *,
+        show_stderr: bool,
+        permissions: PermissionChecker | None,
+    ) -> None:
         from pydantic_ai.mcp import MCPToolset
 
         self.name = name
         self.settings = settings
-        self._agent_file = agent_file
+        self._agent_file = agent_file.path
+        self._environment = {**inherited_variables(environ), **settings.env}
+        self._call_seconds = agent_file.settings.tool_timeout or DEFAULT_TOOL_SECONDS
+        self._permissions = permissions or PermissionChecker()
         self.stderr = StderrTail(f"[{name}] " if show_stderr else None)
         self._toolset: MCPToolset[None] = MCPToolset(
             self._build_transport(),
@@ -100,6 +133,10 @@ class McpServer:
         except Exception:  # noqa: BLE001 - the server is stopped either way
             # A failed server fails here again, which would replace the run's own outcome.
             _log.debug("stopping MCP server %s", self.name, exc_info=True)
+        child = self._child()
+        if child is not None and is_group_alive(child.get_pid()):
+            # Started by the server, which may have exited without them.
+            kill_group(child.get_pid())
 
     async def tool_names(self) -> list[str]:
         """Return the names of the started server's allowed tools."""
@@ -119,7 +156,7 @@ class McpServer:
             return StdioTransport(
                 settings.command,
                 settings.args,
-                env=settings.env,
+                env=self._environment,
                 cwd=settings.cwd,
                 # Otherwise the server outlives the connection.
                 keep_alive=False,
@@ -131,15 +168,37 @@ class McpServer:
     async def _call_tool(
         self, _: "RunContext[None]", call: "CallToolFunc", tool_name: str, arguments: dict[str, Any]
     ) -> "ToolResult":
-        from pydantic_ai.exceptions import ModelRetry, ToolFailed
+        from pydantic_ai.exceptions import ModelRetry
 
+        await self._permissions.check_tool(f"{self.name}_{tool_name}")
+        timer = asyncio.timeout(self._call_seconds)
         try:
-            return await call(tool_name, arguments)
+            async with timer:
+                return await call(tool_name, arguments)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            raise tool_failed(f"timed out after {self._call_seconds:g} seconds (tool_timeout)") from error
         except ModelRetry as error:
             # pydantic-ai raises this for every failure of a call, including a lost connection.
-            if _is_connection_lost(error.__cause__):
+            if await self._has_lost_connection(error.__cause__):
                 raise await self._explain(error.__cause__) from error
-            raise ToolFailed(error.message) from error
+            raise tool_failed(error.message) from error
+
+    async def _has_lost_connection(self, error: BaseException | None) -> bool:
+        if not _is_connection_lost(error):
+            return False
+        if self.settings.command is None:
+            return True
+        # A server may use the same error code for its own errors.
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await self._toolset.client.ping()
+        except TimeoutError:
+            return False
+        except Exception:  # noqa: BLE001 - of several libraries
+            return True
+        return False
 
     async def _explain(self, error: BaseException | None) -> McpServerError:
         for cause in causes(error):
@@ -167,8 +226,7 @@ class McpServer:
         return McpServerError("\n  ".join(lines), f"check mcpServers.{self.name}, or run its command by hand")
 
     async def _exit_status(self) -> int | None:
-        loop = asyncio.get_running_loop()
-        child = loop.child_with_stderr(self.stderr.file) if isinstance(loop, ChildTrackingLoop) else None
+        child, loop = self._child(), asyncio.get_running_loop()
         if child is None:
             return None
         # Its output ends before the process does.
@@ -176,6 +234,10 @@ class McpServer:
         while child.get_returncode() is None and loop.time() < deadline:
             await asyncio.sleep(_EXIT_POLL_SECONDS)
         return child.get_returncode()
+
+    def _child(self) -> asyncio.SubprocessTransport | None:
+        loop = asyncio.get_running_loop()
+        return loop.child_with_stderr(self.stderr.file) if isinstance(loop, ChildTrackingLoop) else None
 
 
 class StderrTail:
@@ -208,14 +270,15 @@ class StderrTail:
                 if text:
                     self._lines.append(text)
                 if self._prefix is not None:
-                    print(self._prefix + text, file=sys.stderr, flush=True)
+                    write_stderr(self._prefix + text)
 
 
 def _is_connection_lost(error: BaseException | None) -> bool:
     from mcp import MCPError
     from mcp_types import CONNECTION_CLOSED
 
-    return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
+    # The code is also the first of those that servers may define.
+    return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED and str(error) == "Connection closed"
 
 
 def _describe_exit(status: int) -> str:

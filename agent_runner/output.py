@@ -24,6 +24,27 @@ _LONGEST_NOTE = 200
 # Control characters, bidirectional controls and lone surrogates. Text from a model, server or file must not move the
 # terminal's cursor, set its title or disguise itself.
 _CONTROL_CHARS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What stands in for a secret in every message.
+_hidden: dict[str, str] = {}
+# Hiding shorter text would garble messages and protect nothing.
+_SHORTEST_SECRET = 6
+_USER_INFORMATION = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def hide(value: str, shown_as: str) -> None:
+    """Show this text instead of a secret value in all messages."""
+    from urllib.parse import quote
+
+    for form in (value, quote(value, safe="")):
+        if len(form) >= _SHORTEST_SECRET:
+            _hidden.setdefault(form, shown_as)
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without hidden values and the passwords of URLs."""
+    for value in sorted(_hidden, key=len, reverse=True):
+        text = text.replace(value, _hidden[value])
+    return _USER_INFORMATION.sub("…@", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +89,7 @@ class Reporter:
         """
         if text and not self.as_json:
             self._is_line_open = not text.endswith("\n")
-            _write_stdout(text)
+            _write_stdout(replace_control_chars(text) if _is_terminal(sys.stdout) else text)
 
     def end_answer_line(self) -> None:
         """End the answer's last line if it's still open."""
@@ -121,7 +142,7 @@ class Reporter:
         newline = "\n" if self._is_line_open else ""
         if self.as_json:
             _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
-        _write_unbuffered(2, f"{newline}error: {replace_control_chars(error.message)}\n")
+        _write_unbuffered(2, f"{newline}error: {replace_control_chars(without_secrets(error.message))}\n")
 
     def _as_json(self, status: Status, *, output: object, error: RunnerError | None) -> str:
         document = {
@@ -129,10 +150,16 @@ class Reporter:
             "status": status,
             "output": output,
             "error": error
-            and {"kind": error.kind, "message": error.message, "hint": error.hint, "retryable": error.retryable},
+            and {
+                "kind": error.kind,
+                "message": without_secrets(error.message),
+                "hint": error.hint and without_secrets(error.hint),
+                "retryable": error.retryable,
+            },
             "usage": self.record.usage_as_json() if self.record else None,
         }
-        return json.dumps(document, ensure_ascii=False, default=str) + "\n"
+        text = json.dumps(document, ensure_ascii=False, default=str) + "\n"
+        return replace_control_chars(text) if _is_terminal(sys.stdout) else text
 
 
 def configure_streams() -> None:
@@ -167,7 +194,7 @@ def flush_stdout() -> None:
 def write_stderr(text: str) -> None:
     """Write text to standard error, without control characters, ignoring errors."""
     try:
-        print(replace_control_chars(text), file=sys.stderr, flush=True)
+        print(replace_control_chars(without_secrets(text)), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _discard(sys.stderr)
 
@@ -180,6 +207,13 @@ def format_traceback(error: BaseException) -> str:
 def replace_control_chars(text: str) -> str:
     """Replace every control character with `�`, except newlines and tabs."""
     return _CONTROL_CHARS.sub("�", text.replace("\r\n", "\n"))
+
+
+def _is_terminal(stream: IO[str]) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
 
 
 def _write_stdout(text: str) -> None:

@@ -37,7 +37,11 @@ def answer_message(message: Mapping[str, Any], tools: tuple[Tool, ...]) -> dict[
         case "tools/list":
             answer["result"] = {"tools": [tool.entry for tool in tools]}
         case "tools/call":
-            answer["result"] = _call(message["params"], tools)
+            if message["params"]["name"] == "own_error":
+                # The code is the first of those for a server's own errors.
+                answer["error"] = {"code": -32000, "message": "out of quota"}
+            else:
+                answer["result"] = _call(message["params"], tools)
         case "ping":
             answer["result"] = {}
         case method:

@@ -1,6 +1,7 @@
 """An MCP server over stdio, run as a program.
 
-With LIFELINE=host:port set, it keeps a connection to that address open.
+With LIFELINE=host:port set, it keeps a connection to that address open. With BARRIER=host:port set, it starts once that
+address sends something.
 """
 
 import json
@@ -13,6 +14,11 @@ from mcp_protocol import Tool, answer_message  # type: ignore[import-not-found] 
 
 def _fail() -> str:
     raise ValueError("this tool always fails")
+
+
+def _hang() -> str:
+    sys.stdin.buffer.read()
+    return ""
 
 
 def _crash() -> str:
@@ -28,6 +34,8 @@ TOOLS = (
         function=lambda: " ".join(sorted(os.environ)),
     ),
     Tool(name="fail", description="Fail.", function=_fail),
+    Tool(name="own_error", description="Fail with an error of the protocol.", function=_fail),
+    Tool(name="hang", description="Never return.", function=_hang),
     Tool(name="crash", description="Exit in the middle of a call.", function=_crash),
 )
 
@@ -38,6 +46,10 @@ if __name__ == "__main__":
         host, port = lifeline.split(":")
         # The name keeps the connection open until the process exits.
         connection = socket.create_connection((host, int(port)))
+    barrier = os.environ.get("BARRIER")
+    if barrier:
+        host, port = barrier.split(":")
+        socket.create_connection((host, int(port))).recv(1)
     print("server is starting", file=sys.stderr, flush=True)
     for line in sys.stdin.buffer:
         answer = answer_message(json.loads(line), TOOLS)

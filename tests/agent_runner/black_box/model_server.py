@@ -54,6 +54,8 @@ class Reply:
     hold: Hold | None = None
     hold_after_first_piece: Hold | None = None
     closes_after_first_piece: bool = False
+    ends_after_first_piece: bool = False
+    reports_usage: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if reply.closes_after_first_piece:
                     self.close_connection = True
                     return
+                if reply.ends_after_first_piece:
+                    ends_with = ""
+                    break
         self._write(ends_with)
         self.wfile.write(b"0\r\n\r\n")
 
@@ -232,7 +237,8 @@ def _chat_events(reply: Reply) -> Iterator[_Event]:
         call_part = {"index": index, "id": f"call-{index}", "type": "function", "function": function}
         yield _Event(data=chunk({"tool_calls": [call_part]}))
     yield _Event(data=chunk({}, "tool_calls" if reply.tool_calls else "stop"))
-    yield _Event(data={**chunk({}), "choices": [], "usage": _CHAT_USAGE})
+    if reply.reports_usage:
+        yield _Event(data={**chunk({}), "choices": [], "usage": _CHAT_USAGE})
 
 
 def _responses_events(reply: Reply) -> Iterator[_Event]:

@@ -48,6 +48,26 @@ def test_interrupted_response_keeps_partial_answer(program: Program, model_serve
     assert finished.errors[0].startswith("error: ")
 
 
+@pytest.mark.parametrize("model", ["openai-chat", "openai", "anthropic"])
+def test_response_that_ends_early_fails_run(program: Program, model_server: ModelServer, model: str) -> None:
+    model_server.will_answer(Reply(pieces=("half an ", "answer"), ends_after_first_piece=True))
+    environment = {"ANTHROPIC_BASE_URL": model_server.root_url, "ANTHROPIC_API_KEY": "none"}
+
+    finished = program.run_agent(f"model: {model}:scripted\n", "--json", environment=environment)
+
+    assert (finished.exit_code, finished.document["error"]["kind"]) == (1, "model")
+    assert finished.document["error"]["retryable"]
+
+
+def test_own_error_of_server_goes_to_model(program: Program, model_server: ModelServer, stdio_server: str) -> None:
+    model_server.will_answer(Reply(tool_calls=(ToolCall(name="helper_own_error"),)), Reply(pieces=("a pity",)))
+
+    finished = program.run_agent(f"{CHAT}mcpServers: {{helper: {{{stdio_server}}}}}\n")
+
+    assert (finished.exit_code, finished.stdout) == (0, "a pity\n"), finished.stderr
+    assert "out of quota" in model_server.requests[1].texts("tool")[0]
+
+
 def test_server_that_exits_at_start_fails_run(program: Program, model_server: ModelServer) -> None:
     command = f"command: {json.dumps(sys.executable)}, args: [-c, \"import sys; sys.exit('no license found')\"]"
 

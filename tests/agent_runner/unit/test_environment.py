@@ -7,7 +7,7 @@ from agent_runner.environment import (
     MissingVariable,
     expand_server,
     expand_variables,
-    missing_server_variables,
+    missing_file_variables,
     require_variables,
 )
 from agent_runner.errors import EnvironmentVariableError
@@ -23,7 +23,7 @@ from agent_runner.errors import EnvironmentVariableError
         ("${A:-two}", "one"),
         ("${ABSENT:-}", ""),
         ("${EMPTY}", ""),
-        ("$A ${a-b} ${1} $${A", "$A ${a-b} ${1} $${A"),
+        ("$A $${A} ${ABSENT:-$}", "$A ${A} $"),
     ],
 )
 def test_variables_expand_as_in_shell(text: str, expanded: str) -> None:
@@ -42,7 +42,7 @@ def test_unset_variable_without_default_is_missing() -> None:
     server = McpServerSettings(command="${A}", args=["${B:-x}", "${C}"], env={"X": "${EMPTY}"})
     settings = AgentSettings.model_validate({"mcpServers": {"s": server.model_dump(exclude_unset=True)}})
 
-    assert missing_server_variables(settings, {"EMPTY": "", "C": "c"}) == [
+    assert missing_file_variables(settings, {"EMPTY": "", "C": "c"}) == [
         MissingVariable(name="A", used_by="mcpServers.s.command")
     ]
 

@@ -97,13 +97,12 @@ def test_connection_error_keeps_reason(error: BaseException, reason: str, is_ret
     ("name", "stopped_after"),
     [
         ("request_limit", "1 model request (limits.requests)"),
-        ("tool_calls_limit", "2 tool calls (limits.tool_calls)"),
         ("total_tokens_limit", "3000000 tokens (limits.tokens)"),
         ("cost_limit", "0.5 US dollars (limits.cost_usd)"),
     ],
 )
 def test_limit_is_named_as_in_agent_file(name: str, stopped_after: str) -> None:
-    limits = Limits(requests=1, tool_calls=2, tokens=3_000_000, cost_usd=0.5)
+    limits = Limits(requests=1, tokens=3_000_000, cost_usd=0.5)
 
     error = translate(library.UsageLimitExceeded(f"Exceeded the {name} of 1"), limits=limits)
 

@@ -10,7 +10,7 @@ from pydantic_ai.exceptions import ToolFailed
 
 from agent_runner import tools
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.tools import BuiltInTools, list_dir, read_file, write_file
+from agent_runner.tools import BuiltInTools
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for /bin/sh")
 
@@ -20,9 +20,9 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
 
 
-def run(coroutine: Callable[[BuiltInTools], Coroutine[None, None, str]]) -> str:
+def run(coroutine: Callable[[BuiltInTools], Coroutine[None, None, str]], tools: BuiltInTools | None = None) -> str:
     async def use() -> str:
-        built_in = BuiltInTools()
+        built_in = tools or BuiltInTools()
         try:
             return await coroutine(built_in)
         finally:
@@ -35,19 +35,21 @@ def run(coroutine: Callable[[BuiltInTools], Coroutine[None, None, str]]) -> str:
 def test_small_file_is_returned_whole() -> None:
     Path("a.txt").write_text("eins\nzwei", encoding="utf-8")
 
-    assert read_file("a.txt") == "eins\nzwei"
+    assert run(lambda built_in: built_in.read_file("a.txt")) == "eins\nzwei"
 
 
 def test_part_of_file_names_its_lines() -> None:
     Path("a.txt").write_text("".join(f"{number}\n" for number in range(1, 11)), encoding="utf-8")
 
-    assert read_file("a.txt", first_line=4, max_lines=2) == "4\n5\n\n[lines 4 to 5 of 10]"
+    assert (
+        run(lambda built_in: built_in.read_file("a.txt", first_line=4, max_lines=2)) == "4\n5\n\n[lines 4 to 5 of 10]"
+    )
 
 
 def test_returned_text_is_limited() -> None:
     Path("a.txt").write_text("ä" * tools.MAX_RETURNED_BYTES, encoding="utf-8")
 
-    text = read_file("a.txt")
+    text = run(lambda built_in: built_in.read_file("a.txt"))
 
     assert text == "ä" * (tools.MAX_RETURNED_BYTES // 2) + "\n[lines 1 to 1 of 1]"
 
@@ -60,26 +62,26 @@ def test_unreadable_file_is_tool_failure(path: str, monkeypatch: pytest.MonkeyPa
     Path("large").write_bytes(b"four")
 
     with pytest.raises(ToolFailed):
-        read_file(path)
+        run(lambda built_in: built_in.read_file(path))
 
 
 def test_file_is_written_with_its_directory() -> None:
-    assert write_file("new/a.txt", "grün\n") == "wrote 6 bytes to new/a.txt"
+    assert run(lambda built_in: built_in.write_file("new/a.txt", "grün\n")) == "wrote 6 bytes to new/a.txt"
     assert Path("new/a.txt").read_bytes() == "grün\n".encode()
     with pytest.raises(ToolFailed):
-        write_file("new", "x")
+        run(lambda built_in: built_in.write_file("new", "x"))
 
 
 def test_long_listing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list_dir() == "[empty]"
+    assert run(lambda built_in: built_in.list_dir()) == "[empty]"
     for name in ("c", "b", "a"):
         Path(name).touch()
     Path("d").mkdir()
-    assert list_dir() == "a\nb\nc\nd/"
+    assert run(lambda built_in: built_in.list_dir()) == "a\nb\nc\nd/"
     monkeypatch.setattr(tools, "MAX_ENTRIES", 2)
-    assert list_dir() == "a\nb\n[2 more]"
+    assert run(lambda built_in: built_in.list_dir()) == "a\nb\n[2 more]"
     with pytest.raises(ToolFailed):
-        list_dir("a")
+        run(lambda built_in: built_in.list_dir("a"))
 
 
 @posix
