@@ -20,6 +20,7 @@ from release_tools.reporting.records import read_records
 from release_tools.reporting.report import records_report, write_report
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
+from release_tools.sizes.report import report_sizes
 from release_tools.verification.downloaded import verify_downloads
 
 
@@ -91,6 +92,10 @@ def _bench(options: argparse.Namespace, console: Console) -> None:
     run_benchmark(bench, console)
 
 
+def _size(_: argparse.Namespace, console: Console) -> None:
+    report_sizes(ReleaseSettings.load(Path.cwd()), host_platform(), console)
+
+
 def _wheels(_: argparse.Namespace, console: Console) -> None:
     settings = ReleaseSettings.load(Path.cwd())
     rows = check_all_wheels(settings, read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK))
@@ -127,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--plain-python", type=Path, required=True)
     bench.add_argument("--peers-python", type=Path)
     bench.set_defaults(run=_bench)
+    commands.add_parser("size", help="show what the newest archive's size comes from").set_defaults(run=_size)
     remote = commands.add_parser("build-remotely", help="build on GitHub, download the archives and verify them")
     remote.add_argument("--platform", action="append", required=True)
     remote.add_argument("--version", required=True)

@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-from release_tools.errors import UnsafeArchiveError
+from release_tools.errors import NothingToMeasureError, UnsafeArchiveError
+from release_tools.platforms import Platform
 
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
@@ -78,6 +79,19 @@ def member_modes(archive: Path) -> dict[str, int]:
             return {entry.filename: stat.S_IMODE(entry.external_attr >> 16) for entry in opened.infolist()}
     with tarfile.open(archive, "r:gz") as opened:
         return {entry.name: stat.S_IMODE(entry.mode) for entry in opened.getmembers()}
+
+
+def newest_archive(folders: Sequence[Path], executable: str, platform: Platform) -> Path:
+    """The newest archive of a platform in the first of these folders that has one.
+
+    Raises `NothingToMeasureError` if there is none.
+    """
+    for folder in folders:
+        found = folder.glob(f"{executable}-*-{platform.name}{platform.archive_suffix}")
+        archives = sorted(found, key=lambda path: path.stat().st_mtime)
+        if archives:
+            return archives[-1]
+    raise NothingToMeasureError(platform.name)
 
 
 def differing_members(first: Path, second: Path) -> list[str]:

@@ -350,6 +350,14 @@ class BenchmarkResultsError(ReleaseError):
         super().__init__(f"{path} isn't what `nox -s bench` writes: {reason}", "delete it, and run nox -s bench again")
 
 
+class SizeRecordError(ReleaseError):
+    """The sizes of the last build are damaged."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path} isn't what `nox -s size` writes: {reason}", "delete it, and run nox -s size again")
+
+
 class NoCommitError(ReleaseError):
     """A command that needs a commit ran in a folder without one."""
 

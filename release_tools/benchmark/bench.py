@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from release_tools.archives import EXECUTABLE_MODE, FILE_MODE, Member, unpack_archive, write_archive
+from release_tools.archives import EXECUTABLE_MODE, FILE_MODE, Member, newest_archive, unpack_archive, write_archive
 from release_tools.benchmark.builds import (
     PLAIN,
     OwnBuild,
@@ -102,7 +102,9 @@ def run_benchmark(bench: Bench, console: Console) -> tuple[Row, ...]:
     if "build" in bench.parts:
         measured += measure_builds(bench, benchmarks, report)
     plain = ensure_plain(bench, benchmarks, report)
-    archive = newest_archive(bench)
+    own_dist = bench.own.clone / "dist"
+    folders = [own_dist] if "build" in bench.parts else [bench.settings.dist_folder, own_dist]
+    archive = newest_archive(folders, bench.settings.executable, bench.platform)
     with TemporaryDirectory(prefix="scratch-", dir=bench.folder) as scratch:
         programs = Programs.unpack(bench, plain, archive, Path(scratch))
         starter = Starter(benchmarks=benchmarks, platform=bench.platform, scratch=Path(scratch), variables={})
@@ -200,21 +202,6 @@ def ensure_plain(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[str]
     if not plain.empty_executable.is_file():
         plain.build_empty()
     return plain
-
-
-def newest_archive(bench: Bench) -> Path:
-    """The archive that the benchmark built, else the newest one of this platform in `dist/`.
-
-    Raises `NothingToMeasureError` if there is none.
-    """
-    pattern = f"{bench.settings.executable}-*-{bench.platform.name}{bench.platform.archive_suffix}"
-    own_dist = bench.own.clone / "dist"
-    folders = [own_dist] if "build" in bench.parts else [bench.settings.dist_folder, own_dist]
-    for folder in folders:
-        archives = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
-        if archives:
-            return archives[-1]
-    raise NothingToMeasureError(bench.platform.name)
 
 
 @dataclass(frozen=True, kw_only=True)

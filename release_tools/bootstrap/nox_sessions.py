@@ -78,3 +78,11 @@ def bench(session: nox.Session) -> None:
     """Compare builds, downloads and starts with those of plain PyInstaller, and write docs/benchmarks.md."""
     with reporting_errors(session):
         bench_sessions.bench(ROOT, session.posargs)
+
+
+@nox.session(venv_backend=NO_BACKEND, default=False)
+def size(session: nox.Session) -> None:
+    """Show the newest binary by distribution and file, compared to the last one, and write a treemap."""
+    with reporting_errors(session):
+        python = tool_environment(ROOT, "size", BUILD_TOOLS)
+        run_inside(ROOT, [str(python), "-m", "release_tools", "size"])

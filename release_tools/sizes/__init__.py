@@ -1,0 +1,1 @@
+"""Shows what an executable's size comes from (`nox -s size`)."""
