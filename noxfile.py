@@ -62,7 +62,8 @@ def lint(session: nox.Session) -> None:
         python = source_environment(ROOT, "lint", ["lint"])
         for command in (["ruff", "format", "--check"], ["ruff", "check"], ["codespell_lib"]):
             run_inside(ROOT, [str(python), "-m", *command])
-        # Without shellcheck and pyflakes, which not every machine has; every script is a single command.
+        run_inside(ROOT, [str(python.with_name("shellcheck")), "release_tools/installers/install.sh"])
+        # Without pyflakes, which not every machine has, and shellcheck; every script is a single command.
         run_inside(ROOT, [str(python.with_name("actionlint")), "-shellcheck=", "-pyflakes="])
         zizmor_args = ["--offline", "--pedantic", "--strict-collection", "--quiet", ".github"]
         run_inside(ROOT, [str(python.with_name("zizmor")), *zizmor_args])

@@ -151,3 +151,15 @@ def mirror(_: Context, tag: str, folder: str = "", dry_run: bool = False) -> Non
 def yank(_: Context, tag: str, reason: str = "", undo: bool = False) -> None:
     """Withdraw a version from the mirror: installers and updaters refuse it, and its files stay."""
     reporting_failures(lambda: tasks.yank(ROOT, tag, reason, is_undone=undo))
+
+
+@task(
+    help={
+        "tag": "the tag of a published release, which is checked out",
+        "folder": "the folder with its archives and checksums",
+        "url": "the URL of the folder with the archives, if they aren't on GitHub",
+    },
+)
+def packages(_: Context, tag: str, folder: str = "dist", url: str = "") -> None:
+    """Write packages of a release for Homebrew, Scoop, winget, apt and dnf to build/packages/."""
+    reporting_failures(lambda: tasks.packages(ROOT, tag, Path(folder), url))

@@ -26,12 +26,14 @@ TOOLS_LOCK: Final = LIBRARY / "poetry.lock"
 APP_GROUPS: Final = ("main",)
 SUITE_GROUPS: Final = ("main", "test")
 
-# The groups of the library's lock: to build and verify, to release, to mirror, and to start sessions and tasks.
+# The groups of the library's lock: to build and verify, to release, to mirror, to package, and to start sessions and
+# tasks.
 BUILD_TOOLS: Final = ("build",)
 RELEASE_TOOLS: Final = ("build", "release")
 MIRROR_TOOLS: Final = ("build", "release", "mirror")
+PACKAGE_TOOLS: Final = ("build", "release", "packages")
 NOX_TOOLS: Final = ("nox",)
-ALL_TOOLS: Final = ("build", "release", "mirror", "nox")
+ALL_TOOLS: Final = ("build", "release", "mirror", "packages", "nox")
 # What the benchmark compares with: plain PyInstaller, and other tools.
 PLAIN_TOOLS: Final = ("plain",)
 PEER_TOOLS: Final = ("peers",)

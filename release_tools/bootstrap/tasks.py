@@ -15,7 +15,7 @@ from release_tools.bootstrap.environment import (
 )
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import NoCommitError, Problem, RequestError
-from release_tools.lockfile import BUILD_TOOLS, MIRROR_TOOLS, RELEASE_TOOLS
+from release_tools.lockfile import BUILD_TOOLS, MIRROR_TOOLS, PACKAGE_TOOLS, RELEASE_TOOLS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
@@ -159,6 +159,12 @@ def yank(root: Path, tag: str, reason: str, *, is_undone: bool) -> None:
         hint = "users are shown it: --reason 'deletes files'"
         raise RequestError("yank", [Problem(what="--reason is missing", hint=hint)])
     _run_mirroring(root, "yank", f"--tag={tag}", *(["--undo"] if is_undone else [f"--reason={reason}"]))
+
+
+def packages(root: Path, tag: str, folder: Path, url: str) -> None:
+    """Write packages of the release of `tag`, whose files are in `folder`. Raises `ReportedError`."""
+    options = [f"--tag={tag}", f"--folder={folder.resolve()}", f"--output={root / 'build' / 'packages' / tag}"]
+    _run_in(root, "packages-environment", PACKAGE_TOOLS, "packages", *options, *([f"--url={url}"] if url else []))
 
 
 def _run_releasing(root: Path, command: str, *options: str) -> None:

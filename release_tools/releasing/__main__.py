@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--reason", default="")
     command.add_argument("--undo", action="store_true")
     command.set_defaults(run=_yank)
+
+    command = commands.add_parser("packages", help="write packages for package managers")
+    command.add_argument("--tag", required=True)
+    command.add_argument("--folder", type=Path, required=True)
+    command.add_argument("--output", type=Path, required=True)
+    command.add_argument("--url")
+    command.set_defaults(run=_packages)
     return parser
 
 
@@ -123,6 +130,15 @@ def _yank(options: argparse.Namespace, console: Console) -> None:
     settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
     store = ObjectStore(mirror_settings(settings), read_credentials(), say=say)
     yank(store, options.tag, reason=options.reason, say=say, is_undone=options.undo)
+
+
+def _packages(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.packages.write_packages import PackageRequest, write_packages
+
+    root, say = Path.cwd(), partial(print_plain, console)
+    request = PackageRequest(tag=options.tag, folder=options.folder, output=options.output, url=options.url)
+    for path in write_packages(ReleaseSettings.load(root), request, _github(say), say):
+        say(str(path.relative_to(root) if path.is_relative_to(root) else path))
 
 
 def _github(say: Callable[[str], None]) -> GitHubRepository:

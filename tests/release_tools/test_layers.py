@@ -28,7 +28,7 @@ LAYERS = (
     ("freeze",),
     ("verification",),
     ("preflight",),
-    ("benchmark", "sizes", "command_line", "installers", "releasing"),
+    ("benchmark", "sizes", "command_line", "installers", "packages", "releasing"),
     ("pipeline",),
     ("__main__",),
 )
