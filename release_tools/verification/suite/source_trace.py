@@ -272,6 +272,8 @@ def write_traced_program(context: VerificationContext, source: SourceEnvironment
     program.write_text(
         f"{_first_lines(source.python)}"
         "import sys\n"
+        # Even if the user's environment says no: without bytecode, every start compiles the same modules again.
+        "sys.dont_write_bytecode = False\n"
         f"sys.path.insert(0, {str(folder / 'tracer')!r})\n"
         "import release_tools_tracer\n"
         "release_tools_tracer.start()\n"
