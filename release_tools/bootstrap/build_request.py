@@ -30,6 +30,7 @@ class BuildRequest:
     python: str | None = None
     image: str | None = None
     fail_fast: bool = False
+    force: bool = False
 
     @classmethod
     def parse(cls, platform: Platform, arguments: Sequence[str]) -> "BuildRequest":
@@ -38,6 +39,7 @@ class BuildRequest:
         parser.add_argument("--version", default=DEV, help="dev (the default), or v and the version in pyproject.toml")
         parser.add_argument("--python", metavar="VERSION", help="a patch release of the pinned Python, such as 3.13.5")
         parser.add_argument("--fail-fast", action="store_true", help="stop at the first check that fails")
+        parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
         parser.add_argument("--image", metavar="NAME", help="the container image, if the platform is built in one")
         return cls(platform=platform, **vars(parser.parse_args(arguments)))
 

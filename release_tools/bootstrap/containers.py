@@ -85,12 +85,13 @@ class Container:
 
 
 def build_in_container(
-    settings: ReleaseSettings, platform: Platform, image: str, archive: Path, build_args: Sequence[str]
+    settings: ReleaseSettings, platform: Platform, image: str, left: tuple[Path, ...], build_args: Sequence[str]
 ) -> None:
     """Run `nox -s build-<platform>` with these arguments in a container, with its output on the terminal.
 
     Raises `NoContainerProgramError`, `MissingEmulatorError` or `ContainerError` before the build, `ReportedError` with
-    its exit code or `KilledError`, and `ContainerError` if it succeeded without a new `archive`.
+    its exit code or `KilledError`, and `ContainerError` if it succeeded and changed none of the files that a build has
+    `left`, of which the first is the archive.
     """
     program = find_program(settings.root)
     _pull_image(settings.root, program, image, platform)
@@ -113,10 +114,10 @@ def build_in_container(
     print(f"building {platform.name} in a container of {image} ({program}, under QEMU)", flush=True)
     nox = (str(environment_python(nox_folder(settings, platform))), "-m", "nox")
     session = ("--session", f"build-{platform.name}", "--", *build_args)
-    before = _state_of(archive)
+    before = [_state_of(path) for path in left]
     try:
         run(container.arguments(_START_NOX, *nox, *session), cwd=settings.root)
-        _require_new(archive, before)
+        _require_new(left, before)
     except BaseException as error:
         # The client has exited, but the container may still be running. `rm` alone would give it ten seconds.
         for action in (["kill"], ["rm", "--force"]):
@@ -217,8 +218,9 @@ def _try_to_run(root: Path, *args: str) -> Finished:
     return Finished(args=args, code=-1, stdout="", stderr=why, seconds=0.0)
 
 
-def _require_new(archive: Path, before: tuple[int, int] | None) -> None:
-    if _state_of(archive) in (None, before):
+def _require_new(left: Sequence[Path], before: Sequence[tuple[int, int] | None]) -> None:
+    archive = left[0]
+    if not archive.exists() or [_state_of(path) for path in left] == before:
         raise ContainerError(
             f"the container exited with code 0 and left no new {archive.parent.name}/{archive.name}",
             "it must stay in the foreground until the build is done, and write to this folder: check "

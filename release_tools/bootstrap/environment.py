@@ -38,6 +38,13 @@ def isolation(environment: Iterable[str]) -> EnvironmentChanges:
     return dict.fromkeys(names - {"PYTHONDONTWRITEBYTECODE"})
 
 
+def without_environments(path: str) -> str:
+    """A PATH without the folders of virtual environments, whose programs would stand in for missing ones."""
+    return os.pathsep.join(
+        folder for folder in path.split(os.pathsep) if not Path(folder).with_name("pyvenv.cfg").is_file()
+    )
+
+
 ISOLATED: Final[EnvironmentChanges] = isolation(os.environ)
 
 # Installs only files whose hash is in a lock, and only wheels.

@@ -68,7 +68,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session(venv_backend=NO_BACKEND, default=False)
 def reproduce(session: nox.Session) -> None:
-    """Build the checked-out commit in two folders, and compare the archives byte by byte."""
+    """Build the checked-out commit in two folders, and again in the second, and compare the archives byte by byte."""
     with reporting_errors(session):
         sessions.reproduce(ROOT)
 

@@ -1,29 +1,33 @@
 """What the Nox sessions do that isn't a single program: build and reproduce."""
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from release_tools.archives import differing_members, sha256_of
+from release_tools.archives import checksum_path, differing_members, sha256_of
 from release_tools.bootstrap.build_request import BuildRequest, build_problems
 from release_tools.bootstrap.containers import build_in_container
 from release_tools.bootstrap.environment import (
     create_environment,
     create_tool_environment,
+    find_python,
+    find_uv,
     install_project,
     run_inside,
     suite_arguments,
 )
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.bootstrap.stages import done_line, stage_line
+from release_tools.bootstrap.up_to_date import STAMP, delete_stamp, digest_of_inputs, unchanged_digest, write_stamp
 from release_tools.errors import NoCommitError, RequestError, UnreproducibleError
 from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS
 from release_tools.platforms import find_platform, host_platform
 from release_tools.repository import git, read_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.versions import archive_name, resolve_version
+from release_tools.versions import BuildVersion, archive_name, resolve_version
 
 
 def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
@@ -37,37 +41,63 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     problems = build_problems(settings, request)
     if problems:
         raise RequestError(f"build {platform_name}", problems)
-    version = resolve_version(request.version, settings.project_version, read_commit(root))
+    commit = read_commit(root)
+    version = resolve_version(request.version, settings.project_version, commit)
     options = ["--version", request.version, *(["--fail-fast"] if request.fail_fast else [])]
     python_option = ["--python", request.python] if request.python else []
+    archive = settings.dist_folder / archive_name(settings.executable, version, request.platform)
+    folder = settings.build_folder(platform_name)
     image = request.image or settings.container.image
     if image and request.needs_container:
-        archive = settings.dist_folder / archive_name(settings.executable, version, request.platform)
-        build_in_container(settings, request.platform, image, archive, [*options, *python_option])
+        inner_options = [*options, *python_option, *(["--force"] if request.force else [])]
+        build_in_container(settings, request.platform, image, (archive, folder / STAMP), inner_options)
         return
 
     settings = replace(settings, python_version=request.python or settings.python_version)
-    folder = settings.build_folder(platform_name)
-    with exclusive_use(folder):
-        print(stage_line("environment", ""), flush=True)
-        started = time.monotonic()
-        python = create_environment(
-            settings, folder / "environment", APP_GROUPS, is_kept=False, platform=request.platform
-        )
-        tools = create_tool_environment(
-            settings, folder / "tools", BUILD_TOOLS, is_kept=False, platform=request.platform
-        )
-        install_project(settings, python, tools, version, folder / "wheel")
-        options += suite_arguments(settings, folder)
-        seconds = time.monotonic() - started
-        print(done_line("environment", seconds), flush=True)
 
-        options += ["--platform", platform_name, "--environment-seconds", f"{seconds:.1f}", "--app-python", str(python)]
-        run_inside(root, [str(tools), "-m", "release_tools", "build", *options])
+    def read_inputs() -> str | None:
+        asked = [version.label, version.exact, *((commit.sha, str(commit.time)) if commit else ())]
+        python, uv = find_python(settings, request.platform), Path(find_uv())
+        return digest_of_inputs(settings, request.platform, asked, python=python, uv=uv, environment=os.environ)
+
+    with exclusive_use(folder):
+        # A version is always built again, from nothing but its commit and the locks.
+        inputs = read_inputs() if version.is_dev else None
+        left = (archive, checksum_path(archive), folder / "record.json")
+        digest = None if inputs is None or request.force else unchanged_digest(settings, folder, inputs, left)
+        if inputs is not None and digest is not None:
+            # The new time shows the caller of a container that the session has run.
+            write_stamp(settings, folder, inputs, left)
+            print(f"up to date: {archive.relative_to(root).as_posix()} (sha256 {digest})", flush=True)
+            print("nothing that the build reads has changed; build anyway with -- --force", flush=True)
+            return
+        delete_stamp(folder)
+        _build(settings, request, version, options)
+        # Files that changed during the build may or may not be in the binary.
+        if inputs is not None and read_inputs() == inputs:
+            write_stamp(settings, folder, inputs, left)
+
+
+def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersion, options: Sequence[str]) -> None:
+    """Create the environments, and run the other stages in that of the tools."""
+    platform, folder = request.platform, settings.build_folder(request.platform.name)
+    print(stage_line("environment", ""), flush=True)
+    started = time.monotonic()
+    python = create_environment(settings, folder / "environment", APP_GROUPS, is_kept=False, platform=platform)
+    tools = create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False, platform=platform)
+    install_project(settings, python, tools, version, folder / "wheel")
+    suite = suite_arguments(settings, folder)
+    seconds = time.monotonic() - started
+    print(done_line("environment", seconds), flush=True)
+
+    place = ["--platform", platform.name, "--environment-seconds", f"{seconds:.1f}", "--app-python", str(python)]
+    run_inside(settings.root, [str(tools), "-m", "release_tools", "build", *options, *suite, *place])
 
 
 def reproduce(root: Path) -> None:
     """Build the checked-out commit in two clones, in folders with different names, and compare the archives.
+
+    The second clone is then built again from what its first build kept.
 
     Raises `UnreproducibleError` with the members that differ, and the errors of a build.
     """
@@ -78,11 +108,18 @@ def reproduce(root: Path) -> None:
     work = ReleaseSettings.load(root).build_folder(host.name) / "reproduce"
     shutil.rmtree(work, ignore_errors=True)
     first = _build_in_clone(root, work / "a", commit.sha, host.name)
-    second = _build_in_clone(root, work / "in another folder", commit.sha, host.name)
+    second_clone = work / "in another folder"
+    second = _build_in_clone(root, second_clone, commit.sha, host.name)
+    _require_same(first, second)
+    build(second_clone, host.name, ["--force"])
+    _require_same(first, second)
+    print(f"{first.name}: three builds of {commit.sha[:7]} have sha256 {sha256_of(first)}", flush=True)
+
+
+def _require_same(first: Path, second: Path) -> None:
     differing = differing_members(first, second)
     if differing:
         raise UnreproducibleError(first, second, differing)
-    print(f"{first.name}: two builds of {commit.sha[:7]} have sha256 {sha256_of(first)}", flush=True)
 
 
 def _build_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Path:

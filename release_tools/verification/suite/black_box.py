@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from release_tools.bootstrap.environment import ISOLATED
+from release_tools.bootstrap.environment import ISOLATED, without_environments
 from release_tools.processes.run import EnvironmentChanges, changed_environment, started_with_log
 from release_tools.verification.check import CheckFailedError, CheckSkippedError, VerificationContext
 from release_tools.verification.starts.memory_folder import folder_outside
@@ -114,13 +114,6 @@ def running_suite(
 def without_user_folders(environment: Iterable[str]) -> EnvironmentChanges:
     """Changes that remove the variables that name folders of the user who builds."""
     return dict.fromkeys(name for name in environment if name.startswith("XDG_") or name in {"PWD", "OLDPWD"})
-
-
-def without_environments(path: str) -> str:
-    """A PATH without the folders of virtual environments, whose programs would stand in for missing ones."""
-    return os.pathsep.join(
-        folder for folder in path.split(os.pathsep) if not Path(folder).with_name("pyvenv.cfg").is_file()
-    )
 
 
 def require_success(context: VerificationContext, finished: FinishedSuite, program: Path, what: str) -> None:

@@ -98,7 +98,7 @@ def test_build_uses_exactly_the_requested_python(locked_project: Path, monkeypat
     def create(settings: ReleaseSettings, *_args: object, **_options: object) -> Path:
         raise MissingPythonError(settings.python_version)
 
-    monkeypatch.setattr(sessions, "create_environment", create)
+    monkeypatch.setattr(sessions, "find_python", create)
     for arguments, version in (([], "3.13"), (["--python", "3.13.5"], "3.13.5")):
         with pytest.raises(MissingPythonError) as caught:
             sessions.build(locked_project, HOST.name, arguments)

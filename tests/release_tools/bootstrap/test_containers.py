@@ -15,6 +15,7 @@ from release_tools.bootstrap import sessions
 from release_tools.bootstrap.container_mounts import Mount, mounts_for, variables_for
 from release_tools.bootstrap.containers import Container, build_in_container, find_program, with_own_user
 from release_tools.bootstrap.hosts import is_emulated
+from release_tools.bootstrap.up_to_date import STAMP
 from release_tools.errors import (
     ContainerError,
     KilledError,
@@ -105,7 +106,7 @@ def put_nox(root: Path, script: str = f'echo "Python got: $*"; echo built > {ARC
 
 
 def start_build(settings: ReleaseSettings, *build_args: str) -> None:
-    build_in_container(settings, ARM64, IMAGE, settings.root / ARCHIVE, build_args)
+    build_in_container(settings, ARM64, IMAGE, (settings.root / ARCHIVE, settings.root / STAMP), build_args)
 
 
 def example() -> Container:
