@@ -48,11 +48,13 @@ def verify(_: Context, path: str, file: list[str]) -> None:
         "path": "a build record (build/<platform>/record.json), or a folder of them",
         "file": "another record; repeatable",
         "output": "a Markdown file to write, with a plot next to it for two or more releases",
+        "validation": "say which criteria of a release are met on each platform, with their figures",
     },
 )
-def report(_: Context, path: str, file: list[str], output: str = "") -> None:
+def report(_: Context, path: str, file: list[str], output: str = "", validation: bool = False) -> None:
     """Show build records as Markdown: sizes, times, Python and checks of every platform."""
-    reporting_failures(lambda: tasks.report(ROOT, [Path(path), *map(Path, file)], Path(output) if output else None))
+    paths, target = [Path(path), *map(Path, file)], Path(output) if output else None
+    reporting_failures(lambda: tasks.report(ROOT, paths, target, is_validation=validation))
 
 
 @task(

@@ -18,6 +18,7 @@ from release_tools.releasing.github.remote_builds import RemoteBuild, build_remo
 from release_tools.reporting.progress import Progress
 from release_tools.reporting.records import read_records
 from release_tools.reporting.report import records_report, write_report
+from release_tools.reporting.validation import validation_report
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.sizes.report import report_sizes
@@ -65,9 +66,9 @@ def _build_remotely(options: argparse.Namespace, console: Console) -> None:
 def _report(options: argparse.Namespace, console: Console) -> None:
     records = read_records(options.records)
     if options.output is None:
-        sys.stdout.write(records_report(records))
+        sys.stdout.write(validation_report(records) if options.validation else records_report(records))
         return
-    for path in write_report(records, options.output):
+    for path in write_report(records, options.output, is_validation=options.validation):
         console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show build records as Markdown")
     report.add_argument("records", type=Path, nargs="+")
     report.add_argument("--output", type=Path)
+    report.add_argument("--validation", action="store_true", help="say which criteria of a release are met")
     report.set_defaults(run=_report)
     wheels = commands.add_parser("wheels", help="check that every locked package has a wheel for every platform")
     wheels.set_defaults(run=_wheels)

@@ -44,8 +44,10 @@ def verify(root: Path, paths: Sequence[Path]) -> None:
         run_inside(root, [*command, *(str(archive.resolve()) for archive in archives)])
 
 
-def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
+def report(root: Path, paths: Sequence[Path], output: Path | None, *, is_validation: bool = False) -> None:
     """Show build records (files, or all in a folder) as Markdown, on standard output or in a file.
+
+    `is_validation` says which criteria of a release they prove.
 
     Raises `RequestError` if there is no record, and `ReportedError` if one is damaged.
     """
@@ -59,6 +61,7 @@ def report(root: Path, paths: Sequence[Path], output: Path | None) -> None:
         raise RequestError("report on builds", problems)
     python = tool_environment(root, "verify-environment", BUILD_TOOLS)
     command = [str(python), "-m", "release_tools", "report", *(str(record.resolve()) for record in records)]
+    command += ["--validation"] if is_validation else []
     run_inside(root, [*command, *(["--output", str(output.resolve())] if output else [])])
 
 

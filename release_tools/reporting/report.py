@@ -13,6 +13,7 @@ from release_tools.reporting.markdown import code_span, markdown_table
 from release_tools.reporting.plot import Chart, Line, plot_svg
 from release_tools.reporting.records import BuildRecord
 from release_tools.reporting.tables import facts, note_lines, shared_causes
+from release_tools.reporting.validation import validation_report
 from release_tools.versions import DEV
 
 _HEADINGS: Final = ("platform", "version", "download", "unpacked", "start-up", "built in", "Python", "checks", "tried")
@@ -76,7 +77,7 @@ def records_report(records: Sequence[BuildRecord]) -> str:
 
 
 def releases_plot(records: Sequence[BuildRecord]) -> str | None:
-    """An SVG plot of each release's size and start-up time; None for fewer than two releases.
+    """An SVG plot of each release's size, start-up and build time; None for fewer than two releases.
 
     `records` are sorted newest first, as `read_records` returns them.
     """
@@ -105,11 +106,19 @@ def releases_plot(records: Sequence[BuildRecord]) -> str | None:
         unit="seconds",
         lines=lines(lambda record: record.start_up_seconds),
     )
-    return plot_svg(f"{_app_names(released)}, release by release", versions, "version", (sizes, starts))
+    builds = Chart(
+        title="Time that the build takes",
+        quantity="build",
+        unit="seconds",
+        lines=lines(lambda record: round(sum(record.stages.values()), 1)),
+    )
+    return plot_svg(f"{_app_names(released)}, release by release", versions, "version", (sizes, starts, builds))
 
 
-def write_report(records: Sequence[BuildRecord], output: Path) -> tuple[Path, ...]:
+def write_report(records: Sequence[BuildRecord], output: Path, *, is_validation: bool = False) -> tuple[Path, ...]:
     """Write the report and, if it has two releases to compare, a plot next to it; returns the files.
+
+    `is_validation` writes the validation report instead.
 
     Raises `ReportOutputError`.
     """
@@ -117,9 +126,9 @@ def write_report(records: Sequence[BuildRecord], output: Path) -> tuple[Path, ..
     if output.suffix != ".md":
         raise ReportOutputError(output, "not a .md file")
     plot = releases_plot(records)
-    report = records_report(records)
+    report = validation_report(records) if is_validation else records_report(records)
     if plot:
-        report += f"\n## Releases compared\n\n![Size and start-up of each release](<{plot_path.name}>)\n"
+        report += f"\n## Releases compared\n\n![Size, start-up and build time of each release](<{plot_path.name}>)\n"
     texts = {output: report, **({plot_path: plot} if plot else {})}
     try:
         for path, text in texts.items():
