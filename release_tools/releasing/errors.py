@@ -2,13 +2,11 @@
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from release_tools.errors import Problem, ProblemsFoundError, ReleaseError
-
-_RESUME: Final = "run the same command again to resume"
+from release_tools.releasing.github.refusals import RESUME, refusal_hint
 
 
 class ReleaseFilesError(ProblemsFoundError):
@@ -93,7 +91,7 @@ class GitHubUnreachableError(ReleaseError):
         self.request = request
         self.cause = cause
         self.attempts = attempts
-        super().__init__(f"GitHub: {request} failed after {attempts} attempts: {cause}", _RESUME)
+        super().__init__(f"GitHub: {request} failed after {attempts} attempts: {cause}", RESUME)
 
 
 class RateLimitError(ReleaseError):
@@ -103,25 +101,31 @@ class RateLimitError(ReleaseError):
         self.minutes = math.ceil(seconds / 60)
         super().__init__(
             f"GitHub's rate limit is exceeded and resets in {self.minutes} minutes",
-            f"wait, then {_RESUME}",
+            f"wait, then {RESUME}",
+        )
+
+
+class WaitBudgetError(ReleaseError):
+    """The time that a command may wait for GitHub is used up."""
+
+    def __init__(self, budget_seconds: float, cause: str) -> None:
+        self.budget_seconds = budget_seconds
+        self.cause = cause
+        super().__init__(
+            f"gave up after waiting {budget_seconds / 60:.0f} minutes in all for GitHub: {cause}",
+            f"https://www.githubstatus.com shows whether GitHub has an incident; later, {RESUME}",
         )
 
 
 class GitHubRefusedError(ReleaseError):
     """GitHub refused a request."""
 
-    def __init__(self, action: str, status: int, message: str) -> None:
-        hints = {
-            401: "`gh auth status` shows which token gh uses; log in again with `gh auth login`",
-            403: "check the token's permissions on this repository; a release needs `contents: write`",
-            404: "check the repository's name, and that the token can access it with `contents: write`",
-        }
+    def __init__(self, action: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         self.action = action
         self.status = status
         self.message = message
         super().__init__(
-            f"GitHub refused to {action}: HTTP {status}: {message!r}",
-            hints.get(status, f"fix what GitHub's message names, then {_RESUME}"),
+            f"GitHub refused to {action}: HTTP {status}: {message!r}", refusal_hint(status, message, headers or {})
         )
 
 
@@ -131,7 +135,18 @@ class UnclearOutcomeError(ReleaseError):
     def __init__(self, request: str, cause: str) -> None:
         self.request = request
         self.cause = cause
-        super().__init__(f"can't tell whether {request} succeeded on GitHub: {cause}", _RESUME)
+        super().__init__(f"can't tell whether {request} succeeded on GitHub: {cause}", RESUME)
+
+
+class ChangedMeanwhileError(ReleaseError):
+    """GitHub refused a change, perhaps because something else changed since it was read: read it again.
+
+    If nothing did, `refusal` says what is wrong.
+    """
+
+    def __init__(self, refusal: GitHubRefusedError) -> None:
+        self.refusal = refusal
+        super().__init__(f"the release may have changed meanwhile: {refusal.what}", RESUME)
 
 
 class TagNotReusableError(ReleaseError):
@@ -146,13 +161,33 @@ class TagNotReusableError(ReleaseError):
 
 
 class PublishIncompleteError(ReleaseError):
-    """The release isn't published after the last attempt."""
+    """What was sent to GitHub doesn't show there."""
 
-    def __init__(self, tag: str, rounds: int, cause: str) -> None:
+    def __init__(self, tag: str, cause: str) -> None:
         self.tag = tag
-        self.rounds = rounds
         self.cause = cause
-        super().__init__(f"{tag!r} isn't published after {rounds} rounds: {cause}", _RESUME)
+        super().__init__(f"GitHub doesn't show {tag!r} as published: {cause}", RESUME)
+
+
+class PublicReleaseError(ProblemsFoundError):
+    """The release is public, but not as it should be: its tag moved while it was opened."""
+
+    def __init__(self, tag: str, url: str, problems: Sequence[Problem]) -> None:
+        self.tag = tag
+        self.url = url
+        super().__init__(f"{tag!r} is public, but not as intended: {url}", problems)
+
+
+class DiscardIncompleteError(ReleaseError):
+    """Something remains on GitHub after a deletion."""
+
+    def __init__(self, tag: str, remaining: Sequence[str], refusals: Sequence[GitHubRefusedError]) -> None:
+        self.tag = tag
+        self.remaining = tuple(remaining)
+        self.refusals = tuple(refusals)
+        causes = "".join(f"; {refusal.what}" for refusal in refusals)
+        hint = refusals[0].hint if refusals else RESUME
+        super().__init__(f"not all of {tag!r} is deleted; GitHub still has {', '.join(remaining)}{causes}", hint)
 
 
 class TagNotCreatedError(ReleaseError):

@@ -1,22 +1,24 @@
-"""Requests to GitHub's REST API through `gh api`, with retries and rate limits.
+"""Requests to GitHub's REST API through `gh api`, with retries, rate limits, and a limit for waiting in all.
 
-`gh` finds the repository (the clone's remote, or GH_REPO) and the token (its own login, or GH_TOKEN). The token is
+The repository is GH_REPO or the one of the clone's remote. `gh` finds the token (its own login, or GH_TOKEN), which is
 never an argument and never printed.
 """
 
 import email.parser
+import email.utils
 import json
+import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from release_tools.errors import CommandFailedError
-from release_tools.processes.run import EnvironmentChanges, Finished, changed_environment, observe
+from release_tools.processes.run import EnvironmentChanges, Finished, changed_environment, observe, started_with_log
 from release_tools.releasing.errors import (
     GitHubRefusedError,
     GitHubUnreachableError,
@@ -24,7 +26,9 @@ from release_tools.releasing.errors import (
     RateLimitError,
     UnclearOutcomeError,
     UnknownRepositoryError,
+    WaitBudgetError,
 )
+from release_tools.releasing.github.refusals import REDIRECTS
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
@@ -46,10 +50,12 @@ _AUTHENTICATION_REQUIRED: Final = 4
 _DOWNLOAD_TIMEOUT_SECONDS: Final = 1800
 _FIRST_DELAY_SECONDS: Final = 1.0
 MAX_ATTEMPTS: Final = 7
+# How long a command may wait for GitHub in all: pauses and failed requests. Below the time limit of the job that
+# publishes, so that the command itself reports what it waited for.
+WAIT_BUDGET_SECONDS: Final = 900.0
 # https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api says a minute where GitHub
-# names no time. The maximum stays below the time limit of a job.
+# names no time.
 _RATE_LIMIT_DELAY_SECONDS: Final = 60.0
-_MAX_RATE_LIMIT_DELAY_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +87,18 @@ class Response:
     def expect(self, action: str, *statuses: int) -> "Response":
         """Return the response. Raises `GitHubRefusedError` when its status isn't one of these."""
         if self.status not in statuses:
-            raise GitHubRefusedError(action, self.status, self.message)
+            raise self.refusal(action)
         return self
+
+    def refusal(self, action: str) -> GitHubRefusedError:
+        """The error of a refused action."""
+        return GitHubRefusedError(action, self.status, self.message, self.headers)
+
+    @property
+    def has_next_page(self) -> bool:
+        """Whether GitHub links to a next page of a list."""
+        # https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+        return 'rel="next"' in self.headers.get("link", "")
 
 
 class Clock:
@@ -95,25 +111,68 @@ class Clock:
         return time.time()
 
 
+def fetch_file(
+    args: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_seconds: float, file: Path
+) -> bool:
+    """Write the output of a program to a file; returns whether the program succeeded."""
+    with started_with_log(
+        args, cwd=cwd, environment=environment, timeout_seconds=timeout_seconds, log=file, in_background=False
+    ) as program:
+        return program.wait() == 0
+
+
 class GitHubApi:
-    """Sends one request at a time, as GitHub recommends, from the clone at `root`."""
+    """Sends one request at a time, as GitHub recommends, from the clone at `root`.
+
+    `repository` is its GitHub repository, such as `github.com/owner/name`; without it, gh looks for a remote.
+    """
 
     def __init__(
         self,
         root: Path,
         *,
+        repository: str | None = None,
         clock: Clock | None = None,
         start: Callable[..., Finished] = observe,
+        fetch: Callable[..., bool] = fetch_file,
         say: Callable[[str], None] = print,
     ) -> None:
         self.clock = clock or Clock()
+        self.waited_seconds = 0.0
         self._root = root
+        self._repository = os.environ.get("GH_REPO") or repository
         self._start = start
+        self._fetch = fetch
         self._say = say
 
-    def back_off(self, attempt: int) -> None:
-        """Wait after a failed attempt: one second, then twice as long each time."""
-        self.clock.sleep(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+    @property
+    def environment(self) -> EnvironmentChanges:
+        """What makes `gh` use the repository, without prompts, colors and debug output."""
+        if self._repository is None:
+            return _GH_ENVIRONMENT
+        host = self._host
+        return {**_GH_ENVIRONMENT, "GH_REPO": self._repository, **({"GH_HOST": host} if host else {})}
+
+    @property
+    def _host(self) -> str:
+        """The host in the repository's name; "" for gh's default."""
+        *host, _owner, _name = (self._repository or "/").split("/")
+        return "".join(host)
+
+    def back_off(self, attempt: int, cause: str) -> None:
+        """Wait after a failed attempt: one second, then twice as long each time. Raises `WaitBudgetError`."""
+        self.wait(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), cause)
+
+    def wait(self, seconds: float, cause: str) -> None:
+        """Wait, if the budget allows it. Raises `WaitBudgetError`."""
+        if seconds > self._remaining_seconds:
+            raise WaitBudgetError(WAIT_BUDGET_SECONDS, cause)
+        self.waited_seconds += seconds
+        self.clock.sleep(seconds)
+
+    @property
+    def _remaining_seconds(self) -> float:
+        return WAIT_BUDGET_SECONDS - self.waited_seconds
 
     def send(
         self,
@@ -139,19 +198,19 @@ class GitHubApi:
         request = f"{method} {endpoint.partition('://')[2].partition('/')[2] or endpoint}"
         cause = ""
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            response = self._send_once(method, endpoint, file, timeout_seconds)
+            response = self._timed(method, endpoint, file, timeout_seconds)
             if isinstance(response, Response) and _is_rate_limit(response):
                 cause = f"rate limit, HTTP {response.status}"
                 self._wait_for_rate_limit(response, attempt)
                 continue
             if isinstance(response, Response) and response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                return response
+                return self._follow_redirect(response, method, endpoint, file, timeout_seconds)
             cause = response if isinstance(response, str) else f"HTTP {response.status}"
             if method == "POST":
                 raise UnclearOutcomeError(request, cause)
             if attempt < MAX_ATTEMPTS:
                 self._say(f"GitHub: {request} failed ({cause}); retrying")
-                self.back_off(attempt)
+                self.back_off(attempt, f"{request}: {cause}")
         raise GitHubUnreachableError(request, cause, MAX_ATTEMPTS)
 
     def download(self, tag: str, name: str, folder: Path) -> None:
@@ -163,7 +222,7 @@ class GitHubApi:
         cause = ""
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                environment = changed_environment(_GH_ENVIRONMENT)
+                environment = changed_environment(self.environment)
                 timeout = _DOWNLOAD_TIMEOUT_SECONDS
                 finished = self._start(args, cwd=self._root, environment=environment, timeout_seconds=timeout)
                 if finished.code == 0:
@@ -173,8 +232,42 @@ class GitHubApi:
                 cause = f"not finished within {_DOWNLOAD_TIMEOUT_SECONDS} s"
             if attempt < MAX_ATTEMPTS:
                 self._say(f"GitHub: the download of {name} failed ({cause}); retrying")
-                self.back_off(attempt)
+                self.back_off(attempt, cause)
         raise GitHubUnreachableError(f"the download of {name}", cause, MAX_ATTEMPTS)
+
+    def fetch(self, endpoint: str, file: Path, timeout_seconds: float) -> None:
+        """Write the bytes that GitHub returns to `file`. Raises `GitHubUnreachableError`."""
+        args = ["gh", "api", f"{_REPOSITORY}/{endpoint}", "--header", "Accept: application/octet-stream"]
+        environment = changed_environment(self.environment)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            if self._fetch(args, cwd=self._root, environment=environment, timeout_seconds=timeout_seconds, file=file):
+                return
+            if attempt < MAX_ATTEMPTS:
+                self.back_off(attempt, f"download {endpoint}")
+        raise GitHubUnreachableError(f"GET {endpoint}", "the download failed", MAX_ATTEMPTS)
+
+    def _timed(self, method: Method, endpoint: str, file: Path | None, timeout_seconds: float) -> Response | str:
+        """Send a request within the budget; the time of a failed one counts as waiting."""
+        started = self.clock.now()
+        response = self._send_once(method, endpoint, file, min(timeout_seconds, max(self._remaining_seconds, 1.0)))
+        if isinstance(response, str):
+            self.waited_seconds += max(0.0, self.clock.now() - started)
+        return response
+
+    def _follow_redirect(
+        self, response: Response, method: Method, endpoint: str, file: Path | None, timeout_seconds: float
+    ) -> Response:
+        """The response, or that of the renamed repository: gh itself doesn't repeat a request with a body there."""
+        if response.status not in REDIRECTS or "://" in endpoint:
+            return response
+        found = self._timed("GET", "", None, timeout_seconds)
+        if isinstance(found, str) or found.status != HTTPStatus.OK:
+            return response
+        name = str(found.content["full_name"])
+        self._repository = f"{self._host}/{name}".lstrip("/")
+        self._say(f"the repository is now {name}; change the URL of your remote")
+        repeated = self._timed(method, endpoint, file, timeout_seconds)
+        return response if isinstance(repeated, str) else repeated
 
     def _send_once(self, method: Method, endpoint: str, file: Path | None, timeout_seconds: float) -> Response | str:
         """The response, or why there is none."""
@@ -185,7 +278,7 @@ class GitHubApi:
         if file is not None:
             content_type = "application/json" if file.suffix == ".json" else "application/octet-stream"
             args += ["--header", f"Content-Type: {content_type}", "--input", str(file)]
-        environment = changed_environment(_GH_ENVIRONMENT)
+        environment = changed_environment(self.environment)
         try:
             finished = self._start(args, cwd=self._root, environment=environment, timeout_seconds=timeout_seconds)
         except CommandFailedError:
@@ -199,10 +292,10 @@ class GitHubApi:
 
     def _wait_for_rate_limit(self, response: Response, attempt: int) -> None:
         seconds = rate_limit_seconds(response.headers, attempt, self.clock.now())
-        if seconds > _MAX_RATE_LIMIT_DELAY_SECONDS:
+        if seconds > self._remaining_seconds:
             raise RateLimitError(seconds)
         self._say(f"GitHub: rate limit (HTTP {response.status}); waiting {seconds:.0f} s")
-        self.clock.sleep(seconds)
+        self.wait(seconds, "rate limit")
 
 
 def parse_response(output: str) -> Response | None:
@@ -223,9 +316,17 @@ def rate_limit_seconds(headers: Mapping[str, str], attempt: int, now: float) -> 
         return float(retry_after)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        # One second more, because the clocks differ.
-        return max(1.0, float(reset) - now + 1.0)
+        # By GitHub's clock: this machine's may be hours off.
+        return max(1.0, float(reset) - _github_time(headers, now) + 1.0)
     return float(_RATE_LIMIT_DELAY_SECONDS * 2 ** (attempt - 1))
+
+
+def _github_time(headers: Mapping[str, str], now: float) -> float:
+    """The time of a response by GitHub's clock, or `now` where it isn't named."""
+    try:
+        return email.utils.parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except ValueError:
+        return now
 
 
 def _is_rate_limit(response: Response) -> bool:

@@ -1,16 +1,27 @@
 """`invoke discard`: deletes a test release and its tag, on GitHub and in this clone."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 from release_tools.errors import Problem
 from release_tools.processes.run import capture
-from release_tools.releasing.errors import DiscardDeclinedError, DiscardError
+from release_tools.releasing.errors import (
+    ChangedMeanwhileError,
+    DiscardDeclinedError,
+    DiscardError,
+    DiscardIncompleteError,
+    GitHubRefusedError,
+)
 from release_tools.releasing.git_state import tag_commit
 from release_tools.releasing.github.releases import GitHubRepository, Release
 from release_tools.releasing.release_versions import is_prerelease
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import release_tag, version_of_tag
+
+# How often what remains is read: GitHub may show what is deleted for a moment.
+_MAX_READINGS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +57,12 @@ def discard(
     """Delete the releases and tags of `tag`. After an interruption, the same call deletes the rest.
 
     `ask` prompts the user, and is None without a terminal; `is_confirmed` skips the prompt and allows deleting stable
-    releases. Raises `DiscardError` or `DiscardDeclinedError` before anything is changed.
+    releases. Raises `DiscardError` or `DiscardDeclinedError` before anything is changed, and `DiscardIncompleteError`
+    when GitHub still has something afterwards.
     """
     targets = _read_targets(settings, github, tag)
     if not targets.lines:
-        say(f"there is nothing to delete for {tag}")
+        say(f"there is nothing to delete for {tag}; GitHub shows drafts only to users with write access")
         return
     for line in targets.lines:
         say(f"to delete: {line}")
@@ -59,13 +71,55 @@ def discard(
         raise DiscardError(tag, problems)
     if not is_confirmed and ask is not None and ask(f"Type {tag} to delete all of this: ").strip() != tag:
         raise DiscardDeclinedError(tag)
-    for release in targets.releases:
-        github.delete_release(release)
-    if targets.remote_commit:
-        github.delete_tag(tag)
-    if targets.local_commit:
-        capture(["git", "tag", "--delete", tag], cwd=settings.root)
+    try:
+        _delete(settings, github, targets)
+    except KeyboardInterrupt:
+        say(f"interrupted: not all of {tag} may be deleted; the same command deletes the rest")
+        raise
     say(f"deleted {tag}")
+
+
+def _delete(settings: ReleaseSettings, github: GitHubRepository, targets: DiscardTargets) -> None:
+    """Delete the releases, then the tags: GitHub would turn a release without a tag into a draft."""
+    refusals = [_refusal(partial(github.delete_release, release)) for release in targets.releases]
+    _require_gone(github, replace(targets, remote_commit=None, local_commit=None), refusals)
+    if targets.remote_commit:
+        refusal = _refusal(partial(github.delete_tag, targets.tag))
+        _require_gone(github, replace(targets, releases=(), local_commit=None), [refusal])
+    if targets.local_commit:
+        capture(["git", "tag", "--delete", targets.tag], cwd=settings.root)
+
+
+def _refusal(delete: Callable[[], None]) -> GitHubRefusedError | None:
+    """How GitHub refused a deletion: perhaps because it's deleted already."""
+    try:
+        delete()
+    except GitHubRefusedError as error:
+        return error
+    except ChangedMeanwhileError as error:
+        return error.refusal
+    return None
+
+
+def _require_gone(
+    github: GitHubRepository, targets: DiscardTargets, refusals: Sequence[GitHubRefusedError | None]
+) -> None:
+    """Raise `DiscardIncompleteError` when GitHub still has one of the targets."""
+    refused = [refusal for refusal in refusals if refusal]
+    for reading in range(1, _MAX_READINGS + 1):
+        remaining = replace(
+            targets,
+            releases=tuple(release for release in targets.releases if github.release(release.id)),
+            remote_commit=github.tag_commit(targets.tag) if targets.remote_commit else None,
+        )
+        if not remaining.lines:
+            return
+        # A refusal doesn't become a deletion by waiting.
+        if refused and reading > 1:
+            break
+        if reading < _MAX_READINGS:
+            github.api.back_off(reading, f"deleted, but still on GitHub: {', '.join(remaining.lines)}")
+    raise DiscardIncompleteError(targets.tag, remaining.lines, refused)
 
 
 def _read_targets(settings: ReleaseSettings, github: GitHubRepository, tag: str) -> DiscardTargets:

@@ -40,7 +40,6 @@ class LocalRelease:
     def fields(self, *, is_latest: bool) -> ReleaseFields:
         return ReleaseFields(
             tag=self.tag,
-            commit=self.commit,
             title=self.tag,
             body=release_body(self.marker, self.notes),
             is_prerelease=is_prerelease(self.version),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from release_tools.errors import Problem
-from release_tools.releasing.errors import PublishError
+from release_tools.releasing.errors import PublicReleaseError, PublishError
 from release_tools.releasing.github.releases import Asset, Release, ReleaseFields
 from release_tools.releasing.publish.local_release import LocalRelease
 from release_tools.releasing.publish.release_body import read_marker
@@ -22,19 +22,24 @@ _PUBLISHED_HINT: Final = "a published release is never changed: bump the version
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubState:
-    """The tag and its releases on GitHub, and whether no other published stable release is newer."""
+    """The tag and its releases on GitHub, and whether no other published stable release is newer.
+
+    `problems` of the repository and the commit forbid a new release.
+    """
 
     tag_commit: str | None
     releases: tuple[Release, ...]
     is_newest_stable: bool
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class CreateDraft:
     fields: ReleaseFields
+    commit: str
 
     def __str__(self) -> str:
-        return f"create a draft release for {self.fields.tag} at commit {self.fields.commit}"
+        return f"create a draft release for {self.fields.tag} at commit {self.commit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,16 @@ class DeleteAsset:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HashAsset:
+    """Download an asset for which GitHub reports no digest, as older GitHub Enterprise servers do, and hash it."""
+
+    asset: Asset
+
+    def __str__(self) -> str:
+        return f"download {self.asset.name} to compare it: GitHub reports no digest"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UploadAsset:
     draft: Release
     file: ReleaseFile
@@ -77,14 +92,18 @@ class PublishDraft:
         return _publish_text(self.fields)
 
 
-Step = CreateDraft | DeleteDraft | DeleteAsset | UploadAsset | PublishDraft
+Step = CreateDraft | DeleteDraft | DeleteAsset | HashAsset | UploadAsset | PublishDraft
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishPlan:
-    """The steps that are safe in this state, and those that later rounds will take."""
+    """The steps that are safe in this state, and those that later rounds will take.
+
+    `progress` only grows from round to round, unless something undoes what was done.
+    """
 
     state: State
+    progress: int
     steps: tuple[Step, ...]
     later: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -94,47 +113,76 @@ class PublishPlan:
 def plan_publish(state: GitHubState, local: LocalRelease) -> PublishPlan:
     """The remaining steps.
 
-    Raises `PublishError` with every problem: the tag is missing or at another commit, or a release or draft isn't ours,
-    is of another commit, or has unexpected assets.
+    Raises `PublishError` with every problem: the tag is missing or at another commit, the repository or the commit
+    can't be released from, or a release or draft isn't ours, is of another commit, or has unexpected assets. Raises
+    `PublicReleaseError` when our own release is public and differs.
     """
     published = [release for release in state.releases if not release.is_draft]
     drafts = [release for release in state.releases if release.is_draft]
     own = [draft for draft in drafts if _is_own(draft, local)]
     others = [draft for draft in drafts if draft not in own and _is_of_same_commit(draft, local)]
     draft = min(own, key=lambda draft: (-len(_matching_assets(draft, local)), draft.id), default=None)
-    problems = _tag_problems(state, local)
-    problems += [problem for release in published for problem in _published_problems(release, local)]
-    if not published:
-        problems += [_foreign_draft_problem(draft, local) for draft in drafts if draft not in (*own, *others)]
-        problems += [problem for draft in own for problem in _unexpected_asset_problems(draft, local)]
+    candidate = published[0] if published else draft
+    unhashed = tuple(HashAsset(asset=asset) for asset in _unhashed_assets(candidate, local))
+    if candidate is not None and unhashed:
+        progress = (2 if published else 1) + len(_matching_assets(candidate, local))
+        return PublishPlan(state="draft", progress=progress, steps=unhashed)
+    if published:
+        _refuse_public(published[0], state, local)
+        leftovers = tuple(DeleteDraft(draft=draft) for draft in (*own, *others))
+        progress = 2 + len(local.files) + (not leftovers)
+        return PublishPlan(state="published", progress=progress, steps=leftovers, published=published[0])
+    problems = [*_tag_problems(state, local), *state.problems]
+    problems += [_foreign_draft_problem(draft) for draft in drafts if draft not in (*own, *others)]
+    problems += [problem for draft in own for problem in _unexpected_asset_problems(draft, local)]
     if problems:
         raise PublishError(local.tag, problems)
-    if published:
-        deletions = tuple(DeleteDraft(draft=draft) for draft in (*own, *others))
-        return PublishPlan(state="published", steps=deletions, published=published[0])
     remarks = tuple(f"keeping draft {draft.id} of another publisher until the release is published" for draft in others)
     fields = local.fields(is_latest=state.is_newest_stable)
     if draft is None:
         later = (*map(_upload_text, local.files), _compare_text(local), _publish_text(fields))
-        return PublishPlan(state="none", steps=(CreateDraft(fields=fields),), later=later, remarks=remarks)
-    deletions = tuple(DeleteDraft(draft=other) for other in own if other is not draft)
+        create = CreateDraft(fields=fields, commit=local.commit)
+        return PublishPlan(state="none", progress=0, steps=(create,), later=later, remarks=remarks)
+    deletions: tuple[Step, ...] = tuple(DeleteDraft(draft=other) for other in own if other is not draft)
     changes = _asset_changes(draft, local)
+    progress = 1 + len(_matching_assets(draft, local))
     if changes:
         later = (_compare_text(local), _publish_text(fields))
-        return PublishPlan(state="draft", steps=(*deletions, *changes), later=later, remarks=remarks)
-    return PublishPlan(state="uploaded", steps=(*deletions, PublishDraft(draft=draft, fields=fields)), remarks=remarks)
+        return PublishPlan(state="draft", progress=progress, steps=(*deletions, *changes), later=later, remarks=remarks)
+    steps = (*deletions, PublishDraft(draft=draft, fields=fields))
+    return PublishPlan(state="uploaded", progress=progress, steps=steps, remarks=remarks)
+
+
+def _refuse_public(release: Release, state: GitHubState, local: LocalRelease) -> None:
+    """Raise an error when the public release isn't the one that we would publish."""
+    problems = _published_problems(release, local)
+    if read_marker(release.body) == local.marker:
+        # The tag, or an asset, changed while the draft was opened.
+        problems += _public_tag_problems(state, local)
+        if problems:
+            raise PublicReleaseError(local.tag, release.url, problems)
+    problems += _tag_problems(state, local)
+    if problems:
+        raise PublishError(local.tag, problems)
+
+
+def _public_tag_problems(state: GitHubState, local: LocalRelease) -> list[Problem]:
+    if state.tag_commit == local.commit:
+        return []
+    place = f"at commit {state.tag_commit}" if state.tag_commit else "gone"
+    what = f"its tag is {place} on GitHub, and its files were built from {local.commit}"
+    restore = f"move the tag back: git push --force origin refs/tags/{local.tag}"
+    return [Problem(what=what, hint=f"{restore}; or delete both: invoke discard --tag {local.tag} --yes-really")]
 
 
 def _is_of_same_commit(release: Release, local: LocalRelease) -> bool:
-    """Whether the marker names our tag and commit, and a draft would tag that commit."""
+    """Whether the marker names our tag and commit."""
     marker = read_marker(release.body)
-    if marker is None or (marker.tag, marker.commit) != (local.tag, local.commit):
-        return False
-    return not release.is_draft or release.target == local.commit
+    return marker is not None and (marker.tag, marker.commit) == (local.tag, local.commit)
 
 
 def _is_own(draft: Release, local: LocalRelease) -> bool:
-    return read_marker(draft.body) == local.marker and _is_of_same_commit(draft, local)
+    return read_marker(draft.body) == local.marker
 
 
 def _matches(asset: Asset, file: ReleaseFile) -> bool:
@@ -144,6 +192,16 @@ def _matches(asset: Asset, file: ReleaseFile) -> bool:
 def _matching_assets(draft: Release, local: LocalRelease) -> list[Asset]:
     expected = {file.name: file for file in local.files}
     return [asset for asset in draft.assets if asset.name in expected and _matches(asset, expected[asset.name])]
+
+
+def _unhashed_assets(release: Release | None, local: LocalRelease) -> list[Asset]:
+    """The assets that may be ours, and whose digests GitHub doesn't report."""
+    sizes = {file.name: file.size_bytes for file in local.files}
+    return [
+        asset
+        for asset in (release.assets if release else ())
+        if asset.is_uploaded and not asset.sha256 and sizes.get(asset.name) == asset.size_bytes
+    ]
 
 
 def _tag_problems(state: GitHubState, local: LocalRelease) -> list[Problem]:
@@ -184,27 +242,25 @@ def _differences(release: Release, files: Sequence[ReleaseFile]) -> list[str]:
     return found
 
 
-def _foreign_draft_problem(draft: Release, local: LocalRelease) -> Problem:
+def _foreign_draft_problem(draft: Release) -> Problem:
     marker = read_marker(draft.body)
-    origin = (
-        f"was created for commit {marker.commit} and now targets {draft.target!r}"
-        if marker
-        else "wasn't created by `invoke publish`"
-    )
-    return Problem(what=f"draft {draft.id} of this tag {origin}", hint=_draft_hint(local))
+    origin = f"was created for commit {marker.commit}" if marker else "wasn't created by `invoke publish`"
+    return Problem(what=f"draft {draft.id} of this tag {origin}: {draft.url}", hint=_draft_hint(draft))
 
 
 def _unexpected_asset_problems(draft: Release, local: LocalRelease) -> list[Problem]:
     expected = {file.name for file in local.files}
     return [
-        Problem(what=f"draft {draft.id} has the unexpected asset {asset.name!r}", hint=_draft_hint(local))
+        Problem(what=f"draft {draft.id} has the unexpected asset {asset.name!r}", hint=_draft_hint(draft))
         for asset in draft.assets
         if asset.name not in expected
     ]
 
 
-def _draft_hint(local: LocalRelease) -> str:
-    return f"look at it on GitHub; if it isn't needed, delete it: invoke discard --tag {local.tag}"
+def _draft_hint(draft: Release) -> str:
+    # `invoke discard` would delete the tag as well.
+    delete = f"gh api --method DELETE repos/{{owner}}/{{repo}}/releases/{draft.id}"
+    return f"look at it on GitHub; if it isn't needed, delete the draft and keep the tag: {delete}"
 
 
 def _asset_changes(draft: Release, local: LocalRelease) -> tuple[Step, ...]:

@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 from release_tools.releasing.publish.release_files import gather_release_files
-from tests.release_tools.releasing.fake_github import UNDESCRIBED, FakeRepository, fake_gh, served_to_gh
+from tests.release_tools.releasing.fake_github import (
+    UNDESCRIBED,
+    FakeRepository,
+    fake_fetch,
+    fake_gh,
+    served_to_gh,
+)
 from tests.release_tools.releasing.project_clone import ProjectClone, git, isolate_git, make_clone
 from tests.release_tools.releasing.publishers import Publisher, digests
 from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, TAG, VERSION, make_release_files
@@ -40,7 +46,7 @@ def repository(dist: Path) -> FakeRepository:
 @pytest.fixture
 def publisher(dist: Path, repository: FakeRepository) -> Publisher:
     """A publisher that reaches the repository without a process."""
-    return Publisher(folder=dist, start=fake_gh(repository))
+    return Publisher(folder=dist, start=fake_gh(repository), fetch=fake_fetch(repository))
 
 
 @pytest.fixture

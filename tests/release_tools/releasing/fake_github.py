@@ -182,7 +182,7 @@ class FakeRepository:
                 body = bytes(255 - byte for byte in body)
             answer = self._answer(method, target, body, is_stale=kind == "stale", is_whole=kind != "part")
             if (kind == "no digest" or not self.has_digests) and answer.content is not None:
-                answer = Answer(status=answer.status, content=without_digests(answer.content))
+                answer = Answer(status=answer.status, content=without_digests(answer.content), headers=answer.headers)
             self._record_violations()
             return None if kind in {"drop after", "part"} else answer
 
@@ -284,6 +284,7 @@ class FakeRepository:
     def _show_repository(self) -> Answer:
         content = {
             "full_name": self.name,
+            "html_url": f"https://github.com/{self.name}",
             "default_branch": DEFAULT_BRANCH,
             "archived": self.is_archived,
             "private": self.is_private,
@@ -550,6 +551,20 @@ def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
         return finished(args, 0 if answer.status < 400 else 1, stdout, "")
 
     return start
+
+
+def fake_fetch(repository: FakeRepository) -> Callable[..., bool]:
+    """A stand-in for `fetch_file` that writes what `gh api` would."""
+
+    def fetch(args: Sequence[str], *, file: Path, **_options: object) -> bool:
+        target = target_of(args[2].replace("{owner}/{repo}", repository.name))
+        answer = repository.answer("GET", target, f"token {TOKEN}", b"", repository.take_fault("GET", target))
+        if answer is None or answer.status != 200:
+            return False
+        file.write_bytes(answer.body)
+        return True
+
+    return fetch
 
 
 def target_of(endpoint: str) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from release_tools.processes.run import Finished, observe
-from release_tools.releasing.github.api import Clock, GitHubApi
+from release_tools.releasing.github.api import Clock, GitHubApi, fetch_file
 from release_tools.releasing.github.releases import GitHubRepository, Release
 from release_tools.releasing.publish.local_release import LocalRelease
 from release_tools.releasing.publish.publish_plan import PublishPlan, plan_publish
-from release_tools.releasing.publish.publish_release import publish, read_github_state
+from release_tools.releasing.publish.publish_release import publish, read_github_state, repository_problems
 from release_tools.releasing.publish.release_files import ReleaseFile, gather_release_files
 from tests.release_tools.releasing.fake_github import FakeRepository
 from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, VERSION
@@ -39,6 +39,7 @@ class Publisher:
     commit: str = COMMIT
     notes: str = "What is new.\n"
     start: Callable[..., Finished] = observe
+    fetch: Callable[..., bool] | None = None
     clock: FakeClock = field(default_factory=FakeClock)
     said: list[str] = field(default_factory=list)
 
@@ -59,13 +60,17 @@ class Publisher:
 
     @property
     def github(self) -> GitHubRepository:
-        return GitHubRepository(GitHubApi(self.folder, clock=self.clock, start=self.start, say=self.said.append))
+        fetch = self.fetch or fetch_file
+        return GitHubRepository(
+            GitHubApi(self.folder, clock=self.clock, start=self.start, fetch=fetch, say=self.said.append)
+        )
 
     def publish(self) -> Release:
         return publish(self.github, self.local, self.folder, self.said.append)
 
     def plan(self) -> PublishPlan:
-        return plan_publish(read_github_state(self.github, self.local), self.local)
+        problems = repository_problems(self.github, self.local)
+        return plan_publish(read_github_state(self.github, self.local, problems), self.local)
 
 
 def digests(files: tuple[ReleaseFile, ...]) -> dict[str, str]:

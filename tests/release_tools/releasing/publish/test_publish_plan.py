@@ -70,6 +70,7 @@ def test_foreign_published_release_is_never_changed_by_gh(dist: Path, gh: FakeRe
 
 
 def test_own_published_release_with_other_assets_is_refused(publisher: Publisher, repository: FakeRepository) -> None:
+    publisher.publisher_id = "run-2"
     release = repository.add_release(tag=TAG, is_draft=False, body=MARKER.line)
     different, missing, *others = [file.name for file in publisher.files]
     for name in others:
@@ -83,18 +84,21 @@ def test_own_published_release_with_other_assets_is_refused(publisher: Publisher
 
 
 @pytest.mark.parametrize(
-    ("body", "target"),
-    [
-        ("notes\n" + MARKER.line, COMMIT),
-        (Marker(tag=TAG, commit=OTHER_COMMIT, publisher_id="run-1").line, OTHER_COMMIT),
-        (MARKER.line, "main"),
-    ],
-    ids=["by hand", "other commit", "changed target"],
+    "body",
+    ["notes\n" + MARKER.line, Marker(tag=TAG, commit=OTHER_COMMIT, publisher_id="run-1").line],
+    ids=["by hand", "other commit"],
 )
-def test_foreign_draft_is_refused(body: str, target: str, publisher: Publisher, repository: FakeRepository) -> None:
-    draft = repository.add_release(tag=TAG, is_draft=True, body=body, target=target)
-    [problem] = problems_of(publisher, repository)
-    assert str(draft["id"]) in problem
+def test_foreign_draft_is_refused_and_its_tag_is_kept(
+    body: str, publisher: Publisher, repository: FakeRepository
+) -> None:
+    draft = repository.add_release(tag=TAG, is_draft=True, body=body)
+    with pytest.raises(PublishError) as caught:
+        publisher.publish()
+    assert repository.changes == []
+    [problem] = caught.value.problems
+    assert str(draft["id"]) in problem.what
+    # `invoke discard` would delete the tag too.
+    assert problem.hint.endswith(f"gh api --method DELETE repos/{{owner}}/{{repo}}/releases/{draft['id']}")
 
 
 def test_unexpected_asset_of_own_draft_is_refused(publisher: Publisher, repository: FakeRepository) -> None:
@@ -198,7 +202,7 @@ def test_long_notes_are_published_truncated(publisher: Publisher, repository: Fa
 def test_plan_lists_every_step_and_changes_nothing(publisher: Publisher, repository: FakeRepository) -> None:
     plan = publisher.plan()
     fields = publisher.local.fields(is_latest=True)
-    assert plan.steps == (CreateDraft(fields=fields),)
+    assert plan.steps == (CreateDraft(fields=fields, commit=COMMIT),)
     *uploads, _, last = plan.later
     assert all(file.name in step for file, step in zip(publisher.files, uploads, strict=True))
     assert repository.changes == []
