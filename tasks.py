@@ -112,11 +112,12 @@ def check(_: Context) -> None:
         "tag": "a release tag that was pushed to GitHub",
         "folder": "the folder with the archives and checksums of all platforms",
         "dry-run": "show the remaining steps, and change nothing",
+        "draft": "upload and compare all files, but don't open the draft",
     },
 )
-def publish(_: Context, tag: str, folder: str = "dist", dry_run: bool = False) -> None:
+def publish(_: Context, tag: str, folder: str = "dist", dry_run: bool = False, draft: bool = False) -> None:
     """Publish the release of a tag, all files or none. Can be repeated after any interruption."""
-    reporting_failures(lambda: tasks.publish(ROOT, tag, Path(folder), is_dry_run=dry_run))
+    reporting_failures(lambda: tasks.publish(ROOT, tag, Path(folder), is_dry_run=dry_run, is_draft=draft))
 
 
 @task(help={"tag": "a release tag", "yes-really": "don't ask, and delete even a stable published release"})

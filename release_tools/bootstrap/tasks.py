@@ -130,9 +130,13 @@ def check(root: Path) -> None:
     _run_releasing(root, "check", *options)
 
 
-def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool) -> None:
-    """Publish the files in `folder` as the release of `tag`, all or none. Raises `ReportedError`."""
-    options = [f"--tag={tag}", f"--folder={folder.resolve()}", *(["--dry-run"] if is_dry_run else [])]
+def publish(root: Path, tag: str, folder: Path, *, is_dry_run: bool, is_draft: bool) -> None:
+    """Publish the files in `folder` as the release of `tag`, all or none, or only fill its draft.
+
+    Raises `ReportedError`.
+    """
+    options = [f"--tag={tag}", f"--folder={folder.resolve()}"]
+    options += [*(["--dry-run"] if is_dry_run else []), *(["--draft"] if is_draft else [])]
     _run_releasing(root, "publish", *options)
 
 

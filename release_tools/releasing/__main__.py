@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--tag", required=True)
     command.add_argument("--folder", type=Path, required=True)
     command.add_argument("--dry-run", action="store_true")
+    command.add_argument("--draft", action="store_true")
     command.set_defaults(run=_publish)
     command = commands.add_parser("discard", help="delete a test release and its tag")
     command.add_argument("--tag", required=True)
@@ -92,7 +93,8 @@ def _publish(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.publish.publish_release import publish_release
 
     settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
-    publish_release(settings, _github(say), options.tag, options.folder, say, is_dry_run=options.dry_run)
+    github, tag, folder = _github(say), options.tag, options.folder
+    publish_release(settings, github, tag, folder, say, is_dry_run=options.dry_run, is_draft=options.draft)
 
 
 def _discard(options: argparse.Namespace, console: Console) -> None:

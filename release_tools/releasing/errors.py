@@ -336,7 +336,7 @@ class MirrorIncompleteError(ReleaseError):
 
     def __init__(self, name: str, rounds: int) -> None:
         self.name, self.rounds = name, rounds
-        super().__init__(f"{name} isn't up to date after {rounds} rounds", _RESUME)
+        super().__init__(f"{name} isn't up to date after {rounds} rounds", RESUME)
 
 
 class StoreUnreachableError(ReleaseError):
@@ -344,7 +344,7 @@ class StoreUnreachableError(ReleaseError):
 
     def __init__(self, request: str, cause: str, attempts: int) -> None:
         self.request, self.cause, self.attempts = request, cause, attempts
-        super().__init__(f"store: {request} failed after {attempts} attempts: {cause}", _RESUME)
+        super().__init__(f"store: {request} failed after {attempts} attempts: {cause}", RESUME)
 
 
 class StoreRefusedError(ReleaseError):
@@ -371,7 +371,7 @@ class DamagedUploadError(ReleaseError):
         self.request, self.cause = request, cause
         super().__init__(
             f"the store received other bytes than were sent with {request}: {cause}",
-            f"look for a proxy that changes uploads, then {_RESUME}",
+            f"look for a proxy that changes uploads, then {RESUME}",
         )
 
 

@@ -31,6 +31,7 @@ _EMULATION_CONDITION: Final = "inputs.emulate-linux-arm64 || vars.EMULATE_LINUX_
 _SETUP_UV: Final = "astral-sh/setup-uv@"
 _UPLOAD: Final = "actions/upload-artifact@"
 _DOWNLOAD: Final = "actions/download-artifact@"
+_ATTEST: Final = "actions/attest"
 _NO_CACHE_FOR_TAGS: Final = "${{ github.event_name == 'workflow_dispatch' }}"
 _GITHUB_JOBS: Final = "uv run --no-project -m release_tools.bootstrap.github_jobs"
 _WORKFLOW_HINT: Final = "change it there, or in release_tools/platforms.py if the platform table is out of date"
@@ -189,8 +190,11 @@ def _release_facts(settings: ReleaseSettings, job: Yaml) -> Iterator[_Fact]:
     yield f"{place}: enable-cache", _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache"), False
     downloads = {f"{settings.executable}-*": "dist", f"{RECORD_ARTIFACT}-*": "dist/records"}
     yield f"{place}: downloads", _artifacts(job, _DOWNLOAD, "pattern"), downloads
-    publishing = [step.get("run") for step in _steps(job) if "invoke" in str(step.get("run"))]
-    yield f"{place}: its commands", publishing, ['invoke publish --tag "$TAG"']
+    names = [str(step.get("run") or step.get("uses")).partition("@")[0] for step in _steps(job)]
+    publishing = [name for name in names if "invoke" in name or name == _ATTEST]
+    # Attested before it's public: whoever downloads it first can check it.
+    draft, publish = 'invoke publish --tag "$TAG" --draft', 'invoke publish --tag "$TAG"'
+    yield f"{place}: its commands", publishing, [draft, _ATTEST, publish]
 
 
 def _artifacts(job: Yaml, action: str, key: str) -> dict[Any, Any]:
