@@ -24,10 +24,10 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", ".python-version"):
         shutil.copy(REPOSITORY / name, tmp_path)
     shutil.copytree(REPOSITORY / ".github", tmp_path / ".github")
-    suite = ReleaseSettings.load(REPOSITORY).test_suite
-    assert suite
-    # Settings whose test suite doesn't exist are refused.
-    (tmp_path / suite.relative_to(REPOSITORY)).mkdir(parents=True)
+    settings = ReleaseSettings.load(REPOSITORY)
+    # Settings whose folders don't exist are refused.
+    for folder in filter(None, (settings.test_suite, settings.benchmarks)):
+        (tmp_path / folder.relative_to(REPOSITORY)).mkdir(parents=True)
     return tmp_path
 
 
