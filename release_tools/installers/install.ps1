@@ -4,7 +4,8 @@ Installs __APP__ for the current user, or removes it again (-Uninstall).
     .\install.ps1 [-Version VERSION] [-Uninstall]
 
 The program goes to ~\.local\bin, or to the folder in __INSTALL_VARIABLE__. It's downloaded into a temporary folder
-there, compared with its SHA-256, started once, and then moved into place. Runs in Windows PowerShell 5.1 and later.
+there, compared with its SHA-256, started once, and then moved into place. A version that runs isn't replaced: it reads
+its modules from its file when it needs them. Runs in Windows PowerShell 5.1 and later.
 #>
 param(
     [string] $Version = '__VERSION__',
@@ -261,30 +262,34 @@ function Install-Program([string] $Wanted, [bool] $IsRemoving) {
         }
     }
 
-    # Windows doesn't overwrite or delete a program that runs, but renames it.
-    function Move-Program([string] $Program, [string] $Target) {
-        Remove-Replaced $Target
-        $Old = "$Target.$PID.old"
-        $IsReplacing = Test-Path -LiteralPath $Target
+    # A program that runs would go on with the modules of another version.
+    function Assert-NotRunning([string] $Target) {
+        if (-not (Test-Path -LiteralPath $Target)) {
+            return
+        }
         try {
-            if ($IsReplacing) {
-                Move-Item -LiteralPath $Target -Destination $Old -Force
-            }
-            Move-Item -LiteralPath $Program -Destination $Target -Force
+            [IO.File]::Open($Target, [IO.FileMode]::Open, [IO.FileAccess]::ReadWrite, [IO.FileShare]::None).Dispose()
+        }
+        catch [IO.IOException] {
+            Stop-With "$App is running, or another program uses $Target" 'end it, then run this again'
         }
         catch {
-            if ($IsReplacing -and -not (Test-Path -LiteralPath $Target) -and (Test-Path -LiteralPath $Old)) {
-                Move-Item -LiteralPath $Old -Destination $Target
-            }
             Stop-With "can't write ${Target}: $($_.Exception.Message)" 'set __INSTALL_VARIABLE__ to a folder that you can write to'
         }
-        Remove-Replaced $Target
     }
 
-    # Old versions that no longer run.
-    function Remove-Replaced([string] $Target) {
-        Get-ChildItem -LiteralPath (Split-Path -Parent $Target) -Filter "$(Split-Path -Leaf $Target).*.old" -ErrorAction SilentlyContinue |
-            Remove-Item -Force -ErrorAction SilentlyContinue
+    function Move-Program([string] $Program, [string] $Target) {
+        try {
+            if (Test-Path -LiteralPath $Target) {
+                [IO.File]::Replace($Program, $Target, [NullString]::Value)
+            }
+            else {
+                [IO.File]::Move($Program, $Target)
+            }
+        }
+        catch {
+            Stop-With "can't write ${Target}: $($_.Exception.Message)" 'set __INSTALL_VARIABLE__ to a folder that you can write to'
+        }
     }
 
     function Show-Path([string] $Folder) {
@@ -302,13 +307,13 @@ function Install-Program([string] $Wanted, [bool] $IsRemoving) {
         if (-not (Test-Path -LiteralPath $Target -PathType Leaf)) {
             Stop-With "$App isn't installed in $Folder" 'if you installed it elsewhere, set __INSTALL_VARIABLE__ to that folder'
         }
+        Assert-NotRunning $Target
         try {
             Remove-Item -LiteralPath $Target -Force
         }
         catch {
-            Stop-With "can't remove ${Target}: $($_.Exception.Message)" "end the running $App, then run this again"
+            Stop-With "can't remove ${Target}: $($_.Exception.Message)" 'remove it as the user who owns it'
         }
-        Remove-Replaced $Target
         Write-Line "Removed $Target. Files that $App created for you are still there."
     }
 
@@ -322,6 +327,7 @@ function Install-Program([string] $Wanted, [bool] $IsRemoving) {
         Uninstall-Program $Folder $Target
         return
     }
+    Assert-NotRunning $Target
     $Platform = Find-Platform
     # Windows PowerShell 5.1 offers TLS 1.0 alone on some systems.
     [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12

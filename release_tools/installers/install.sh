@@ -3,8 +3,9 @@
 #
 #   sh install.sh [--version VERSION] [--uninstall] [--help]
 #
-# The program goes to ~/.local/bin, or to the folder in __INSTALL_VARIABLE__. It's downloaded into a temporary folder
-# there, compared with its SHA-256, started once, and then moved into place, so an old version keeps running until then.
+# The program is a link in ~/.local/bin, or in the folder in __INSTALL_VARIABLE__, to a version in the hidden folder
+# .__APP__ there. A download is compared with its SHA-256 and started once before the link changes. A version that still
+# runs keeps its file: a frozen program reads its modules from there when it needs them.
 # All messages go to stderr. The exit code is 0, or 1 after an error, or 128 plus the number of the signal.
 
 # The braces keep a shell from running half of a download.
@@ -30,7 +31,7 @@ read_built_in() {
 
 main() {
     action=install wanted=$VERSION
-    child='' work='' created='' is_installed=no
+    child='' work='' created='' staged='' is_installed=no
     while [ $# -gt 0 ]; do
         case $1 in
             --version)
@@ -89,11 +90,14 @@ uninstall_program() {
     find_folder
     [ -e "$target" ] || [ -L "$target" ] ||
         fail "$APP isn't installed in $folder" 'if you installed it elsewhere, set __INSTALL_VARIABLE__ to that folder'
-    refused=$(rm -f "$target" 2>&1) || fail "can't remove $target: $refused" 'remove it as the user who owns it'
+    for installed in "$target" "$store"/*/"$APP"; do
+        ! is_running "$installed" || fail "$APP is running" 'end it, then run this again'
+    done
+    refused=$(rm -rf "$target" "$store" 2>&1) || fail "can't remove $target: $refused" 'remove it as the user who owns it'
     say "Removed $target. Files that $APP created for you are still there."
 }
 
-# Sets folder and target.
+# Sets folder, target, and store, the folder with the versions.
 find_folder() {
     folder=${__INSTALL_VARIABLE__:-}
     if [ -z "$folder" ]; then
@@ -109,6 +113,7 @@ find_folder() {
         */) folder=${folder%/} ;;
     esac
     target=$folder/$APP
+    store=$folder/.$APP
     [ ! -d "$target" ] || fail "$target is a folder" 'move it elsewhere, or set __INSTALL_VARIABLE__ to another folder'
 }
 
@@ -454,14 +459,35 @@ start_once() {
     esac
 }
 
-# Sets previous. A program that runs keeps the file it was started from.
+# Sets previous, and replaces the link in one step.
 replace() {
     previous=''
     if [ -x "$target" ]; then
         previous=$("$target" --version 2>/dev/null </dev/null) || previous=''
     fi
-    refused=$(mv -f "$work/$APP" "$target" 2>&1) || refuse_folder "$refused"
+    version_folder=$store/$wanted-$(printf '%.8s' "$sha256")
+    [ -e "$version_folder" ] || staged=$version_folder
+    refused=$({ mkdir -p "$version_folder" && mv -f "$work/$APP" "$version_folder/$APP"; } 2>&1) ||
+        refuse_folder "$refused"
+    refused=$({ ln -s ".$APP/${version_folder##*/}/$APP" "$work/link" && mv -f "$work/link" "$target"; } 2>&1) ||
+        refuse_folder "$refused"
     is_installed=yes
+    for old in "$store"/*; do
+        [ "$old" = "$version_folder" ] || is_running "$old/$APP" || rm -rf "$old"
+    done
+}
+
+# Whether a process of this user, or as root of any user, runs file $1.
+is_running() {
+    if [ -e /proc/self/exe ]; then
+        for running in /proc/[0-9]*/exe; do
+            # shellcheck disable=SC3013 # every sh of Linux has -ef: dash, bash, BusyBox, ksh, mksh, yash and zsh
+            [ ! "$running" -ef "$1" ] || return 0
+        done
+        return 1
+    fi
+    # shellcheck disable=SC2009 # pgrep on macOS doesn't compare whole paths
+    ps -A -o comm= 2>/dev/null | grep -F -q -x -e "$1"
 }
 
 # Says how to put the folder on the PATH, or what hides the program.
@@ -542,6 +568,10 @@ clean_up() {
         wait "$child" 2>/dev/null || :
     fi
     [ -z "$work" ] || rm -rf "$work"
+    if [ -n "$staged" ] && [ "$is_installed" = no ]; then
+        rm -rf "$staged"
+        rmdir "$store" 2>/dev/null || :
+    fi
     if [ -n "$created" ] && [ "$is_installed" = no ]; then
         empty=$folder
         while rmdir "$empty" 2>/dev/null && [ "$empty" != "$created" ]; do

@@ -14,7 +14,23 @@ SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 SHELLS: Final = ("dash", "bash", "busybox")
 # What install.sh uses, except for the programs that download and hash.
 COMMON_PROGRAMS: Final = (
-    *("awk", "cat", "chmod", "dirname", "getconf", "grep", "gzip", "ldd", "mkdir", "mv", "rm", "rmdir", "sed", "sh"),
+    *(
+        "awk",
+        "cat",
+        "chmod",
+        "dirname",
+        "getconf",
+        "grep",
+        "gzip",
+        "ldd",
+        "ln",
+        "mkdir",
+        "mv",
+        "rm",
+        "rmdir",
+        "sed",
+        "sh",
+    ),
     *("sleep", "tail", "tar", "uname", "wc"),
 )
 

@@ -110,7 +110,7 @@ def program_text(version: str, exit_code: int = 0) -> bytes:
     return f"#!/bin/sh\n# {padding}\necho 'tiny {version}'\nexit {exit_code}\n".encode()
 
 
-def archive_of(program: bytes, name: str = "tiny") -> bytes:
+def archive_of(program: bytes, name: str = "tiny", time: int = 0) -> bytes:
     raw = io.BytesIO()
     with (
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=0, mtime=0) as compressed,
@@ -118,7 +118,7 @@ def archive_of(program: bytes, name: str = "tiny") -> bytes:
     ):
         for member, content, mode in ((name, program, 0o755), ("LICENSE", b"Free for all.\n", 0o644)):
             entry = tarfile.TarInfo(member)
-            entry.size, entry.mode = len(content), mode
+            entry.size, entry.mode, entry.mtime = len(content), mode, time
             opened.addfile(entry, io.BytesIO(content))
     return raw.getvalue()
 

@@ -1,14 +1,16 @@
 """`install.sh`, run for real: by dash, bash and BusyBox, from a mirror on the loopback interface."""
 
 import os
+import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.release_tools.installers.machines import Machine
-from tests.release_tools.installers.mirror_server import Fault, PublishedVersions
+from tests.release_tools.installers.machines import Machine, system_program
+from tests.release_tools.installers.mirror_server import Fault, PublishedVersions, archive_of
 
 pytestmark = [pytest.mark.programs, pytest.mark.skipif(os.name == "nt", reason="install.sh is for Linux and macOS")]
 
@@ -17,11 +19,20 @@ def version_at(program: Path) -> str:
     return subprocess.run([program], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
+def assert_only_installed(machine: Machine, folder: str) -> None:
+    """The link, and one version that it points to."""
+    files = [path for path in machine.home.rglob("*") if not path.is_dir()]
+    link = machine.home / folder / "tiny"
+    assert link.is_symlink()
+    assert sorted(files) == sorted([link, link.resolve()])
+    assert link.resolve().is_relative_to(machine.home / folder / ".tiny")
+
+
 def test_installs_below_home(machine: Machine, versions: PublishedVersions) -> None:
     outcome = machine.run(versions.publish("1.2.3"))
     assert (outcome.code, outcome.stdout) == (0, ""), outcome.stderr
     assert version_at(machine.program) == "tiny 1.2.3"
-    assert machine.tree() == [".local", ".local/bin", ".local/bin/tiny"]
+    assert_only_installed(machine, ".local/bin")
     assert 'export PATH="$HOME/.local/bin:$PATH"' in outcome.stderr
 
 
@@ -29,7 +40,7 @@ def test_installs_into_chosen_folder(machine: Machine, versions: PublishedVersio
     folder = machine.home / "my programs"
     machine.variables["TINY_INSTALL"] = str(folder)
     assert machine.run(versions.publish("1.2.3")).code == 0
-    assert machine.tree() == ["my programs", "my programs/tiny"]
+    assert_only_installed(machine, "my programs")
 
 
 @pytest.mark.parametrize("hasher", ["sha256sum", "shasum", "openssl"])
@@ -52,17 +63,37 @@ def test_resumes_after_cut_connection(machine: Machine, versions: PublishedVersi
     assert ranges == ["", "bytes=4000-", "bytes=8000-"]
 
 
-def test_upgrade_keeps_running_old_version(machine: Machine, versions: PublishedVersions) -> None:
-    first = versions.publish("1.2.3")
-    machine.run(first)
-    with machine.program.open("rb") as running:
-        second = versions.publish("1.3.0")
-        outcome = machine.run(second)
-        assert b"1.2.3" in running.read()
+def test_upgrade_replaces_the_version(machine: Machine, versions: PublishedVersions) -> None:
+    machine.run(versions.publish("1.2.3"))
+    outcome = machine.run(versions.publish("1.3.0"))
     assert outcome.code == 0
     assert "It replaces: tiny 1.2.3" in outcome.stderr
     assert version_at(machine.program) == "tiny 1.3.0"
-    assert machine.tree() == [".local", ".local/bin", ".local/bin/tiny"]
+    assert_only_installed(machine, ".local/bin")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a native program that prints its version and waits")
+def test_running_version_keeps_its_file(machine: Machine, versions: PublishedVersions) -> None:
+    """A frozen program reads its modules from its file when it needs them."""
+    sleep = Path(system_program("sleep"))
+    text = subprocess.run([sleep, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    found = re.search(r"(\d+)\.\d+", text)
+    if found is None:
+        pytest.skip("this system's sleep has no version")
+    program = archive_of(sleep.read_bytes())
+    machine.run(versions.publish(found[0], program))
+    old = machine.program.resolve()
+    with subprocess.Popen([machine.program, "100"]) as running:
+        try:
+            script = versions.publish(found[1], archive_of(sleep.read_bytes(), time=1))
+            assert machine.run(script).code == 0
+            assert old.is_file()
+            assert machine.program.resolve() != old
+            assert "tiny is running" in machine.run(script, "--uninstall").stderr
+        finally:
+            running.kill()
+    assert machine.run(script).code == 0
+    assert_only_installed(machine, ".local/bin")
 
 
 @pytest.mark.parametrize("form", [["--version", "1.2.3"], ["--version=v1.2.3"]])
@@ -101,7 +132,7 @@ def test_replaces_symbolic_link_not_its_target(machine: Machine, versions: Publi
     machine.program.symlink_to(other)
     assert machine.run(versions.publish("1.2.3")).code == 0
     assert other.read_text() == "mine"
-    assert not machine.program.is_symlink()
+    assert machine.program.resolve() != other
 
 
 def test_leftovers_of_killed_installer_are_removed(machine: Machine, versions: PublishedVersions) -> None:
@@ -109,7 +140,7 @@ def test_leftovers_of_killed_installer_are_removed(machine: Machine, versions: P
     leftover.mkdir(parents=True)
     (leftover / "archive").touch()
     assert machine.run(versions.publish("1.2.3")).code == 0
-    assert machine.tree() == [".local", ".local/bin", ".local/bin/tiny"]
+    assert_only_installed(machine, ".local/bin")
 
 
 def test_says_what_hides_the_program(machine: Machine, versions: PublishedVersions) -> None:
