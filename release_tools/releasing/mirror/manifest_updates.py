@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from release_tools.errors import Problem
+from release_tools.installers.scripts import POWERSHELL_SCRIPT, SHELL_SCRIPT
 from release_tools.releasing.errors import ManifestError, MirrorIncompleteError
 from release_tools.releasing.mirror.manifest import (
     LATEST_NAME,
@@ -22,6 +23,8 @@ from release_tools.releasing.mirror.store import ObjectStore, StoredText
 # Without other publishers it takes two: write, and read back.
 _MAX_ROUNDS: Final = 8
 _CONTENT_TYPE: Final = "application/json"
+# Shown in a browser; PowerShell's Invoke-RestMethod returns it as a string.
+INSTALLER_TYPE: Final = "text/plain; charset=utf-8"
 
 Change = Callable[[Manifest], Manifest]
 
@@ -92,6 +95,30 @@ def update_latest(store: ObjectStore, view: Change = lambda manifest: manifest) 
         if not store.replace(LATEST_NAME, text, stored.etag if stored else None, _CONTENT_TYPE):
             store.back_off(attempt)
     raise MirrorIncompleteError(LATEST_NAME, _MAX_ROUNDS)
+
+
+def update_installers(store: ObjectStore) -> None:
+    """Make the installers beside the manifests those of the latest version.
+
+    Raises `ManifestError` if they aren't the listed ones, and `MirrorIncompleteError`.
+    """
+    for name in (SHELL_SCRIPT, POWERSHELL_SCRIPT):
+        for attempt in range(1, _MAX_ROUNDS + 1):
+            # Read before `latest.json`, for the same reason as that before `versions.json`.
+            stored = store.text(name)
+            latest, _ = read_latest(store)
+            file = next((file for file in latest.files if file.name == name), None) if latest else None
+            if latest is None or file is None:
+                break
+            require_files(store, LATEST_NAME, latest.version, [file])
+            wanted = store.text(latest.version, name)
+            if wanted is not None and stored is not None and wanted.text == stored.text:
+                break
+            etag = stored.etag if stored else None
+            if wanted is None or not store.replace(name, wanted.text, etag, INSTALLER_TYPE):
+                store.back_off(attempt)
+        else:
+            raise MirrorIncompleteError(name, _MAX_ROUNDS)
 
 
 def require_files(store: ObjectStore, manifest: str, version: str, files: Sequence[MirroredFile]) -> None:

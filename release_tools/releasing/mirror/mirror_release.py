@@ -4,19 +4,24 @@ It can be killed at any time, and several may run at once: files are created and
 only files that were read back, and is changed by compare-and-swap. The same command continues.
 """
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from release_tools.archives import sha256_of
 from release_tools.errors import Problem
-from release_tools.platforms import host_platform
+from release_tools.installers.scripts import InstallableRelease, PublishedArchive, installer_scripts
+from release_tools.platforms import find_platform, host_platform
 from release_tools.releasing.errors import MirrorError
 from release_tools.releasing.github.releases import GitHubRepository
 from release_tools.releasing.mirror.configuration import MirrorSettings
 from release_tools.releasing.mirror.manifest import VERSIONS_NAME, Manifest, MirroredFile, MirroredVersion, channel_of
 from release_tools.releasing.mirror.manifest_updates import (
+    INSTALLER_TYPE,
     read_manifest,
+    update_installers,
     update_latest,
     update_versions,
 )
@@ -26,7 +31,7 @@ from release_tools.releasing.mirror.published_files import (
     download_published,
     find_published,
 )
-from release_tools.releasing.mirror.store import ObjectStore
+from release_tools.releasing.mirror.store import ObjectStore, StoredFile
 from release_tools.settings import ReleaseSettings
 
 _CONTENT_TYPES: Final = {".gz": "application/gzip", ".zip": "application/zip"}
@@ -55,11 +60,15 @@ def mirror_tag(
         published = download_published(settings.executable, github, release, work, say)
     say(f"all {len(published.files)} files have the sha256 that GitHub reports for {tag}")
     entry = mirrored_version(store.mirror, published)
-    if is_dry_run:
-        for line in _plan_lines(store, entry):
-            say(line)
-        return
-    latest = mirror_files(store, entry, published.folder, say)
+    paths = {file.name: published.folder / file.name for file in entry.files}
+    with tempfile.TemporaryDirectory() as scripts:
+        paths |= write_installers(settings, store.mirror, entry, Path(scripts))
+        entry = with_installers(store, entry, paths)
+        if is_dry_run:
+            for line in _plan_lines(store, entry):
+                say(line)
+            return
+        latest = mirror_files(store, entry, paths, say)
     say(f"mirrored: {store.mirror.public_url(entry.version)}")
     say(f"latest: {latest.version if latest else 'none, as there is no stable version'}")
 
@@ -86,10 +95,60 @@ def mirrored_version(mirror: MirrorSettings, published: PublishedFiles) -> Mirro
     )
 
 
+def write_installers(
+    settings: ReleaseSettings, mirror: MirrorSettings, entry: MirroredVersion, folder: Path
+) -> dict[str, Path]:
+    """Write the installers of a version into `folder`; returns their paths by name."""
+    archives = [file for file in entry.files if file.kind == "archive" and file.platform]
+    release = InstallableRelease(
+        executable=mirror.name,
+        version=entry.version,
+        archives=[
+            PublishedArchive(
+                platform=find_platform(file.platform or ""),
+                name=file.name,
+                url=file.url,
+                size_bytes=file.size,
+                sha256=file.sha256,
+            )
+            for file in archives
+        ],
+        manifest_url=mirror.public_url(VERSIONS_NAME),
+        installer_folder_url=mirror.url.rstrip("/"),
+        glibc_floor=settings.glibc_floor,
+        macos_minimum=settings.macos_minimum,
+    )
+    scripts = installer_scripts(release)
+    for name, text in scripts.items():
+        (folder / name).write_bytes(text.encode())
+    return {name: folder / name for name in scripts}
+
+
+def with_installers(store: ObjectStore, entry: MirroredVersion, paths: Mapping[str, Path]) -> MirroredVersion:
+    """The version with those of these files that it lacks, as its installers.
+
+    Newer release tools write other installers. The first ones that were uploaded for a version stay.
+    """
+    known = read_manifest(store)[0].find(entry.version)
+    listed = {file.name: file for file in known.files} if known else {}
+    names = [name for name in paths if name not in {file.name for file in entry.files}]
+    installers = (listed.get(name) or _installer(store, entry.version, paths[name]) for name in names)
+    return replace(entry, files=(*entry.files, *installers))
+
+
+def _installer(store: ObjectStore, version: str, path: Path) -> MirroredFile:
+    """An installer that isn't listed yet; an earlier run may have uploaded it."""
+    stored = store.file(version, path.name) or StoredFile(size=path.stat().st_size, sha256=sha256_of(path))
+    url = store.mirror.public_url(version, path.name)
+    return MirroredFile(
+        name=path.name, kind="installer", platform=None, url=url, size=stored.size, sha256=stored.sha256
+    )
+
+
 def mirror_files(
-    store: ObjectStore, entry: MirroredVersion, folder: Path, say: Callable[[str], None]
+    store: ObjectStore, entry: MirroredVersion, paths: Mapping[str, Path], say: Callable[[str], None]
 ) -> MirroredVersion | None:
-    """Upload the files of a version from `folder`, list them, and return the latest version.
+    """Upload the files of a version, whose `paths` are given by name, list them, and return the latest version.
 
     The files are added to those that the mirror has of the version, so installers and packages can follow later.
 
@@ -102,8 +161,8 @@ def mirror_files(
     _refuse(entry, differing)
     for file in missing:
         say(f"upload {entry.version}/{file.name} ({file.size} bytes)")
-        path = folder / file.name
-        content_type = _CONTENT_TYPES.get(path.suffix, "text/plain; charset=utf-8")
+        path = paths[file.name]
+        content_type = _CONTENT_TYPES.get(path.suffix, INSTALLER_TYPE)
         store.create(path, entry.version, file.name, sha256=file.sha256, content_type=content_type)
     if missing:
         # Read back, also where another publisher was faster.
@@ -120,7 +179,9 @@ def mirror_files(
 
     update_versions(store, add)
     say(f"{VERSIONS_NAME} lists {entry.version}")
-    return update_latest(store)
+    latest = update_latest(store)
+    update_installers(store)
+    return latest
 
 
 def _compare(store: ObjectStore, entry: MirroredVersion) -> tuple[list[MirroredFile], list[Problem]]:

@@ -137,9 +137,9 @@ class ObjectStore:
         """Upload a file under a new key; False if the key exists. The store refuses bytes with another digest."""
         return self._put("/".join(parts), path, content_type, IMMUTABLE, condition={"IfNoneMatch": "*"}, sha256=sha256)
 
-    def text(self, name: str) -> StoredText | None:
+    def text(self, *parts: str) -> StoredText | None:
         """The text of an object, or None if there is no such object."""
-        content = self._content(self.mirror.key(name))
+        content = self._content(self.mirror.key(*parts))
         return content and StoredText(text=content[0].decode("utf-8", "replace"), etag=content[1])
 
     def replace(self, name: str, text: str, etag: str | None, content_type: str) -> bool:

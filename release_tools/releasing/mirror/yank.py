@@ -9,7 +9,12 @@ from dataclasses import replace
 from release_tools.errors import Problem
 from release_tools.releasing.errors import MirrorError
 from release_tools.releasing.mirror.manifest import Manifest
-from release_tools.releasing.mirror.manifest_updates import read_manifest, update_latest, update_versions
+from release_tools.releasing.mirror.manifest_updates import (
+    read_manifest,
+    update_installers,
+    update_latest,
+    update_versions,
+)
 from release_tools.releasing.mirror.store import ObjectStore
 from release_tools.versions import version_of_tag
 
@@ -38,4 +43,5 @@ def yank(store: ObjectStore, tag: str, *, reason: str, say: Callable[[str], None
     update_versions(store, change)
     say(f"{version} {'is no longer' if is_undone else 'is'} yanked")
     latest = update_latest(store)
+    update_installers(store)
     say(f"latest: {latest.version if latest else 'none'}")

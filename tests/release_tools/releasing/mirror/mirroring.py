@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from release_tools.installers.scripts import SHELL_SCRIPT
 from release_tools.releasing.mirror.configuration import Credentials
 from release_tools.releasing.mirror.manifest import Latest, Manifest, MirroredVersion
-from release_tools.releasing.mirror.mirror_release import mirror_files, mirrored_version
+from release_tools.releasing.mirror.mirror_release import mirror_files, mirrored_version, with_installers
 from release_tools.releasing.mirror.published_files import PublishedFiles
 from release_tools.releasing.mirror.store import ObjectStore, S3Client, make_client
 from release_tools.releasing.mirror.yank import yank
@@ -82,7 +83,13 @@ class Mirrorer:
     def mirror(self, version: str, folder: Path | None = None) -> MirroredVersion | None:
         """Mirror a version whose files are made in a folder of the test; returns the latest version."""
         dist = folder or self.make_files(version)
-        return mirror_files(self.store, self.entry(version, dist), dist, self.said.append)
+        entry = self.entry(version, dist)
+        paths = {file.name: dist / file.name for file in entry.files}
+        installer = self.folder / f"installer of {version}" / SHELL_SCRIPT
+        installer.parent.mkdir(exist_ok=True)
+        installer.write_text(f"# installs {version}\n", encoding="utf-8")
+        paths[SHELL_SCRIPT] = installer
+        return mirror_files(self.store, with_installers(self.store, entry, paths), paths, self.said.append)
 
     def make_files(self, version: str) -> Path:
         folder = self.folder / version
@@ -145,7 +152,10 @@ def is_complete(mirrorer: Mirrorer, versions: list[str], latest: str | None) -> 
         for version in versions
         for file in mirrorer.entry(version, mirrorer.folder / version).files
     }
+    expected |= {f"{version}/{SHELL_SCRIPT}": f"# installs {version}\n".encode() for version in versions}
     found = {name: content for name, content in state.files.items() if "/" in name}
+    newest_installer = state.files.get(SHELL_SCRIPT, b"").decode()
     listed = {f"{one.version}/{file.name}": file.sha256 for one in state.manifest.versions for file in one.files}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in expected.items()}
-    return found == expected and listed == digests and state.latest == latest
+    is_current = newest_installer == (f"# installs {latest}\n" if latest else "")
+    return found == expected and listed == digests and state.latest == latest and is_current

@@ -66,7 +66,13 @@ def serve_s3(folder: Path) -> Iterator[S3Server]:
     (folder / "s3.json").write_text(json.dumps({"identities": [tester, anyone]}), encoding="utf-8")
     ports = free_ports(2 * len(_SERVICES))
     command = [weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-filer", "-s3"]
-    command += [f"-s3.config={folder / 's3.json'}", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += [
+        f"-s3.config={folder / 's3.json'}",
+        "-s3.iam=false",
+        "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+    ]
     command += ["-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=10", "-volume.preStopSeconds=0"]
     for number, service in enumerate(_SERVICES):
         command += [f"-{service}.port={ports[2 * number]}", f"-{service}.port.grpc={ports[2 * number + 1]}"]

@@ -155,7 +155,7 @@ def test_killed_yank(laboratory: Laboratory, step: int, moment: str) -> None:
         laboratory.proxy.requests.clear()
         mirrorer.yank(NEW)
 
-    for place in laboratory.requests(both)[:: min(step, 3)]:
+    for place in laboratory.requests(both)[:: max(step // 4, 1)]:
         mirrorer = laboratory.new_mirrorer()
         mirror_new(mirrorer)
 
