@@ -132,6 +132,24 @@ def status(_: Context) -> None:
     reporting_failures(lambda: tasks.status(ROOT))
 
 
+@task
+def versions(_: Context) -> None:
+    """List all versions: their tags, releases and mirrored files, and whether these agree."""
+    reporting_failures(lambda: tasks.versions(ROOT))
+
+
+@task(
+    positional=["part"],
+    help={
+        "part": "major, minor, patch, a, b, rc, or a version such as 1.3.0rc1",
+        "dry-run": "only show what would change",
+    },
+)
+def bump(_: Context, part: str, dry_run: bool = False) -> None:
+    """Write the next version to pyproject.toml, and move the changelog's unreleased entries to it."""
+    reporting_failures(lambda: tasks.bump(ROOT, part, is_dry_run=dry_run))
+
+
 @task(
     help={
         "tag": "the tag of a published release",

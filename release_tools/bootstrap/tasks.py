@@ -151,6 +151,16 @@ def status(root: Path) -> None:
     _run_releasing(root, "status")
 
 
+def versions(root: Path) -> None:
+    """List tags, releases and the mirror. Raises `ReportedError`, also if they contradict each other."""
+    _run_releasing(root, "versions")
+
+
+def bump(root: Path, part: str, *, is_dry_run: bool) -> None:
+    """Write the next version and its section of the changelog. Raises `ReportedError`."""
+    _run_releasing(root, "bump", f"--part={part}", *(["--dry-run"] if is_dry_run else []))
+
+
 def mirror(root: Path, tag: str, folder: Path | None, *, is_dry_run: bool) -> None:
     """Copy the published release of `tag` to the mirror. Raises `ReportedError`."""
     options = [f"--tag={tag}", *([f"--folder={folder.resolve()}"] if folder else [])]

@@ -48,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_discard)
     command = commands.add_parser("status", help="show the releases on GitHub and the next step")
     command.set_defaults(run=_status)
+    command = commands.add_parser("versions", help="list tags, releases and the mirror, and compare them")
+    command.set_defaults(run=_versions)
+    command = commands.add_parser("bump", help="write the next version")
+    command.add_argument("--part", required=True)
+    command.add_argument("--dry-run", action="store_true")
+    command.set_defaults(run=_bump)
     command = commands.add_parser("mirror", help="copy a published release to the mirror")
     command.add_argument("--tag", required=True)
     command.add_argument("--folder", type=Path)
@@ -111,6 +117,29 @@ def _status(_: argparse.Namespace, console: Console) -> None:
     settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
     for line in status_lines(read_status(settings, _github(say))):
         say(line)
+
+
+def _versions(_: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.errors import VersionsDisagreeError
+    from release_tools.releasing.mirror.configuration import is_configured, mirror_settings
+    from release_tools.releasing.mirror.version_list import contradictions, next_steps, read_versions, version_lines
+
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
+    mirror = mirror_settings(settings) if is_configured(settings) else None
+    listed = read_versions(settings, _github(say), mirror)
+    steps, problems = next_steps(listed), contradictions(listed)
+    agreement = [] if steps or problems else ["everything agrees"]
+    for line in (*version_lines(listed), *steps, *agreement):
+        say(line)
+    if problems:
+        raise VersionsDisagreeError(problems)
+
+
+def _bump(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.bump import bump
+
+    settings, say = ReleaseSettings.load(Path.cwd()), partial(print_plain, console)
+    bump(settings, options.part, datetime.now(UTC).date(), say, is_dry_run=options.dry_run)
 
 
 def _mirror(options: argparse.Namespace, console: Console) -> None:

@@ -339,6 +339,23 @@ class MirrorIncompleteError(ReleaseError):
         super().__init__(f"{name} isn't up to date after {rounds} rounds", RESUME)
 
 
+class MirrorUnreachableError(ReleaseError):
+    """The mirror can't be read by its public URL."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        self.url, self.cause = url, cause
+        super().__init__(
+            f"can't read {url}: {cause}", "check `url` in the settings of the mirror, and that the public may read it"
+        )
+
+
+class VersionsDisagreeError(ProblemsFoundError):
+    """Tags, releases and the mirror contradict each other."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("GitHub and the mirror disagree", problems)
+
+
 class StoreUnreachableError(ReleaseError):
     """A request to the store of a mirror still failed after the last retry."""
 
