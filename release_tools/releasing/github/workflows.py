@@ -22,6 +22,8 @@ WORKFLOWS: Final = Path(".github") / "workflows"
 # Everything a build job does after its checkout.
 BUILD_ACTION: Final = Path(".github") / "actions" / "build-binary" / "action.yml"
 RELEASE_JOB: Final = "create-release"
+# A project without a mirror may delete it.
+MIRROR_JOB: Final = "mirror"
 VERSION_JOB: Final = "version"
 RECORD_ARTIFACT: Final = "build-record"
 
@@ -127,6 +129,8 @@ def _facts(settings: ReleaseSettings, workflow: Yaml) -> Iterator[_Fact]:
         if _session(platform) in jobs:
             yield from _build_facts(settings, platform, jobs[_session(platform)])
     yield from _release_facts(settings, jobs.get(RELEASE_JOB, {}))
+    if MIRROR_JOB in jobs:
+        yield from _mirror_facts(jobs[MIRROR_JOB])
 
 
 def _version_facts(job: Yaml) -> Iterator[_Fact]:
@@ -195,6 +199,16 @@ def _release_facts(settings: ReleaseSettings, job: Yaml) -> Iterator[_Fact]:
     # Attested before it's public: whoever downloads it first can check it.
     draft, publish = 'invoke publish --tag "$TAG" --draft', 'invoke publish --tag "$TAG"'
     yield f"{place}: its commands", publishing, [draft, _ATTEST, publish]
+
+
+def _mirror_facts(job: Yaml) -> Iterator[_Fact]:
+    """What makes the job mirror a release that was published, and run only where there is a mirror."""
+    place = f"the job {MIRROR_JOB}"
+    yield f"{place}: needs", job.get("needs"), RELEASE_JOB
+    yield f"{place}: if", job.get("if"), "${{ vars.MIRROR_BUCKET != '' }}"
+    yield f"{place}: enable-cache", _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache"), False
+    mirroring = [step.get("run") for step in _steps(job) if "invoke" in str(step.get("run"))]
+    yield f"{place}: its commands", mirroring, ['invoke mirror --tag "$TAG"']
 
 
 def _artifacts(job: Yaml, action: str, key: str) -> dict[Any, Any]:

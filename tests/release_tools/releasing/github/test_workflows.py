@@ -167,6 +167,10 @@ TAGS_ONLY = "${{ github.event_name == 'workflow_dispatch' }}"
         ("pattern: agent-runner-*", "pattern: agent-runner-linux-*", "the job create-release: downloads"),
         ("path: dist/records", "path: records", "the job create-release: downloads"),
         ('publish --tag "$TAG"', 'publish --tag "$TAG" --dry-run', "the job create-release: its commands"),
+        # The mirror gets what was published.
+        ("    needs: create-release\n", "    needs: version\n", "the job mirror: needs"),
+        ("    if: ${{ vars.MIRROR_BUCKET != '' }}\n", "", "the job mirror: if"),
+        ('mirror --tag "$TAG"', 'mirror --tag "$TAG" --folder dist', "the job mirror: its commands"),
     ],
 )
 def test_drift_of_either_side_is_found(checkout: Path, before: str, after: str, place: str) -> None:
