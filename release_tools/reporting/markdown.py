@@ -33,11 +33,15 @@ def code_span(text: str) -> str:
 def escape_markdown(text: str, limit: int = _MAX_LENGTH) -> str:
     """Markdown that GitHub shows as exactly this text, on one line.
 
-    Nothing in it becomes markup, HTML, a link or a mention, except `#12`, an issue of the same repository.
+    Nothing in it becomes markup, HTML, an emoji, a link or a mention, except `#12`, an issue of the same repository.
     """
     line = _one_line(text)
     line = line if len(line) <= limit else f"{line[: limit - 1]}…"
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Short names of emoji, commits and issues of older trackers; a word may look like a commit.
+    line = re.sub(r":(?=[\w+-]+:)", f":{_GAP}", line)
+    line = re.sub(r"\b[0-9a-f]{7,40}\b", _broken_commit, line, flags=re.IGNORECASE)
+    line = re.sub(r"\b(GH)-(?=\d)", rf"\1{_GAP}-", line, flags=re.IGNORECASE)
     line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
     # At the start of a line, these begin a list, a heading or a rule.
     line = re.sub(r"^([#+=-])", r"\\\1", line)
@@ -46,6 +50,11 @@ def escape_markdown(text: str, limit: int = _MAX_LENGTH) -> str:
     line = line.replace("@", f"@{_GAP}").replace("://", f":{_GAP}//")
     line = re.sub(r"\b(www)\.", rf"\1{_GAP}.", line, flags=re.IGNORECASE)
     return re.sub(r"(?<=[\w.-])#(?=\d)", f"{_GAP}#", line)
+
+
+def _broken_commit(found: re.Match[str]) -> str:
+    """The hexadecimal number in parts that are too short for a commit."""
+    return _GAP.join(re.findall(".{1,6}", found[0]))
 
 
 def _one_line(text: str) -> str:

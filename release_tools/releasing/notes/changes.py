@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -14,11 +16,14 @@ from typing import Any, Final
 from release_tools.errors import MissingToolError
 from release_tools.processes.run import capture
 from release_tools.reporting.markdown import escape_markdown
+from release_tools.repository import git
 
 # GitHub limits the notes to 125,000 characters, and more follows below the changes.
 _SIZE_LIMIT_BYTES: Final = 80_000
 
 _CONFIGURATION: Final = Path(__file__).with_name("cliff.toml")
+# https://www.conventionalcommits.org/en/v1.0.0/#specification
+_CONVENTIONAL: Final = re.compile(r"\w+(?:\((?P<scope>[^)]*)\))?(?P<breaking>!)?: (?P<text>.+)")
 # The range comes from git; git-cliff must not split it at tags, so this pattern matches none.
 _NO_TAG: Final = "a^"
 
@@ -46,7 +51,7 @@ def read_changes(root: Path, commit: str, since: str | None) -> tuple[Change, ..
     # The user's own git-cliff settings must not change the result.
     unset = {name: None for name in os.environ if name.startswith("GIT_CLIFF")}
     releases: list[dict[str, Any]] = json.loads(capture([program, *options, "--", commits], cwd=root, env=unset))
-    return tuple(_change(entry) for release in releases for entry in release["commits"])
+    return tuple(_change(_decoded(root, entry)) for release in releases for entry in release["commits"])
 
 
 def changes_markdown(changes: Sequence[Change], url: str | None) -> str:
@@ -60,6 +65,20 @@ def changes_markdown(changes: Sequence[Change], url: str | None) -> str:
     if len(shown) < len(items):
         parts.append(f"And {len(items) - len(shown)} more.\n")
     return "\n".join(parts) or "No changes.\n"
+
+
+def _decoded(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """The commit with its message: git-cliff drops one that isn't UTF-8, and git converts it."""
+    if entry["message"]:
+        return entry
+    subject = git(root, "log", "--no-walk", "--encoding=UTF-8", "--format=%s", entry["id"]).strip()
+    match = _CONVENTIONAL.fullmatch(subject)
+    if match is None:
+        return {**entry, "message": subject}
+    parsers = tomllib.loads(_CONFIGURATION.read_text(encoding="utf-8"))["git"]["commit_parsers"]
+    groups = [parser["group"] for parser in parsers if re.search(parser.get("message", "$^"), subject)]
+    breaking = [parser["group"] for parser in parsers if parser.get("field") == "breaking"] if match["breaking"] else []
+    return {**entry, "message": match["text"], "scope": match["scope"], "group": [*breaking, *groups][0]}
 
 
 def _change(entry: dict[str, Any]) -> Change:

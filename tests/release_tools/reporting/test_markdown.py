@@ -66,6 +66,9 @@ def test_escaped_text_is_shown_verbatim(text: str) -> None:
         ("see www.evil.example", r"www\."),
         ("mail a@b.example", r"\w@\w"),
         ("owner/repository#1", r"\w#\d"),
+        ("like GH-3 and gh-4", r"(?i)gh-\d"),
+        ("reverts 1a2b3c4 and owner/repository@1a2b3c4d5e6f708192a3b4c5d6e7f80910111213", r"[0-9a-f]{7}"),
+        ("ship :rocket: and :+1:, not std::vector::size", r":[\w+-]+:"),
     ],
 )
 def test_autolinks_and_mentions_are_broken(text: str, autolink: str) -> None:

@@ -45,6 +45,28 @@ def sections(notes: str) -> dict[str, list[str]]:
     return found
 
 
+def add_raw_commit(clone: ProjectClone, message: bytes, encoding: str = "") -> None:
+    """A commit whose message isn't UTF-8, as old tools and `i18n.commitEncoding` write them."""
+    person = "x <x@example.org> 1700000000 +0000"
+    header = f"tree {clone.git('rev-parse', 'HEAD^{tree}')}\nparent {clone.commit}\n"
+    header += f"author {person}\ncommitter {person}\n{f'encoding {encoding}' if encoding else ''}".rstrip() + "\n\n"
+    command = ["git", "hash-object", "-t", "commit", "-w", "--stdin"]
+    made = subprocess.run(command, cwd=clone.root, input=header.encode() + message, capture_output=True, check=True)
+    clone.git("reset", "--quiet", "--hard", made.stdout.decode().strip())
+
+
+def test_commits_in_other_encodings_keep_their_messages(clone: ProjectClone) -> None:
+    add_raw_commit(clone, b"fix(core): gr\xfc\xdfe\n", "ISO-8859-1")
+    add_raw_commit(clone, b"feat!: raw \xfc\n")
+    add_raw_commit(clone, b"\xfc without a type\n", "ISO-8859-1")
+    assert sections(notes_of(clone)) == {
+        "Breaking changes": [r"raw \\xfc"],
+        "Features": ["greet"],
+        "Fixes": ["**core:** grüße"],
+        "Other changes": ["ü without a type"],
+    }
+
+
 def test_commits_are_grouped_by_type(clone: ProjectClone) -> None:
     for subject in (
         "fix(core): mend",
