@@ -13,6 +13,7 @@ from release_tools.lockfile import TOOLS_LOCK, read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.preflight.wheels import check_all_wheels, print_wheels
+from release_tools.releasing.git_state import github_repository
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
 from release_tools.reporting.progress import Progress
@@ -56,9 +57,8 @@ def _build_remotely(options: argparse.Namespace, console: Console) -> None:
         commit=commit,
         branch=options.branch,
     )
-    placed = build_remotely(
-        build, GitHubApi(root), console, run_id=options.run_number, suite_python=options.suite_python
-    )
+    api = GitHubApi(root, repository=github_repository(root))
+    placed = build_remotely(build, api, console, run_id=options.run_number, suite_python=options.suite_python)
     for archive in placed:
         console.print(str(archive.relative_to(root)), highlight=False, markup=False, soft_wrap=True)
 

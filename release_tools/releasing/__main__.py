@@ -78,7 +78,7 @@ def _release(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.tag.release import release
 
     root, say = Path.cwd(), partial(print_plain, console)
-    settings, api = ReleaseSettings.load(root), GitHubApi(root, say=say)
+    settings, api = ReleaseSettings.load(root), _api(root, say)
     release(settings, api, options.tag, say, is_dry_run=options.dry_run, is_watching=options.watch)
 
 
@@ -173,7 +173,13 @@ def _packages(options: argparse.Namespace, console: Console) -> None:
 
 
 def _github(say: Callable[[str], None]) -> GitHubRepository:
-    return GitHubRepository(GitHubApi(Path.cwd(), say=say))
+    return GitHubRepository(_api(Path.cwd(), say))
+
+
+def _api(root: Path, say: Callable[[str], None]) -> GitHubApi:
+    from release_tools.releasing.git_state import github_repository
+
+    return GitHubApi(root, repository=github_repository(root), say=say)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from release_tools.errors import Problem, ProblemsFoundError, ReleaseError
 from release_tools.releasing.github.refusals import RESUME, refusal_hint
@@ -224,14 +225,41 @@ class RunNotStartedError(ReleaseError):
         )
 
 
-class ReleaseRunFailedError(ReleaseError):
-    """The workflow run of a release failed."""
+# What GitHub's conclusion of a run means, and what to do.
+# https://docs.github.com/en/rest/actions/workflow-runs
+_ENDS: Final[Mapping[str, tuple[str, str]]] = {
+    "action_required": ("needs an approval", "approve it on GitHub: `gh run view {id} --web`"),
+    "cancelled": ("was cancelled", "`gh run rerun {id} --failed` runs the cancelled jobs"),
+    "skipped": ("was skipped", "`gh run view {id}` shows the condition that wasn't met"),
+    "stale": ("was given up by GitHub", "`gh run rerun {id}` starts it again"),
+    "startup_failure": ("could not start", "`gh run view {id}` shows what is wrong with the workflow file"),
+    "timed_out": ("timed out", "`gh run view {id} --log-failed` shows where; `gh run rerun {id} --failed` tries again"),
+}
+_FAILED: Final = (
+    "failed",
+    "`gh run view {id} --log-failed` shows why; `gh run rerun {id} --failed` reruns the failed jobs",
+)
 
-    def __init__(self, run_id: int, url: str) -> None:
+
+class ReleaseRunFailedError(ReleaseError):
+    """The workflow run of a release didn't succeed. `conclusion` is GitHub's word for how it ended."""
+
+    def __init__(self, run_id: int, url: str, conclusion: str) -> None:
+        self.run_id = run_id
+        self.conclusion = conclusion
+        end, hint = _ENDS.get(conclusion, _FAILED)
+        super().__init__(f"the workflow run of the release {end}: {url}", hint.format(id=run_id))
+
+
+class ReleaseNotPublicError(ReleaseError):
+    """The workflow run of a release succeeded, but GitHub shows no public release."""
+
+    def __init__(self, tag: str, run_id: int) -> None:
+        self.tag = tag
         self.run_id = run_id
         super().__init__(
-            f"the workflow run of the release failed: {url}",
-            f"`gh run view {run_id} --log-failed` shows why; `gh run rerun {run_id} --failed` reruns the failed jobs",
+            f"workflow run {run_id} succeeded, but GitHub shows no public release of {tag}",
+            f"`gh run view {run_id}` shows whether the job that creates it ran; `invoke status` shows drafts",
         )
 
 
@@ -263,14 +291,15 @@ class WorkflowRunError(ReleaseError):
 
 
 class RemoteBuildFailedError(ReleaseError):
-    """A build on GitHub failed."""
+    """A build on GitHub didn't succeed. `conclusion` is GitHub's word for how it ended."""
 
-    def __init__(self, run_id: int, url: str) -> None:
+    def __init__(self, run_id: int, url: str, conclusion: str) -> None:
         self.run_id = run_id
+        self.conclusion = conclusion
+        end, hint = _ENDS.get(conclusion, _FAILED)
         super().__init__(
-            f"the build on GitHub failed: {url}; dist/ is unchanged",
-            f"`gh run view {run_id} --log-failed` shows why; after `gh run rerun {run_id} --failed`, resume with "
-            f"`--run {run_id}`",
+            f"the build on GitHub {end}: {url}; dist/ is unchanged",
+            f"{hint.format(id=run_id)}; then resume with `--run {run_id}`",
         )
 
 

@@ -1,6 +1,8 @@
 """The state of this clone and its remote, as git reports it. Everything here is read-only."""
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +13,7 @@ from release_tools.errors import CommandFailedError, NoCommitError
 from release_tools.processes.run import changed_environment, observe
 from release_tools.releasing.errors import RemoteUnreachableError
 from release_tools.releasing.release_versions import release_version
-from release_tools.repository import GIT_ENVIRONMENT, git
+from release_tools.repository import GIT_ENVIRONMENT, git, is_checkout
 
 _REMOTE_TIMEOUT_SECONDS: Final = 120.0
 
@@ -27,12 +29,17 @@ class Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class Clone:
-    """The clone to release from. `branch` is None for a detached HEAD, and `remote` where there is none."""
+    """The clone to release from. `branch` is None for a detached HEAD, and `remote` where there is none.
+
+    `url` is where git fetches from, and `push_urls` are where it pushes to.
+    """
 
     commit: str
     subject: str
     branch: str | None
     remote: str | None
+    url: str
+    push_urls: tuple[str, ...]
     changed_files: tuple[str, ...]
     tags: tuple[Tag, ...]
     is_shallow: bool
@@ -57,6 +64,8 @@ def read_clone(root: Path) -> Clone:
             raise
         raise NoCommitError(root) from None
     branch = _try_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+    remote = _remote_of(root, branch)
+    push_urls = _try_git(root, "remote", "get-url", "--push", "--all", "--", remote) if remote else None
     # Without --no-optional-locks, `git status` refreshes the index.
     options = ["--porcelain", "-z", "--no-renames", "--untracked-files=normal"]
     status = git(root, "--no-optional-locks", "status", *options).split("\0")
@@ -64,7 +73,9 @@ def read_clone(root: Path) -> Clone:
         commit=header.removeprefix("commit "),
         subject=subject,
         branch=branch,
-        remote=_remote_of(root, branch),
+        remote=remote,
+        url=(_try_git(root, "remote", "get-url", "--", remote) if remote else None) or "",
+        push_urls=tuple((push_urls or "").splitlines()),
         changed_files=tuple(entry[3:] for entry in status if entry),
         tags=_local_tags(root),
         is_shallow=git(root, "rev-parse", "--is-shallow-repository").strip() == "true",
@@ -134,9 +145,35 @@ def repository_url(root: Path, remote: str | None) -> str | None:
 
     A user name or password in the remote's URL is left out.
     """
-    url = _try_git(root, "remote", "get-url", "--", remote) if remote else None
-    match = _REMOTE_URL.fullmatch(url or "")
-    return f"https://{match['host'] or match['short']}/{match['path'].removesuffix('.git')}" if match else None
+    return page_of_url((_try_git(root, "remote", "get-url", "--", remote) if remote else None) or "")
+
+
+def page_of_url(url: str) -> str | None:
+    """The page of the repository that a git URL is for; None for anything but a repository on a server."""
+    match = _REMOTE_URL.fullmatch(url)
+    if match is None:
+        return None
+    host = str(match["host"] or match["short"]).lower()
+    # GitHub's SSH server for networks that block port 22.
+    host = "github.com" if host == "ssh.github.com" else host
+    return f"https://{host}/{match['path'].removesuffix('.git')}"
+
+
+def github_repository(root: Path, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The GitHub repository of the branch's remote, such as `github.com/owner/name`.
+
+    None where only gh can tell: without a remote, for a host that isn't known to be GitHub's, or an alias of SSH's.
+    """
+    if not is_checkout(root):
+        return None
+    remote = _remote_of(root, _try_git(root, "symbolic-ref", "--quiet", "--short", "HEAD"))
+    name = (repository_url(root, remote) or "").removeprefix("https://")
+    return name if is_github_host(name.partition("/")[0], environment) else None
+
+
+def is_github_host(host: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a host is known to be GitHub's."""
+    return host == "github.com" or host.endswith(".ghe.com") or (host != "" and host == environment.get("GH_HOST"))
 
 
 def tag_commit(root: Path, tag: str) -> str | None:

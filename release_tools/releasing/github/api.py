@@ -148,10 +148,15 @@ class GitHubApi:
     @property
     def environment(self) -> EnvironmentChanges:
         """What makes `gh` use the repository, without prompts, colors and debug output."""
+        return {**_GH_ENVIRONMENT, **self.repository_environment}
+
+    @property
+    def repository_environment(self) -> EnvironmentChanges:
+        """What makes `gh` use the repository: on its own, it may choose another of several remotes."""
         if self._repository is None:
-            return _GH_ENVIRONMENT
+            return {}
         host = self._host
-        return {**_GH_ENVIRONMENT, "GH_REPO": self._repository, **({"GH_HOST": host} if host else {})}
+        return {"GH_REPO": self._repository, **({"GH_HOST": host} if host else {})}
 
     @property
     def _host(self) -> str:

@@ -61,11 +61,12 @@ def build_remotely(
     found = read_run(api, run_id)
     print_plain(console, f"workflow run {run_id}: {found.url}")
     _refuse_other_run(build, found)
-    if not follow_run(api, found, root, _resume_hint(run_id)).is_successful:
-        raise RemoteBuildFailedError(run_id, found.url)
+    ended = follow_run(api, found, root, _resume_hint(run_id))
+    if not ended.is_successful:
+        raise RemoteBuildFailedError(run_id, found.url, ended.conclusion)
     folder = build.settings.build_folder(host_platform().name) / "remote"
     shutil.rmtree(folder, ignore_errors=True)
-    archives = [_download(build, platform, run_id, folder / platform.name) for platform in build.platforms]
+    archives = [_download(build, api, platform, run_id, folder / platform.name) for platform in build.platforms]
     verify_downloads(build.settings, archives, suite_python=suite_python, console=console, exact=build.version)
     return tuple(place_archive(archive, build.settings.dist_folder) for archive in archives)
 
@@ -90,7 +91,7 @@ def start_run(build: RemoteBuild, api: GitHubApi) -> int:
     if response.status == HTTPStatus.NOT_FOUND:
         raise _refusal(
             f"GitHub has no workflow {build.workflow} with a workflow_dispatch trigger",
-            f"push .github/workflows/{build.workflow} to the default branch; the token needs `actions: write`",
+            f"push .github/workflows/{build.workflow} to the default branch. {response.refusal('start it').hint}",
         )
     return int(response.expect(f"start {build.workflow}", HTTPStatus.OK).content["workflow_run_id"])
 
@@ -116,11 +117,11 @@ def _refuse_other_run(build: RemoteBuild, found: WorkflowRun) -> None:
         raise WorkflowRunError(found.id, reason, f"git checkout {found.commit[:7]}")
 
 
-def _download(build: RemoteBuild, platform: Platform, run_id: int, folder: Path) -> Path:
+def _download(build: RemoteBuild, api: GitHubApi, platform: Platform, run_id: int, folder: Path) -> Path:
     """Download a platform's archive and checksum from the run's artifacts; returns the archive."""
     name = artifact_name(build.settings.executable, platform)
     args = ["gh", "run", "download", str(run_id), "--name", name, "--dir", str(folder)]
-    capture(args, cwd=build.settings.root, hint=_resume_hint(run_id))
+    capture(args, cwd=build.settings.root, env=api.repository_environment, hint=_resume_hint(run_id))
     archive = folder / archive_name(build.settings.executable, build.version, platform)
     missing = [path.name for path in (archive, checksum_path(archive)) if not path.is_file() or path.is_symlink()]
     if missing:

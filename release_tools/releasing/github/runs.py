@@ -27,7 +27,11 @@ class WorkflowRun:
     commit: str
     workflow: str
     is_finished: bool
-    is_successful: bool
+    conclusion: str
+
+    @property
+    def is_successful(self) -> bool:
+        return self.conclusion == "success"
 
 
 def read_run(api: GitHubApi, run_id: int) -> WorkflowRun:
@@ -39,20 +43,37 @@ def read_run(api: GitHubApi, run_id: int) -> WorkflowRun:
     return _workflow_run(response.expect(f"show workflow run {run_id}", HTTPStatus.OK).content)
 
 
-def find_tag_run(api: GitHubApi, tag: str, commit: str) -> WorkflowRun | None:
-    """The newest run that the push of this tag started, or None when there is none yet."""
-    for entry in _pushed_runs(api, commit):
-        if entry.get("head_branch") == tag and entry.get("event") == "push":
-            return _workflow_run(entry)
-    return None
+@dataclass(frozen=True, kw_only=True)
+class TagPush:
+    """A pushed tag, and the workflow that it starts. `older_run` is the newest run of an earlier push."""
+
+    tag: str
+    commit: str
+    workflow: str
+    older_run: int = 0
 
 
-def wait_for_tag_run(api: GitHubApi, tag: str, commit: str) -> WorkflowRun | None:
-    """The run of a tag as soon as it appears; None when it doesn't within `MAX_WAIT_SECONDS`."""
+def find_tag_run(api: GitHubApi, push: TagPush) -> WorkflowRun | None:
+    """The newest run that this push started, or None when there is none yet.
+
+    Other workflows may start with the tag too, and a tag that was deleted and pushed again has the runs of both pushes.
+    """
+    runs = [
+        _workflow_run(entry)
+        for entry in _pushed_runs(api, push.commit)
+        if entry.get("head_branch") == push.tag and entry.get("event") == "push"
+    ]
+    # IDs grow; the times of this machine and of GitHub may differ.
+    own = (run for run in runs if run.workflow == push.workflow and run.id > push.older_run)
+    return max(own, key=lambda run: run.id, default=None)
+
+
+def wait_for_tag_run(api: GitHubApi, push: TagPush) -> WorkflowRun | None:
+    """The run of a push as soon as it appears; None when it doesn't within `MAX_WAIT_SECONDS`."""
     for poll in range(_POLLS):
         if poll:
             api.clock.sleep(_POLL_SECONDS)
-        found = find_tag_run(api, tag, commit)
+        found = find_tag_run(api, push)
         if found:
             return found
     return None
@@ -67,7 +88,7 @@ def follow_run(api: GitHubApi, found: WorkflowRun, root: Path, resume_hint: str)
         return found
     # gh exits with the same code when the run fails and when the connection does; the run itself shows which.
     with contextlib.suppress(ProgramEndedError):
-        run(["gh", "run", "watch", "--exit-status", str(found.id)], cwd=root)
+        run(["gh", "run", "watch", "--exit-status", str(found.id)], cwd=root, env=api.repository_environment)
     ended = read_run(api, found.id)
     if not ended.is_finished:
         raise WorkflowRunError(found.id, "gh stopped watching before the run finished", resume_hint)
@@ -97,5 +118,5 @@ def _workflow_run(entry: Mapping[str, Any]) -> WorkflowRun:
         commit=str(entry["head_sha"]),
         workflow=str(entry["path"]).partition("@")[0].rpartition("/")[2],
         is_finished=entry["status"] == "completed",
-        is_successful=entry["conclusion"] == "success",
+        conclusion=str(entry["conclusion"] or ""),
     )

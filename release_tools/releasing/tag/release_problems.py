@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from release_tools.errors import Problem
 from release_tools.releasing.errors import ShallowCloneError
-from release_tools.releasing.git_state import Remote
+from release_tools.releasing.git_state import Remote, page_of_url
 from release_tools.releasing.release_versions import release_version
 from release_tools.releasing.tag.release_state import ReleaseState
 from release_tools.versions import release_tag
@@ -127,7 +127,35 @@ def _remote_problems(state: ReleaseState) -> list[Problem]:
                 "git branch --set-upstream-to=<remote>/<branch>",
             )
         ]
-    return list(state.remote_problems)
+    return [*state.remote_problems, *_server_problems(state), *_push_url_problems(state)]
+
+
+def _server_problems(state: ReleaseState) -> list[Problem]:
+    if state.is_on_github:
+        return []
+    return [
+        Problem(
+            what=f"the remote {state.clone.remote} isn't on GitHub, where the release is built: "
+            f"{page_of_url(state.clone.url)}",
+            hint="set the branch's upstream to a remote on GitHub: git branch --set-upstream-to=<remote>/<branch>; "
+            "if it's a GitHub Enterprise server: gh auth login --hostname <host>",
+        )
+    ]
+
+
+def _push_url_problems(state: ReleaseState) -> list[Problem]:
+    """The tag must be pushed where the release is made, and nowhere else."""
+    clone = state.clone
+    here = page_of_url(clone.url) or clone.url
+    others = [url for url in clone.push_urls if (page_of_url(url) or url).lower() != here.lower()]
+    if not others:
+        return []
+    return [
+        Problem(
+            what=f"git pushes {clone.remote} to {page_of_url(others[0]) or others[0]}, but fetches it from {here}",
+            hint=f"git config --unset-all remote.{quote(clone.remote or '')}.pushurl; `git remote -v` shows both",
+        )
+    ]
 
 
 def _branch_problems(state: ReleaseState) -> list[Problem]:

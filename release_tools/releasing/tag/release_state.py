@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_tools.errors import Problem, ReleaseError
+from release_tools.errors import CommandFailedError, MissingToolError, Problem, ReleaseError
 from release_tools.lockfile import TOOLS_LOCK, lock_problems, read_lock_file
 from release_tools.preflight.wheels import check_all_wheels
+from release_tools.processes.run import changed_environment, observe
 from release_tools.releasing.git_state import (
     Clone,
     Remote,
     Tag,
     ahead_behind,
     count_commits,
+    is_github_host,
     last_release,
+    page_of_url,
     read_clone,
     read_remote,
 )
@@ -27,7 +30,7 @@ class ReleaseState:
 
     `remote` is None where there is none or it can't be read; `remote_problems` says why. `ahead_behind` compares HEAD
     with the remote's branch, and is None where the clone lacks that commit. `project_problems` come from the lock, the
-    wheels and the changelog.
+    wheels and the changelog. `is_on_github` is false only for a server that gh doesn't know as GitHub's.
     """
 
     executable: str
@@ -38,6 +41,7 @@ class ReleaseState:
     ahead_behind: tuple[int, int] | None
     remote_problems: tuple[Problem, ...]
     project_problems: tuple[Problem, ...]
+    is_on_github: bool
     last_release: Tag | None
     commit_count: int
 
@@ -76,6 +80,7 @@ def read_release_state(settings: ReleaseSettings, tag: str | None) -> ReleaseSta
         ahead_behind=ahead_behind(root, clone.commit, remote_commit) if remote_commit else None,
         remote_problems=remote_problems,
         project_problems=(*lock_problems(settings), *_wheel_problems(settings), *changelog_problems(root, version)),
+        is_on_github=_is_on_github(root, clone.url),
         last_release=last,
         commit_count=count_commits(root, clone.commit, last.commit if last else None),
     )
@@ -88,6 +93,20 @@ def _wheel_problems(settings: ReleaseSettings) -> list[Problem]:
         # `lock_problems` reports it.
         return []
     return [problem for row in check_all_wheels(settings, *locks) for problem in row.problems]
+
+
+def _is_on_github(root: Path, url: str) -> bool:
+    host = (page_of_url(url) or "").removeprefix("https://").partition("/")[0]
+    # A folder, or a name that only SSH's settings explain.
+    if "." not in host or is_github_host(host):
+        return True
+    try:
+        # Prints the token if there is one; it's read here and not printed.
+        args = ["gh", "auth", "token", "--hostname", host]
+        environment = changed_environment({"GH_TOKEN": None, "GH_ENTERPRISE_TOKEN": None})
+        return observe(args, cwd=root, environment=environment, timeout_seconds=60).code == 0
+    except (MissingToolError, CommandFailedError):
+        return True
 
 
 def _try_remote(root: Path, clone: Clone) -> tuple[Remote | None, tuple[Problem, ...]]:

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from release_tools.releasing.errors import RemoteUnreachableError
-from release_tools.releasing.git_state import read_clone, read_remote, repository_url
+from release_tools.releasing.git_state import github_repository, read_clone, read_remote, repository_url
 from tests.release_tools.releasing.project_clone import TAG, ProjectClone, git
 
 pytestmark = pytest.mark.programs
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.programs
         ("https://user:secret@github.com/owner/tiny.git", "https://github.com/owner/tiny"),
         ("git@github.com:owner/tiny.git", "https://github.com/owner/tiny"),
         ("ssh://git@github.example:2222/owner/my.tiny-app.git", "https://github.example/owner/my.tiny-app"),
+        ("ssh://git@ssh.github.com:443/owner/tiny.git", "https://github.com/owner/tiny"),
         ("/srv/git/tiny.git", None),
         ("file:///srv/git/tiny.git", None),
         ("https://github.com/owner/tiny](javascript:x)", None),
@@ -25,6 +28,27 @@ pytestmark = pytest.mark.programs
 def test_repository_page_follows_from_remote_url(clone: ProjectClone, remote_url: str, page: str | None) -> None:
     clone.git("remote", "set-url", "origin", remote_url)
     assert repository_url(clone.root, "origin") == page
+
+
+@pytest.mark.parametrize(
+    ("remote_url", "name"),
+    [
+        ("git@github.com:owner/tiny.git", "github.com/owner/tiny"),
+        ("https://acme.ghe.com/owner/tiny", "acme.ghe.com/owner/tiny"),
+        ("https://github.example/owner/tiny", "github.example/owner/tiny"),
+        ("https://gitlab.com/owner/tiny", None),
+        ("git@work:owner/tiny.git", None),
+        ("/srv/git/tiny.git", None),
+    ],
+)
+def test_only_known_hosts_name_a_github_repository(clone: ProjectClone, remote_url: str, name: str | None) -> None:
+    clone.git("remote", "add", "aaa", "https://github.com/someone/else")
+    clone.git("remote", "set-url", "origin", remote_url)
+    assert github_repository(clone.root, {"GH_HOST": "github.example"}) == name
+
+
+def test_folder_without_git_has_no_github_repository(tmp_path: Path) -> None:
+    assert github_repository(tmp_path) is None
 
 
 def test_missing_remote_has_no_page(clone: ProjectClone) -> None:

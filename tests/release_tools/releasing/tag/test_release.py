@@ -14,6 +14,7 @@ from rich.console import Console
 from release_tools.errors import KilledError, NoCommitError, Problem, ReleaseError, ReportedError, RequestError
 from release_tools.processes import run as processes
 from release_tools.releasing.errors import (
+    ReleaseNotPublicError,
     ReleaseRunFailedError,
     RunNotStartedError,
     ShallowCloneError,
@@ -175,6 +176,27 @@ def test_unreachable_remote_is_refused(clone: ProjectClone) -> None:
     assert only_problem(clone).hint.endswith("git ls-remote origin")
 
 
+def test_other_push_url_is_refused(clone: ProjectClone, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "elsewhere.git")
+    clone.git("config", "remote.origin.pushurl", str(tmp_path / "elsewhere.git"))
+    problem = only_problem(clone)
+    assert str(tmp_path / "elsewhere.git") in problem.what
+    assert problem.hint.startswith("git config --unset-all remote.origin.pushurl")
+
+
+def test_push_url_of_the_same_repository_is_accepted(github_clone: ProjectClone) -> None:
+    github_clone.git("config", "remote.origin.pushurl", "ssh://git@GitHub.com/owner/tiny")
+    run_release(github_clone, is_dry_run=True)
+
+
+def test_remote_that_is_not_on_github_is_refused(github_clone: ProjectClone, monkeypatch: pytest.MonkeyPatch) -> None:
+    github_clone.git("remote", "set-url", "origin", "git@gitlab.com:owner/tiny.git")
+    problem = only_problem(github_clone)
+    assert "gitlab.com/owner/tiny" in problem.what
+    monkeypatch.setenv("GH_HOST", "gitlab.com")
+    run_release(github_clone, is_dry_run=True)
+
+
 def test_missing_remote_is_refused(clone: ProjectClone) -> None:
     clone.git("remote", "remove", "origin")
     assert only_problem(clone).hint.startswith("git remote add origin")
@@ -251,10 +273,17 @@ def test_lower_version_is_refused(clone: ProjectClone) -> None:
     assert "tiny-v1.3.0rc1" in only_problem(clone).what
 
 
-@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize(("step", "left"), [(0, "in this clone"), (1, "on origin")])
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
 def test_interrupted_release_resumes(
-    clone: ProjectClone, monkeypatch: pytest.MonkeyPatch, step: int, is_done: bool
+    clone: ProjectClone,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    github: FakeWorkflowRepository,
+    *,
+    step: int,
+    left: str,
+    is_done: bool,
 ) -> None:
     """Interrupted before or after the tag (0) or the push (1)."""
     count = 0
@@ -270,7 +299,8 @@ def test_interrupted_release_resumes(
     with monkeypatch.context() as patched:
         patched.setattr(release_module, "run", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run_release(clone)
+            release(clone.settings, api_of(clone, github), None, print, is_dry_run=False, is_watching=False)
+    assert left in capsys.readouterr().out.splitlines()[-1]
     run_release(clone)
     again = run_release(clone)
     assert clone.remote_tags() == {TAG: clone.commit}
@@ -365,7 +395,9 @@ def test_actions_page_is_printed_without_gh(
 def test_run_of_the_tag_is_printed(clone: ProjectClone, github: FakeWorkflowRepository) -> None:
     github.add_tag_run(clone.commit, "main")
     github.add_run(clone.commit)
+    run_release(clone)
     run_id = github.add_tag_run(clone.commit, TAG)
+    github.add_tag_run(clone.commit, TAG, workflow="docs.yml")
     assert run_release(clone, api=api_of(clone, github)).endswith(f"workflow run: {RUNS}/{run_id}\n")
 
 
@@ -377,18 +409,23 @@ def test_watching_waits_for_the_run_and_follows_it(
     def watch(args: Sequence[str], **_: Any) -> None:
         watched.append(args)
         github.steps = [("completed", "success")]
+        github.add_release(tag=TAG, is_draft=False)
 
     class ClockThatStartsRun(FakeClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
             if len(self.delays) == 3:
-                github.add_tag_run(clone.commit, TAG)
+                run_ids.append(github.add_tag_run(clone.commit, TAG))
 
+    run_ids: list[int] = []
     monkeypatch.setattr(runs, "run", watch)
     github.steps = [("in_progress", None)]
+    # The tag was pushed before, deleted, and is pushed again at the same commit.
+    github.add_tag_run(clone.commit, TAG, conclusion="success")
     printed = run_release(clone, is_watching=True, api=api_of(clone, github, ClockThatStartsRun()))
-    [run_id] = github.runs
+    [run_id] = run_ids
     assert f"workflow run: {RUNS}/{run_id}\n" in printed
+    assert printed.endswith(f"published: https://github.com/{OWNER_AND_NAME}/releases/tag/{TAG}\n")
     assert watched == [["gh", "run", "watch", "--exit-status", str(run_id)]]
 
 
@@ -412,6 +449,7 @@ def test_failed_run_differs_from_lost_connection(
         raise gh_error(args, 1)
 
     monkeypatch.setattr(runs, "run", fail)
+    run_release(clone)
     github.steps = [("in_progress", None)]
     run_id = github.add_tag_run(clone.commit, TAG)
     with pytest.raises(error) as caught:
@@ -423,12 +461,17 @@ def test_finished_run_is_not_followed(
     clone: ProjectClone, github: FakeWorkflowRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "run", lambda *_, **__: pytest.fail("there is nothing to follow"))
+    run_release(clone)
     github.add_tag_run(clone.commit, TAG)
     github.steps = [("completed", "success")]
+    with pytest.raises(ReleaseNotPublicError):
+        run_release(clone, is_watching=True, api=api_of(clone, github))
+    github.add_release(tag=TAG, is_draft=False)
     run_release(clone, is_watching=True, api=api_of(clone, github))
     github.steps = [("completed", "cancelled")]
-    with pytest.raises(ReleaseRunFailedError):
+    with pytest.raises(ReleaseRunFailedError) as caught:
         run_release(clone, is_watching=True, api=api_of(clone, github))
+    assert "cancelled" in caught.value.what
 
 
 def test_run_that_never_starts_is_an_error(clone: ProjectClone, github: FakeWorkflowRepository) -> None:
