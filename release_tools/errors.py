@@ -192,6 +192,7 @@ class MissingPythonError(ReleaseError):
 INSTALL_HINTS: Final[Mapping[str, str]] = {
     "gh": "install it: https://cli.github.com",
     "git": "install it with your system's package manager",
+    "upx": "install it, on Debian with `apt install upx-ucl`, or remove `upx` from [tool.release-tools]",
     "uv": 'install it together with Nox: python -m pip install -U "nox[uv]"',
 }
 

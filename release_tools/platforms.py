@@ -10,6 +10,8 @@ OperatingSystem = Literal["darwin", "linux", "windows"]
 Architecture = Literal["amd64", "arm64"]
 BinaryFormat = Literal["ELF", "MACHO", "PE"]
 
+UPX: Final = "upx"
+
 BINARY_FORMATS: Final[dict[OperatingSystem, BinaryFormat]] = {"darwin": "MACHO", "linux": "ELF", "windows": "PE"}
 
 
@@ -36,6 +38,11 @@ class Platform:
     @property
     def binary_format(self) -> BinaryFormat:
         return BINARY_FORMATS[self.os]
+
+    @property
+    def can_use_upx(self) -> bool:
+        """Whether UPX can pack libraries: it doesn't know those of macOS, and would break their signatures."""
+        return self.os != "darwin"
 
 
 # Never a `*-latest` runner: when it moves to another image, so does the oldest system that the binary runs on.

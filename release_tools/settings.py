@@ -94,6 +94,7 @@ class ReleaseSettings:
     test_arguments: tuple[str, ...] = ()
     parity: tuple[str, ...] = ()
     benchmarks: Path | None = None
+    is_upx_used: bool = False
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
     container: ContainerSettings = NO_CONTAINER
@@ -166,6 +167,7 @@ class ReleaseSettings:
             test_binary_variable=table.get("test-binary-variable"),
             test_arguments=tuple(table.get("test-arguments", ())),
             benchmarks=root / table["benchmarks"] if "benchmarks" in table else None,
+            is_upx_used=table.get("upx", False),
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
             container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),

@@ -154,6 +154,7 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "test-binary-variable": (_is_variable_name, "the name of an environment variable"),
     "test-arguments": (is_text_list, "a list of arguments for pytest"),
     "benchmarks": (is_text, "a folder with a benchmarks.toml"),
+    "upx": (lambda value: isinstance(value, bool), "true or false"),
     "glibc-floor": (
         lambda value: value in GLIBC_FLOORS,
         f"a glibc version that uv can select wheels for, as a string: {', '.join(GLIBC_FLOORS)}",

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from release_tools.bootstrap.hosts import host_problems, is_emulated
-from release_tools.errors import Problem, ReleaseError
+from release_tools.errors import MissingToolError, Problem, ReleaseError
 from release_tools.lockfile import SUITE_GROUPS, lock_problems, read_lock_file
-from release_tools.platforms import Platform, host_platform
+from release_tools.platforms import UPX, Platform, host_platform
 from release_tools.repository import read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.settings_schema import CONTAINER_TABLE, EXAMPLE_IMAGE, is_image_name, value_at
@@ -62,6 +63,7 @@ def build_problems(settings: ReleaseSettings, request: BuildRequest) -> list[Pro
         *_version_problems(settings, request.version),
         *_python_problems(settings.python_version, request.python),
         *_image_problems(request, settings.container.image),
+        *_upx_problems(settings, request),
     ]
 
 
@@ -76,6 +78,15 @@ def shadowing_problems(root: Path) -> list[Problem]:
         for path in sorted(files)
         if path.stem in sys.stdlib_module_names
     ]
+
+
+def _upx_problems(settings: ReleaseSettings, request: BuildRequest) -> list[Problem]:
+    """The problem that UPX is missing, where the build would use it. A container has its own programs."""
+    is_needed = settings.is_upx_used and request.platform.can_use_upx and not request.needs_container
+    if not is_needed or shutil.which(UPX):
+        return []
+    error = MissingToolError(UPX)
+    return [Problem(what=error.what, hint=error.hint)]
 
 
 def _missing_pytest_problems(settings: ReleaseSettings) -> list[Problem]:

@@ -89,6 +89,8 @@ class FreezePlan:
     is_deferred: bool
     # Where `freeze.spec` writes what it noticed.
     notes: str
+    # Where it writes what UPX packed; "" if UPX isn't used.
+    upx_report: str
     # None except on Windows.
     version_resource: VersionResource | None
 
@@ -150,6 +152,7 @@ def make_plan(
         binary_format=platform.binary_format,
         glibc_floor=settings.glibc_floor,
         notes=str(folder / "notes.json"),
+        upx_report=str(folder / "upx.json") if settings.is_upx_used and platform.can_use_upx else "",
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
         # On Windows, PyInstaller's start-up code looks for folders of DLLs.

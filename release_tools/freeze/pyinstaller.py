@@ -16,6 +16,7 @@ from typing import Final
 
 from release_tools.distributions import InstalledEnvironment, site_packages
 from release_tools.errors import FreezeError, KilledError
+from release_tools.freeze import upx
 from release_tools.freeze.log_messages import LogJudge
 from release_tools.freeze.plan import PROBE_NAME, make_plan
 from release_tools.freeze.selection import entry_point_modules
@@ -119,6 +120,7 @@ def freeze(
         probe=folder / "output" / f"{PROBE_NAME}{platform.executable_suffix}",
         messages=(*judge.fatal(lines), *_unowned_messages(notes["unowned_data"])),
         notes=(
+            *([upx.describe(Path(plan.upx_report))] if plan.upx_report else []),
             *([_TK_LEFT_OUT] if notes["is_tk_left_out"] else []),
             *(f"missing from source too: {message}" for message in judge.missing_from_source(lines)),
         ),

@@ -1,4 +1,6 @@
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from release_tools.bootstrap import sessions
 from release_tools.bootstrap.build_request import BuildRequest, build_problems, shadowing_problems
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.errors import BusyError, MissingPythonError, Problem, RequestError
-from release_tools.platforms import PLATFORMS, host_platform
+from release_tools.platforms import PLATFORMS, find_platform, host_platform
 from release_tools.settings import ReleaseSettings
 
 HOST = host_platform()
@@ -123,3 +125,22 @@ def test_other_names_shadow_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).touch()
     assert shadowing_problems(tmp_path) == []
+
+
+@pytest.mark.skipif(not HOST.can_use_upx, reason="UPX isn't used on macOS")
+def test_missing_upx_is_refused_before_any_work(locked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = locked_project / "pyproject.toml"
+    path.write_text(path.read_text(encoding="utf-8") + "upx = true\n", encoding="utf-8")
+    settings, request = ReleaseSettings.load(locked_project), BuildRequest(platform=HOST)
+    assert build_problems(settings, request) == []
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "upx" else f"/usr/bin/{name}")
+    (problem,) = build_problems(settings, request)
+    assert "'upx'" in problem.what
+    assert "upx-ucl" in problem.hint
+
+
+def test_macos_builds_need_no_upx(locked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(ReleaseSettings.load(locked_project), is_upx_used=True)
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "upx" else f"/usr/bin/{name}")
+    mac = BuildRequest(platform=find_platform("darwin-arm64"))
+    assert [problem for problem in build_problems(settings, mac) if "'upx'" in problem.what] == []

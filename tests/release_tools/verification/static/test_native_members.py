@@ -241,6 +241,14 @@ def test_packed_member_and_executable_are_refused(settings: ReleaseSettings) -> 
     assert findings_of(check_upx, context) == ("a.so", "tiny")
 
 
+def test_setting_allows_packed_members_where_upx_is_used(settings: ReleaseSettings) -> None:
+    packed = make_elf() + b"UPX!" + bytes(32)
+    settings = dataclasses.replace(settings, is_upx_used=True)
+    members = {"a.so": packed, "b.so": make_elf() + bytes(5000)}
+    assert "of 3 files" in check_upx(make_context(settings, binaries=members))
+    assert "a.so" in findings_of(check_upx, make_context(settings, platform="darwin-arm64", binaries=members))
+
+
 @pytest.mark.parametrize(
     ("toolkit", "library", "is_found"),
     [
