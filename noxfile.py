@@ -55,6 +55,14 @@ def faults(session: nox.Session) -> None:
         run_inside(ROOT, [str(python), "-m", "pytest", "-m", "faults", "-s", *session.posargs])
 
 
+@nox.session(default=False)
+def workflow(session: nox.Session) -> None:
+    """Run the release workflow with act (Linux), and lose each part of it in turn; arguments after -- go to pytest."""
+    with reporting_errors(session):
+        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
+        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "workflow", "-n", "auto", *session.posargs])
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check formatting, style and spelling, and lint the GitHub workflows."""

@@ -1,7 +1,8 @@
 """The steps of a GitHub job before its Nox session: `python -m release_tools.bootstrap.github_jobs nox|version`.
 
 `nox` installs the locked Nox and Invoke and adds them to the PATH of the next steps; a build in a container starts with
-it too. `version` determines the version that every job of a run builds, and sets the step output `version`.
+it too. `version` determines the version that every job of a run builds, and sets the step output `version`; a tag must
+be on the default branch.
 """
 
 import argparse
@@ -15,12 +16,14 @@ from release_tools.bootstrap.environment import create_tool_environment
 from release_tools.errors import Problem, ReleaseError, RequestError
 from release_tools.lockfile import NOX_TOOLS
 from release_tools.platforms import Platform, host_platform
-from release_tools.repository import read_commit
+from release_tools.repository import git, is_checkout, read_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import DEV, release_tag, version_of_tag, version_problems
 
 # The environment variable with the workflow's input `version`.
 VERSION_INPUT: Final = "VERSION_INPUT"
+# The environment variable with the name of the repository's default branch.
+DEFAULT_BRANCH: Final = "DEFAULT_BRANCH"
 
 
 def main() -> int:
@@ -45,12 +48,15 @@ def main() -> int:
 def version_of_run(settings: ReleaseSettings, environ: Mapping[str, str]) -> str:
     """`v1.2.3` for a pushed tag, else the version that the manual run asks for.
 
-    Raises `RequestError` if it isn't the version in `pyproject.toml`.
+    Raises `RequestError` if it isn't the version in `pyproject.toml`, or if the tag isn't on the default branch.
     """
     if environ.get("GITHUB_EVENT_NAME") == "push" and environ.get("GITHUB_REF_TYPE") == "tag":
         tag = environ.get("GITHUB_REF_NAME", "")
-        if version_of_tag(settings.executable, tag) != settings.project_version:
-            raise RequestError(f"release tag {tag!r}", [_tag_problem(settings)])
+        is_wrong = version_of_tag(settings.executable, tag) != settings.project_version
+        problems = [_tag_problem(settings)] if is_wrong else []
+        problems += _branch_problems(settings.root, environ.get(DEFAULT_BRANCH, ""))
+        if problems:
+            raise RequestError(f"release tag {tag!r}", problems)
         return f"v{settings.project_version}"
     label = environ.get(VERSION_INPUT) or DEV
     problems = version_problems(label, settings.project_version, read_commit(settings.root))
@@ -70,6 +76,19 @@ def _tag_problem(settings: ReleaseSettings) -> Problem:
         hint="delete the tag, and release with `invoke release --tag`, which creates "
         f"{release_tag(settings.executable, settings.project_version)}",
     )
+
+
+def _branch_problems(root: Path, branch: str) -> list[Problem]:
+    """Whoever can push a tag could otherwise release a commit that nobody has merged."""
+    ref = f"refs/remotes/origin/{branch}"
+    if not branch or not is_checkout(root) or not git(root, "for-each-ref", ref):
+        what = f"this checkout has no {branch or 'default'} branch to find the tagged commit on"
+        hint = f"in the job, check out with `fetch-depth: 0`, and set {DEFAULT_BRANCH}"
+        return [Problem(what=what, hint=hint)]
+    if git(root, "for-each-ref", "--contains=HEAD", ref):
+        return []
+    hint = f"delete the tag, merge the commit into {branch}, and release with `invoke release --tag`"
+    return [Problem(what=f"the tagged commit isn't on the branch {branch}", hint=hint)]
 
 
 def _install_nox(settings: ReleaseSettings) -> None:

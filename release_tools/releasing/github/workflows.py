@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from release_tools.bootstrap.github_jobs import VERSION_INPUT
+from release_tools.bootstrap.github_jobs import DEFAULT_BRANCH, VERSION_INPUT
 from release_tools.errors import Problem
 from release_tools.lockfile import LockFile
 from release_tools.platforms import PLATFORMS, Platform, find_platform
@@ -31,6 +31,7 @@ RECORD_ARTIFACT: Final = "build-record"
 _EMULATED: Final = ("linux-arm64", "linux-amd64")
 _EMULATION_CONDITION: Final = "inputs.emulate-linux-arm64 || vars.EMULATE_LINUX_ARM64 == 'true'"
 _SETUP_UV: Final = "astral-sh/setup-uv@"
+_CHECKOUT: Final = "actions/checkout@"
 _UPLOAD: Final = "actions/upload-artifact@"
 _DOWNLOAD: Final = "actions/download-artifact@"
 _ATTEST: Final = "actions/attest"
@@ -138,7 +139,9 @@ def _version_facts(job: Yaml) -> Iterator[_Fact]:
     yield f"{place}: outputs", job.get("outputs"), {"version": "${{ steps.version.outputs.version }}"}
     step = _step(job, "id", "version")
     yield f"{place}: its step", step.get("run"), f"{_GITHUB_JOBS} version"
-    yield f"{place}: env", step.get("env"), {VERSION_INPUT: "${{ inputs.version }}"}
+    env = {VERSION_INPUT: "${{ inputs.version }}", DEFAULT_BRANCH: "${{ github.event.repository.default_branch }}"}
+    yield f"{place}: env", step.get("env"), env
+    yield f"{place}: fetch-depth", _at(_step(job, "uses", _CHECKOUT), "with", "fetch-depth"), 0
     yield f"{place}: enable-cache", _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache"), False
 
 
@@ -189,7 +192,7 @@ def _runs_on(platform: Platform) -> str:
 
 def _release_facts(settings: ReleaseSettings, job: Yaml) -> Iterator[_Fact]:
     place = f"the job {RELEASE_JOB}"
-    yield f"{place}: needs", job.get("needs"), [VERSION_JOB, *map(_session, PLATFORMS)]
+    yield f"{place}: needs", job.get("needs"), [*map(_session, PLATFORMS)]
     yield f"{place}: if", job.get("if"), "github.event_name == 'push' && github.ref_type == 'tag'"
     yield f"{place}: enable-cache", _at(_step(job, "uses", _SETUP_UV), "with", "enable-cache"), False
     downloads = {f"{settings.executable}-*": "dist", f"{RECORD_ARTIFACT}-*": "dist/records"}

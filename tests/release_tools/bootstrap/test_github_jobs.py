@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +14,55 @@ MANUAL_RUN = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_REF_TYPE": "bran
 
 
 def pushed(tag: str) -> dict[str, str]:
-    return {"GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag, "VERSION_INPUT": ""}
+    names = {"GITHUB_REF_NAME": tag, "DEFAULT_BRANCH": "main", "VERSION_INPUT": ""}
+    return {"GITHUB_EVENT_NAME": "push", "GITHUB_REF_TYPE": "tag", **names}
 
 
-def test_pushed_tag_determines_the_version(settings: ReleaseSettings) -> None:
-    assert version_of_run(settings, pushed("tiny-v1.2.3")) == "v1.2.3"
+def git(folder: Path, *args: str) -> None:
+    user = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    subprocess.run(["git", *user, *args], cwd=folder, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("tag", ["tiny-v1.2.4", "tiny-v1.2.3rc1", "tiny-v", "v1.2.3", "tiny-v1.2.3\nversion=v6", ""])
-def test_tag_of_another_version_is_refused(settings: ReleaseSettings, tag: str) -> None:
+@pytest.fixture
+def merged(settings: ReleaseSettings) -> ReleaseSettings:
+    """The settings of a project whose commit is on the remote's branch `main`, below another one."""
+    git(settings.root, "init", "--quiet")
+    git(settings.root, "add", "--all")
+    git(settings.root, "commit", "--quiet", "--message=first")
+    git(settings.root, "commit", "--quiet", "--allow-empty", "--message=second")
+    git(settings.root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    git(settings.root, "checkout", "--quiet", "--detach", "HEAD~1")
+    return settings
+
+
+@pytest.mark.programs
+def test_pushed_tag_determines_the_version(merged: ReleaseSettings) -> None:
+    assert version_of_run(merged, pushed("tiny-v1.2.3")) == "v1.2.3"
+
+
+@pytest.mark.programs
+def test_tag_of_an_unmerged_commit_is_refused(merged: ReleaseSettings) -> None:
+    git(merged.root, "commit", "--quiet", "--allow-empty", "--message=side")
     with pytest.raises(RequestError) as caught:
-        version_of_run(settings, pushed(tag))
+        version_of_run(merged, pushed("tiny-v1.2.3"))
+    (problem,) = caught.value.problems
+    assert "main" in problem.hint
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("branch", ["", "trunk"])
+def test_unknown_default_branch_is_refused(merged: ReleaseSettings, branch: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        version_of_run(merged, {**pushed("tiny-v1.2.3"), "DEFAULT_BRANCH": branch})
+    (problem,) = caught.value.problems
+    assert "fetch-depth" in problem.hint
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("tag", ["tiny-v1.2.4", "tiny-v1.2.3rc1", "tiny-v", "v1.2.3", "tiny-v1.2.3\nversion=v6", ""])
+def test_tag_of_another_version_is_refused(merged: ReleaseSettings, tag: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        version_of_run(merged, pushed(tag))
     (problem,) = caught.value.problems
     assert problem.hint.endswith("tiny-v1.2.3")
 
@@ -59,6 +98,8 @@ def run_step(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
     return run
 
 
+@pytest.mark.programs
+@pytest.mark.usefixtures("merged")
 def test_version_becomes_a_step_output(tmp_path: Path, run_step: Callable[..., int]) -> None:
     output = tmp_path / "output"
     output.write_text("earlier=1\n", encoding="utf-8")

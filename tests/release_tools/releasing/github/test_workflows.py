@@ -15,7 +15,7 @@ from release_tools.releasing.github.workflows import BUILD_ACTION, build_workflo
 from release_tools.settings import ReleaseSettings
 
 REPOSITORY = Path(__file__).parents[4]
-SESSIONS = frozenset({"lint", "typecheck", "tests", *(f"build-{platform.name}" for platform in PLATFORMS)})
+SESSIONS = frozenset({"lint", "typecheck", "tests", "workflow", *(f"build-{platform.name}" for platform in PLATFORMS)})
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ TAGS_ONLY = "${{ github.event_name == 'workflow_dispatch' }}"
         ),
         (" || vars.EMULATE_LINUX_ARM64 == 'true'", "", "the job build-linux-arm64: runs-on"),
         # A release needs a tag, and everything that the jobs built.
-        ("needs: [version, build-darwin-arm64, ", "needs: [version, ", "the job create-release: needs"),
+        ("needs: [build-darwin-arm64, ", "needs: [", "the job create-release: needs"),
         (f"    if: {PUSH} && github.ref_type == 'tag'\n", "", "the job create-release: if"),
         (f"if: {PUSH} && github", f"if: always() && {PUSH} && github", "the job create-release: if"),
         ("pattern: agent-runner-*", "pattern: agent-runner-linux-*", "the job create-release: downloads"),
