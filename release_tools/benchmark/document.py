@@ -15,6 +15,8 @@ from release_tools.benchmark.figures import Row, Series
 from release_tools.reporting.markdown import escape_markdown, markdown_table
 from release_tools.reporting.output import print_plain
 
+_WRITTEN: Final = "[`nox -s bench`](building.md#compare-with-plain-pyinstaller) writes this page."
+
 _HOW: Final = """\
 ## How it's measured
 
@@ -105,7 +107,7 @@ def document(subject: str, facts: Sequence[tuple[str, str]], rows: Sequence[Row]
     )
     missed = "".join(f"- {row.title}: {line}.\n" for row in compared for line in _floor_lines(row))
     sections = [
-        f"# Benchmarks\n\n{escape_markdown(subject)}, beside plain `pyinstaller --onefile`. By `nox -s bench`.\n",
+        f"# Benchmarks\n\n{escape_markdown(subject)}, beside plain `pyinstaller --onefile`. {_WRITTEN}\n",
         markdown_table(("", ""), "ll", ([name, escape_markdown(value)] for name, value in facts)),
         f"## Results\n\n{table}",
         *([f"## Goals that aren't reached\n\nWhat was measured beside them:\n\n{missed}"] if missed else []),

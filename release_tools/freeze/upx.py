@@ -15,8 +15,8 @@ from release_tools.processes.run import observe
 # PyInstaller's own options for it.
 _OPTIONS: Final = ("--lzma", "-q")
 _TIMEOUT_SECONDS: Final = 1800.0
-# A message ends in the exception's name and a reason.
-_REASON: Final = re.compile(r"\w*Exception: (.+)")
+# A message ends in the exception's name, which says it all, or a reason.
+_REASON: Final = re.compile(r"(\w*Exception)(?:: (.+))?")
 _SHOWN_REASONS: Final = 3
 
 
@@ -62,7 +62,9 @@ def pack(source: Path, target: Path) -> PackedFile:
         command = [UPX, *_OPTIONS, str(target)]
         finished = observe(command, cwd=target.parent, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS)
         found = _REASON.findall(finished.output)
-        reason = (found[-1].strip() if found else f"exit code {finished.code}") if finished.code else ""
+        reason = (
+            ((found[-1][1] or found[-1][0]).strip() if found else f"exit code {finished.code}") if finished.code else ""
+        )
     after = before if reason else target.stat().st_size
     return PackedFile(name=target.name, before=before, after=after, reason=reason)
 

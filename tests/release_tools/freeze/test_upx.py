@@ -10,13 +10,17 @@ from release_tools.freeze.upx import PackedFile, describe, pack
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows can't execute scripts")
 
-# Packs a file by keeping its first half, and refuses those that begin with an x, as UPX does.
+# Packs a file by keeping its first half, and refuses those that begin with some letters, in UPX's words.
 FAKE_UPX = """\
 import pathlib, sys
 path = pathlib.Path(sys.argv[-1])
 content = path.read_bytes()
 if content.startswith(b"x"):
     sys.exit("upx: file.so: CantPackException: DT_GNU_HASH above stub")
+if content.startswith(b"y"):
+    sys.exit("upx: file.so: NotCompressibleException\\n\\nPacked 1 file: 0 ok, 1 error.")
+if content.startswith(b"z"):
+    sys.exit(3)
 path.write_bytes(content[: len(content) // 2])
 """
 
@@ -43,10 +47,14 @@ def test_copy_is_packed_and_the_source_stays(library: Path, tmp_path: Path) -> N
 
 @posix
 @pytest.mark.programs
-def test_refused_file_stays_with_the_reason(library: Path, tmp_path: Path) -> None:
-    library.write_bytes(b"x" * 100)
+@pytest.mark.parametrize(
+    ("letter", "reason"),
+    [("x", "DT_GNU_HASH above stub"), ("y", "NotCompressibleException"), ("z", "exit code 3")],
+)
+def test_refused_file_stays_with_the_reason(library: Path, tmp_path: Path, letter: str, reason: str) -> None:
+    library.write_text(letter * 100, encoding="ascii")
     file = pack(library, tmp_path / "packed" / "library.so")
-    assert (file.before, file.after, file.reason) == (100, 100, "DT_GNU_HASH above stub")
+    assert (file.before, file.after, file.reason) == (100, 100, reason)
 
 
 @posix
