@@ -4,8 +4,9 @@
 """
 
 import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -18,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -25,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from agent_runner.errors import AgentFileError
+from agent_runner.errors import AgentFileError, shorten
 
 type BuiltInTool = Literal["shell", "read_file", "write_file", "list_dir"]
 type ServerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
@@ -121,6 +123,16 @@ type Variables = Annotated[
 ]
 
 
+def _check_finite(value: JsonValue) -> JsonValue:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("explained", "must be a finite number")
+    return value
+
+
+type JsonText = Annotated[JsonValue, AfterValidator(_check_finite)]
+type JsonObject = dict[str, JsonText]
+
+
 class Permissions(_Section):
     """What tools may do."""
 
@@ -168,12 +180,12 @@ class AgentSettings(_Section):
     description: str | None = None
     model: NonEmptyText | None = None
     instructions: str | None = None
-    # pydantic-ai validates the inside of the values typed Any, when the agent is built.
-    model_settings: dict[str, Any] = {}
-    output_schema: dict[str, Any] | None = None
+    # The inside of JSON values is validated when the agent is built.
+    model_settings: JsonObject = {}
+    output_schema: JsonObject | None = None
     retries: Retries = Retries()
     tool_timeout: PositiveNumber | None = None
-    capabilities: list[Any] = []
+    capabilities: list[JsonText] = []
     tools: list[BuiltInTool] = []
     env: Variables = {}
     permissions: Permissions = Permissions()
@@ -202,11 +214,13 @@ def load_agent_file(path: Path) -> AgentFile:
     """
     try:
         content = yaml.load(_read_text(path), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except RecursionError as error:
+        raise AgentFileError(f"{path}: invalid YAML: nested too deeply") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise AgentFileError(f"{path}{position}: invalid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise AgentFileError(f"{path}: invalid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {_YAML_TYPES.get(type(content), 'scalar')}"
@@ -225,16 +239,61 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
+_LARGEST_FILE: Final = 1024 * 1024
+_MOST_VALUES: Final = 20_000
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_PLAIN_NUMBER: Final = re.compile(
+    r"[-+]?(?:0x[0-9a-f]{1,16}|(?:0|[1-9][0-9_]{0,18})?(?:\.[0-9]{0,20})?(?:e[-+]?[0-9]{1,3})?|\.inf)|\.nan",
+    re.IGNORECASE,
+)
+_EXPLANATIONS: Final = {
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "missing": "is missing",
+    "invalid-json-value": "must be text, a number, true, false, null, a list or a mapping (put dates in quotes)",
+}
+_JSON_KEYS: Final = ("model_settings", "output_schema", "capabilities")
 _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
 _YAML_TYPES: Mapping[type, str] = {list: "list", str: "string"}
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that rejects duplicate keys, and gives the position of invalid dates and numbers."""
+    """A SafeLoader that rejects duplicate keys and huge documents, and gives the position of invalid values.
+
+    Aliases count as often as they're used, because everything that walks the document expands them.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._sizes: dict[int, int] = {}
+        self._node_count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._node_count += 1
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if not isinstance(node, yaml.Node):
+            return None
+        if is_alias and id(node) not in self._sizes:
+            raise yaml.MarkedYAMLError(problem="an alias refers to what contains it", problem_mark=node.start_mark)
+        self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in _children(node))
+        if max(self._node_count, self._sizes[id(node)]) > _MOST_VALUES:
+            problem = f"more than {_MOST_VALUES} values, counting each use of an alias"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # Any: as inherited
+        if node.tag in _NUMBERS and not _PLAIN_NUMBER.fullmatch(node.value):
+            # YAML 1.1 reads 010 as 8 and 1:30 as 90.
+            problem = f"write {shorten(node.value)!r} as a plain decimal number, or in quotes"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, str):
+                value.encode()
+            return value
+        except UnicodeEncodeError as error:
+            raise yaml.MarkedYAMLError(problem="half of a surrogate pair", problem_mark=node.start_mark) from error
         except ValueError as error:
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
 
@@ -249,9 +308,22 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    match node:
+        case yaml.MappingNode():
+            for pair in node.value:
+                yield from pair
+        case yaml.SequenceNode():
+            yield from node.value
+
+
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+        if len(data) > _LARGEST_FILE:
+            raise AgentFileError(f"{path} is larger than {_LARGEST_FILE // 1024} KiB", "is it really an agent file?")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise AgentFileError(f"agent file not found: {path}") from None
     except UnicodeDecodeError as error:
@@ -277,6 +349,9 @@ def _describe_problems(path: Path, problems: list[ErrorDetails]) -> AgentFileErr
 def _describe_problem(problem: ErrorDetails) -> str:
     # pydantic appends "[key]" to the place if the key itself is invalid.
     place = [str(part) for part in problem["loc"] if part != "[key]"]
+    if place and place[0] in _JSON_KEYS:
+        # It also names the JSON type that it tried.
+        place = [part for part in place if part not in ("dict", "list")]
     if problem["type"] in _UNKNOWN_KEY:
         within = f" in {'.'.join(place[:-1])}" if len(place) > 1 else ""
         return f"unknown key {place[-1]!r}{within}{did_you_mean(place[-1], _known_keys(problem['loc'][:-1]))}"
@@ -286,6 +361,8 @@ def _describe_problem(problem: ErrorDetails) -> str:
 
 
 def _explain(problem: ErrorDetails) -> str:
+    if explanation := _EXPLANATIONS.get(problem["type"]):
+        return explanation
     match problem["type"]:
         case "string_type":
             is_scalar = not isinstance(problem["input"], dict | list | None)
@@ -296,8 +373,6 @@ def _explain(problem: ErrorDetails) -> str:
             choices = str(problem.get("ctx", {}).get("expected", "")).replace("'", "")
             guess = did_you_mean(str(problem["input"]), re.split(r", | or ", choices))
             return f"{problem['input']!r} is not one of {choices}{guess}"
-        case "string_too_short":
-            return "must not be empty"
         case _:
             message = re.sub(r" or instance of \w+$", "", problem["msg"]).replace("Input should", "must")
             message = message.replace("valid dictionary", "mapping").replace("a valid integer", "an integer")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent_runner.agent_file import AgentFile, Limits, did_you_mean
+from agent_runner.agent_file import AgentFile, Limits
 from agent_runner.approval import Approver
 from agent_runner.environment import hide_secrets, missing_file_variables, require_variables
 from agent_runner.errors import (
@@ -24,10 +24,11 @@ from agent_runner.errors import (
 )
 from agent_runner.garbage_collection import resume_collection
 from agent_runner.mcp_servers import McpServer, build_servers, start_servers
+from agent_runner.model_settings import check_model_settings
 from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.providers import PROVIDERS, build_model, missing_model_variables, model_base_url
+from agent_runner.providers import build_model, missing_model_variables, model_base_url
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
@@ -81,8 +82,8 @@ def build_agent(
     Raises:
         AgentFileError: if the schema or a setting for pydantic-ai is invalid.
     """
+    from pydantic import ValidationError
     from pydantic_ai import Agent
-    from pydantic_ai.exceptions import UserError
 
     from agent_runner.guard import RunGuard, check_price
 
@@ -91,7 +92,7 @@ def build_agent(
     spec = settings.model_dump(include={"model_settings", "output_schema", "capabilities"}, exclude_defaults=True)
     try:
         check_price(model, settings.limits)
-        _check_model_settings(settings.model_settings)
+        check_model_settings(settings.model_settings)
         if schema is not None:
             check_schema(schema)
         agent: Agent[Any, Any] = Agent.from_spec(
@@ -105,26 +106,22 @@ def build_agent(
             capabilities=[RunGuard(settings.limits, expects_finish_reason=model.system != "test")],
             toolsets=[tools.toolset(settings.tools), *(server.toolset for server in servers)],
         )
-    except (AgentFileError, UserError, ValueError, TypeError, ImportError) as error:
-        hint = error.hint if isinstance(error, AgentFileError) else None
-        raise AgentFileError(f"{agent_file.path}: {shorten(str(error))}", hint) from error
     except RecursionError as error:
-        # A YAML alias may be inside the value it refers to.
         raise AgentFileError(f"{agent_file.path}: a value contains itself, or is nested too deeply") from error
+    except Exception as error:
+        # Whatever a capability raises for its arguments.
+        if isinstance(error, AgentFileError):
+            raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
+        # Only the first line of pydantic's names the place.
+        details = (
+            [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+            if isinstance(error, ValidationError)
+            else [str(error)]
+        )
+        raise AgentFileError(f"{agent_file.path}: {shorten('; '.join(details))}") from error
     if schema is not None:
         agent.output_validator(partial(_require_valid_answer, schema))
     return agent
-
-
-def _check_model_settings(model_settings: dict[str, object]) -> None:
-    from pydantic_ai.settings import ModelSettings
-
-    # pydantic-ai ignores unknown keys. Keys of a single provider start with its name.
-    known = ModelSettings.__annotations__
-    provider_prefixes = tuple(f"{provider.prefix}_" for provider in PROVIDERS)
-    for key in model_settings:
-        if key not in known and not key.startswith(provider_prefixes):
-            raise AgentFileError(f"unknown key {key!r} in model_settings{did_you_mean(key, known)}")
 
 
 def _require_valid_answer(schema: Schema, answer: object) -> object:

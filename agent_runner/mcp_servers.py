@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent_runner.agent_file import AgentFile, McpServerSettings, did_you_mean
 from agent_runner.environment import expand_server, inherited_variables
 from agent_runner.errors import AgentFileError, McpServerError, causes
+from agent_runner.model_settings import NOT_A_HEADER, is_header, is_http_url
 from agent_runner.output import write_stderr
 from agent_runner.permissions import DEFAULT_TOOL_SECONDS, PermissionChecker, tool_failed
 from agent_runner.processes import ChildTrackingLoop, is_group_alive, kill_group
@@ -49,9 +50,12 @@ def build_servers(
     """
     expanded = {name: expand_server(server, environ) for name, server in agent_file.settings.mcp_servers.items()}
     for name, server in expanded.items():
-        if server.url is not None and not server.url.startswith(("http://", "https://")):
+        if server.url is not None and not is_http_url(server.url):
             place = f"{agent_file.path}: mcpServers.{name}.url"
-            raise AgentFileError(f"{place}: must start with http:// or https://, not {server.url!r}")
+            raise AgentFileError(f"{place}: must be a URL that starts with http:// or https://, not {server.url!r}")
+        for header, value in server.headers.items():
+            if not is_header(header, value):
+                raise AgentFileError(f"{agent_file.path}: mcpServers.{name}.headers.{header}: {NOT_A_HEADER}")
     if expanded:
         import_mcp()
     return [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent_runner.agent_file import did_you_mean
 from agent_runner.environment import MissingVariable
 from agent_runner.errors import EnvironmentVariableError, UsageError
+from agent_runner.model_settings import NOT_A_HEADER, is_header, is_http_url
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -97,8 +98,13 @@ def model_base_url(model_name: str, environ: Mapping[str, str]) -> str | None:
         EnvironmentVariableError: if the variable for it isn't a URL.
     """
     provider = find_provider(model_name)
+    if provider is not None:
+        key = environ.get(provider.key_variable, "")
+        if not is_header("Authorization", key):
+            hint = "check it for a line break at its end and for characters of a word processor"
+            raise EnvironmentVariableError(f"invalid {provider.key_variable}: {NOT_A_HEADER}", hint)
     url = None if provider is None else environ.get(provider.url_variable) or provider.default_url
-    if provider is not None and url is not None and not url.startswith(("http://", "https://")):
+    if provider is not None and url is not None and not is_http_url(url):
         hint = "set it to a URL that starts with http:// or https://"
         raise EnvironmentVariableError(f"invalid {provider.url_variable}: {url!r}", hint)
     return url

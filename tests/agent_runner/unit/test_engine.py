@@ -17,19 +17,18 @@ def agent_file(**settings: object) -> AgentFile:
     return AgentFile(path=Path("agent.yaml"), settings=AgentSettings.model_validate(settings))
 
 
-def recursive_schema() -> dict[str, object]:
-    schema: dict[str, object] = {"type": "object"}
-    schema["properties"] = {"again": schema}
-    return schema
-
-
 @pytest.mark.parametrize(
     ("settings", "place"),
     [
         ({"model_settings": {"temprature": 1}}, "'temprature' in model_settings (did you mean 'temperature'?)"),
         ({"output_schema": {"type": "array"}}, "output_schema: "),
         ({"output_schema": {"type": "object", "required": "a"}}, "output_schema.required: "),
-        ({"output_schema": recursive_schema()}, "contains itself"),
+        ({"output_schema": {"type": "object", "properties": {"a": {"$ref": "https://e.org"}}}}, "properties.a.$ref: "),
+        ({"output_schema": {"type": "object", "allOf": [{"$ref": "#"}]}}, "refers to itself"),
+        ({"output_schema": {"type": "object", "patternProperties": {"(?=a)": {}}}}, "patternProperties: "),
+        ({"model_settings": {"timeout": "abc"}}, "model_settings.timeout: "),
+        ({"model_settings": {"extra_body": 5}}, "model_settings.extra_body: "),
+        ({"capabilities": [3]}, "capabilities.0: "),
         ({"capabilities": ["Nonsense"]}, "'Nonsense'"),
     ],
 )
