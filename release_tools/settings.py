@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,15 @@ class AllowedFinding:
 
     def matches(self, check: str, finding: str) -> bool:
         return self.check == check and is_match(self.finding, finding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllowedVulnerability:
+    """A known vulnerability by any of its IDs, why it does no harm here, and the last day on which that's accepted."""
+
+    id: str
+    reason: str
+    expires: date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +107,7 @@ class ReleaseSettings:
     is_upx_used: bool = False
     allowed_messages: tuple[AllowedMessage, ...] = ()
     allowed_findings: tuple[AllowedFinding, ...] = ()
+    allowed_vulnerabilities: tuple[AllowedVulnerability, ...] = ()
     container: ContainerSettings = NO_CONTAINER
     # What the table says, before `MIRROR_…` variables override it; see `mirror_settings`.
     mirror: Mapping[str, str] = field(default_factory=dict)
@@ -170,6 +181,9 @@ class ReleaseSettings:
             is_upx_used=table.get("upx", False),
             allowed_messages=tuple(AllowedMessage(**entry) for entry in table.get("allowed-messages", ())),
             allowed_findings=tuple(AllowedFinding(**entry) for entry in table.get("allowed-findings", ())),
+            allowed_vulnerabilities=tuple(
+                AllowedVulnerability(**entry) for entry in table.get("allowed-vulnerabilities", ())
+            ),
             container=ContainerSettings.of(table.get(CONTAINER_TABLE, {})),
             mirror=table.get(MIRROR_TABLE, {}),
         )

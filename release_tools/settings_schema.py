@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from release_tools.errors import Problem
@@ -139,6 +140,18 @@ def _is_list_of_tables(*keys: str) -> Callable[[object], bool]:
     return fits
 
 
+def _is_list_of_exceptions(value: object) -> bool:
+    """Tables with an ID, a reason and the last day. A date with a time is another type of TOML."""
+    return isinstance(value, list) and all(
+        isinstance(entry, dict)
+        and set(entry) == {"id", "reason", "expires"}
+        and is_text(entry["id"])
+        and is_text(entry["reason"])
+        and type(entry["expires"]) is date
+        for entry in value
+    )
+
+
 EXECUTABLE_NAME: Final = "a name of ASCII letters, digits, dots, dashes and underscores"
 
 KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
@@ -165,6 +178,10 @@ KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "allowed-findings": (
         _is_list_of_tables("check", "finding", "reason"),
         'a list of tables {check = "…", finding = "…", reason = "…"}',
+    ),
+    "allowed-vulnerabilities": (
+        _is_list_of_exceptions,
+        'a list of tables {id = "CVE-…", reason = "…", expires = 2030-01-31}, with a date without quotes',
     ),
     CONTAINER_TABLE: (
         is_container_table,

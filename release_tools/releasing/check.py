@@ -22,6 +22,16 @@ from release_tools.releasing.errors import ChecksFailedError, ShallowCloneError
 from release_tools.releasing.git_state import read_clone
 from release_tools.releasing.github.runner_labels import next_end, runner_problems
 from release_tools.releasing.github.workflows import workflow_problems
+from release_tools.releasing.vulnerabilities import (
+    Ask,
+    DatabaseError,
+    ask_database,
+    expiry_problems,
+    find_vulnerabilities,
+    ids_of,
+    unneeded_entries,
+    vulnerability_problems,
+)
 from release_tools.reporting.records import CheckResult
 from release_tools.reporting.tables import print_checks
 from release_tools.repository import GIT_ENVIRONMENT
@@ -37,19 +47,23 @@ _MIN_GH_VERSION: Final = "2.23"
 _MIN_UV_VERSION: Final = "0.5"
 
 
-def check_project(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console) -> None:
+def check_project(
+    settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console, *, ask: Ask = ask_database
+) -> None:
     """Print a table of all checks, then the problems with their hints. Without `nox`, the workflows are skipped.
 
     Raises `ChecksFailedError`.
     """
-    results = [_result(name, run) for name, run in _checks(settings, today, uv, nox)]
+    results = [_result(name, run) for name, run in _checks(settings, today, uv, nox, ask)]
     print_checks(f"{settings.executable} {settings.project_version}", results, console)
     failed = [result.name for result in results if result.is_failed]
     if failed:
         raise ChecksFailedError(failed)
 
 
-def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) -> list[tuple[str, Callable[[], str]]]:
+def _checks(
+    settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, ask: Ask
+) -> list[tuple[str, Callable[[], str]]]:
     root = settings.root
     read_locks = functools.cache(lambda: (read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK)))
     return [
@@ -61,6 +75,7 @@ def _checks(settings: ReleaseSettings, today: date, uv: Path, nox: Path | None) 
         ("build tools", _check_build_tools),
         ("locks", lambda: _check_locks(settings, read_locks)),
         ("wheels", lambda: _check_wheels(settings, *read_locks())),
+        ("vulnerabilities", lambda: _check_vulnerabilities(settings, read_locks(), today, ask)),
         ("workflows", lambda: _check_workflows(settings, read_locks, nox)),
         ("history", lambda: _check_history(root)),
         ("runners", lambda: _check_runners([platform.runner for platform in PLATFORMS], today)),
@@ -132,6 +147,24 @@ def _check_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFil
     rows = check_all_wheels(settings, lock, tools_lock)
     _fail_on([problem for row in rows for problem in row.problems])
     return f"found for every package on {len(rows)} platforms"
+
+
+def _check_vulnerabilities(settings: ReleaseSettings, locks: Sequence[LockFile], today: date, ask: Ask) -> str:
+    """Without the database only the dates of the exceptions are checked, and nothing is claimed about the locks."""
+    allowed = settings.allowed_vulnerabilities
+    expired = expiry_problems(allowed, today)
+    try:
+        found = find_vulnerabilities(locks, ask)
+    except DatabaseError as reason:
+        _fail_on(expired)
+        raise CheckSkippedError(f"not checked: {reason}") from None
+    _fail_on([*expired, *vulnerability_problems(found, allowed, today)])
+    count = len({(package.name, package.version) for lock in locks for package in lock.packages})
+    unneeded = unneeded_entries(found, allowed)
+    needed = [entry for entry in allowed if entry.id not in unneeded]
+    parts = [f"none known in {count} locked versions", *([f"allowed: {ids_of(needed)}"] if needed else [])]
+    parts += [f"no longer needed in the settings: {', '.join(unneeded)}"] if unneeded else []
+    return "; ".join(parts)
 
 
 def _check_workflows(

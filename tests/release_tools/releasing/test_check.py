@@ -1,14 +1,17 @@
 import io
 import re
 import shutil
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from release_tools.releasing.check import check_project
 from release_tools.releasing.errors import ChecksFailedError
+from release_tools.releasing.vulnerabilities import Ask, DatabaseError
 from tests.release_tools.releasing.project_clone import ProjectClone
 
 pytestmark = pytest.mark.programs
@@ -35,14 +38,23 @@ def write_program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
+def nothing_known(_path: str, content: Mapping[str, Any] | None) -> Any:
+    """A database without vulnerabilities."""
+    return {"results": [{} for _ in content["queries"]]} if content else {}
+
+
+def unreachable(_path: str, _content: Mapping[str, Any] | None) -> Any:
+    raise DatabaseError("no route to host")
+
+
 def run_check(
-    clone: ProjectClone, programs: Path, today: date = TODAY, *, nox: Path | None = None
+    clone: ProjectClone, programs: Path, today: date = TODAY, *, nox: Path | None = None, ask: Ask = nothing_known
 ) -> tuple[tuple[str, ...], str]:
     """The names of the failed checks, and the output."""
     output = io.StringIO()
     console = Console(file=output, width=200)
     try:
-        check_project(clone.settings, today, programs / "uv", nox, console)
+        check_project(clone.settings, today, programs / "uv", nox, console, ask=ask)
     except ChecksFailedError as error:
         return error.names, output.getvalue()
     return (), output.getvalue()
@@ -51,7 +63,7 @@ def run_check(
 def test_ready_project_passes_every_check(clone: ProjectClone, programs: Path) -> None:
     failed, printed = run_check(clone, programs)
     assert failed == ()
-    assert (printed.count("passed"), printed.count("skipped")) == (10, 1)
+    assert (printed.count("passed"), printed.count("skipped")) == (11, 1)
 
 
 def test_failed_checks_are_reported_with_hints(shallow_clone: ProjectClone, programs: Path) -> None:
@@ -82,6 +94,48 @@ def test_missing_workflow_is_a_failed_check(clone: ProjectClone, programs: Path)
     failed, printed = run_check(clone, programs, nox=programs / "nox")
     assert failed == ("workflows",)
     assert "build-tiny-binaries.yml" in printed
+
+
+def add_exception(clone: ProjectClone, expires: str) -> None:
+    text = (clone.root / "pyproject.toml").read_text(encoding="utf-8")
+    entry = f'{{id = "CVE-1", reason = "nobody calls it", expires = {expires}}}'
+    clone.write("pyproject.toml", f"{text}allowed-vulnerabilities = [{entry}]\n")
+
+
+def known_in_everything(path: str, content: Mapping[str, Any] | None) -> Any:
+    if content is None:
+        return {"id": path.removeprefix("vulns/"), "summary": "It leaks."}
+    return {"results": [{"vulns": [{"id": "CVE-1"}]} for _ in content["queries"]]}
+
+
+def test_vulnerable_versions_fail_the_check(clone: ProjectClone, programs: Path) -> None:
+    failed, printed = run_check(clone, programs, ask=known_in_everything)
+    assert failed == ("vulnerabilities",)
+    assert "pure 1.0" in printed, "the app's"
+    assert "release_tools/poetry.lock: pyinstaller" in printed, "the tools'"
+
+
+def test_allowed_vulnerability_passes_with_its_date(clone: ProjectClone, programs: Path) -> None:
+    add_exception(clone, "2027-01-31")
+    failed, printed = run_check(clone, programs, ask=known_in_everything)
+    assert failed == ()
+    assert "CVE-1 until 2027-01-31" in printed
+
+
+def test_offline_nothing_is_claimed_about_vulnerabilities(clone: ProjectClone, programs: Path) -> None:
+    failed, printed = run_check(clone, programs, ask=unreachable)
+    assert failed == ()
+    [line] = [line for line in printed.splitlines() if "vulnerabilities" in line]
+    assert "skipped" in line
+    assert "no route to host" in printed
+
+
+@pytest.mark.parametrize("ask", [nothing_known, unreachable], ids=["online", "offline"])
+def test_expired_exception_fails_the_check(clone: ProjectClone, programs: Path, ask: Ask) -> None:
+    add_exception(clone, "2026-11-22")
+    failed, printed = run_check(clone, programs, ask=ask)
+    assert failed == ("vulnerabilities",)
+    assert "2026-11-22" in printed
 
 
 def test_check_changes_nothing(clone: ProjectClone, programs: Path) -> None:
