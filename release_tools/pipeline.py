@@ -7,6 +7,7 @@ tools, where this runs.
 import platform as running_platform
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from release_tools.verification.check import BuildEvidence, VerificationContext
 from release_tools.verification.checks import START_UP, proof_of
 from release_tools.verification.runner import verify
 from release_tools.verification.static.sizes import measure_sizes
-from release_tools.verification.suite.source_trace import tracing_suite
+from release_tools.verification.suite.source_trace import REUSED, tracing_suite
 from release_tools.versions import DEV, BuildVersion, archive_name, resolve_version
 
 
@@ -67,7 +68,7 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_f
             write_checksum(archive)
             archive = place_archive(archive, build.settings.dist_folder)
     with progress.stage("report"):
-        record = _record(build, archive, frozen.executable, results, progress)
+        record = _record(build, archive, frozen, results, progress)
         write_record(record, build.record_path)
         write_job_summary(record)
     print_report(record, console)
@@ -84,6 +85,7 @@ def _freeze(build: "Build", progress: Progress) -> Frozen:
         python=build.app_python,
         folder=build.folder / "freeze",
         source_date=build.source_date,
+        kept_scans=build.kept_scans,
         on_line=lambda line: progress.step(line.partition(": ")[2]),
     )
 
@@ -141,7 +143,7 @@ def _verification_context(build: "Build") -> VerificationContext:
 
 
 def _record(
-    build: "Build", archive: Path, executable: Path, results: tuple[CheckResult, ...], progress: Progress
+    build: "Build", archive: Path, frozen: Frozen, results: tuple[CheckResult, ...], progress: Progress
 ) -> BuildRecord:
     is_good = not any(result.is_failed for result in results)
     return BuildRecord(
@@ -154,15 +156,24 @@ def _record(
         pyinstaller=build.installed.pyinstaller.version,
         archive=archive.name,
         archive_bytes=archive.stat().st_size,
-        executable_bytes=executable.stat().st_size,
+        executable_bytes=frozen.executable.stat().st_size,
         sha256=sha256_of(archive) if is_good else "",
         verdict=("quick" if build.is_quick else "verified") if is_good else "refused",
         stages=progress.seconds,
         checks=results,
-        sizes=measure_sizes(executable, build.installed),
+        sizes=measure_sizes(frozen.executable, build.installed),
         start_up_seconds=next((result.value for result in results if result.name == START_UP), None),
         proof=proof_of(results) if is_good else None,
+        reused=tuple(_reused(frozen, results)),
     )
+
+
+def _reused(frozen: Frozen, results: tuple[CheckResult, ...]) -> Iterator[str]:
+    """What this build took from earlier ones, because it would have been the same."""
+    if frozen.reused_scans:
+        yield f"the analysis of {frozen.reused_scans:,} of {frozen.scans:,} source files"
+    if any(result.figure.endswith(REUSED) for result in results):
+        yield "the trace of the tests from source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +203,11 @@ class Build:
     @property
     def record_path(self) -> Path:
         return self.folder / "record.json"
+
+    @property
+    def kept_scans(self) -> Path | None:
+        """The file that keeps scans between builds. A version is built from nothing but its commit and the locks."""
+        return self.folder / "kept-scans" if self.version.is_dev else None
 
     @property
     def source_date(self) -> int:

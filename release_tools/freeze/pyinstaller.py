@@ -28,6 +28,7 @@ from release_tools.settings import ReleaseSettings
 SPEC: Final = Path(__file__).with_name("freeze.spec")
 STARTER: Final = Path(__file__).with_name("start_pyinstaller.py")
 PLAN_VARIABLE: Final = "RELEASE_TOOLS_FREEZE_PLAN"
+SCANS_VARIABLE: Final = "RELEASE_TOOLS_KEPT_SCANS"
 
 _TK_LEFT_OUT: Final = (
     'left out: tkinter, which only optional code of dependencies imports; hidden-imports = ["tkinter"] bundles it'
@@ -46,13 +47,16 @@ _HOME_VARIABLES: Final = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
 class Frozen:
     """The output of a freeze: the executable to ship, and its probe twin.
 
-    `messages` are about what's missing, broken or not locked, and `notes` about what was left out.
+    `messages` are about what's missing, broken or not locked, and `notes` about what was left out. Of the `scans` of
+    source files, `reused_scans` are from earlier builds.
     """
 
     executable: Path
     probe: Path
     messages: tuple[str, ...]
     notes: tuple[str, ...]
+    scans: int = 0
+    reused_scans: int = 0
 
 
 def freeze(
@@ -63,11 +67,13 @@ def freeze(
     python: Path,
     folder: Path,
     source_date: int,
+    kept_scans: Path | None,
     on_line: Callable[[str], None],
 ) -> Frozen:
     """Freeze the environment of `python` into an executable and its probe twin.
 
-    `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary.
+    `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary. `kept_scans` is the
+    file that keeps scans of source files between builds; None scans all of them.
 
     Raises `FreezeError` when PyInstaller fails, and `KilledError` when a signal kills it, for example because the
     machine runs out of memory.
@@ -89,6 +95,7 @@ def freeze(
         env={
             **scrub_environment(os.environ, folder / "home"),
             PLAN_VARIABLE: str(plan_path),
+            SCANS_VARIABLE: str(kept_scans or ""),
             # The hooks open files without naming an encoding.
             "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0",
@@ -124,6 +131,8 @@ def freeze(
             *([_TK_LEFT_OUT] if notes["is_tk_left_out"] else []),
             *(f"missing from source too: {message}" for message in judge.missing_from_source(lines)),
         ),
+        scans=notes["scans"],
+        reused_scans=notes["reused_scans"],
     )
 
 

@@ -80,7 +80,7 @@ class BuildRecord:
 
     `sizes` are the bytes of each distribution inside the executable, and `stages` the seconds of each stage. `sha256`
     is "" for an archive that failed verification. `start_up_seconds` is the best of a few starts, or None. `proof`
-    is None for such an archive too.
+    is None for such an archive too. `reused` is what this build took from earlier ones.
     """
 
     app: str
@@ -100,6 +100,7 @@ class BuildRecord:
     sizes: Mapping[str, int]
     start_up_seconds: float | None = None
     proof: Proof | None = None
+    reused: Sequence[str] = ()
     schema: int = _SCHEMA
 
 
@@ -141,6 +142,7 @@ def read_record(path: Path) -> BuildRecord:
         **{
             **known,
             "checks": tuple(map(_check_result, content["checks"])),
+            "reused": tuple(known.get("reused", ())),
             "proof": Proof(level=proof["level"], text=proof["text"]) if proof else None,
         }
     )
@@ -280,8 +282,9 @@ _KEYS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "checks": (_is_check_list, "a list of checks, each with at least name, verdict and figure"),
     "sizes": (_is_size_table, "bytes by distribution"),
     "start_up_seconds": (_is_number_or_none, "a number of seconds, or null"),
+    "reused": (_is_text_list, "a list of texts"),
     "proof": (_is_proof_or_none, f"null, or a text with one of the levels {', '.join(get_args(ProofLevel))}"),
 }
 
 # Records of older builds lack these.
-_OPTIONAL: Final = frozenset({"start_up_seconds", "proof"})
+_OPTIONAL: Final = frozenset({"start_up_seconds", "proof", "reused"})

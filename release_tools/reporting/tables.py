@@ -100,5 +100,6 @@ def facts(record: BuildRecord) -> list[tuple[str, str]]:
         ("size", f"{format_size(record.archive_bytes)} to download, {format_size(record.executable_bytes)} unpacked"),
         ("sha256", record.sha256 or "none: the archive failed verification"),
         ("seconds", stages),
+        *([("reused", "; ".join(record.reused))] if record.reused else []),
         *([("proved", record.proof.text)] if record.proof else []),
     ]

@@ -28,6 +28,9 @@ from release_tools.verification.suite.coverage import find_missing, read_content
 from release_tools.verification.suite.pytest_run import RunningSuite
 from release_tools.verification.suite.traces import Kind, Trace, gather_trace, read_trace, write_trace
 
+# How the figure of a trace ends that an earlier build recorded.
+REUSED: Final = " (cached)"
+
 TRACING: Final = Path(__file__).with_name("tracing")
 
 # Some kernels cut off a longer shebang line.
@@ -72,7 +75,7 @@ def tracing_suite(context: VerificationContext) -> Iterator[VerificationContext]
     with ExitStack() as stack:
         try:
             source = read_source_environment(context)
-            if read_trace(_cached_trace(context)) is None:
+            if _kept_trace(context) is None:
                 suite = stack.enter_context(_traced_suite(context, source))
                 context = replace(context, evidence=replace(context.build, traced_suite=suite))
         except (CheckFailedError, CheckSkippedError):
@@ -84,8 +87,8 @@ def check_source_trace(context: VerificationContext) -> str:
     """The bundle has every module, data file, library and metadata that the app's tests used from source."""
     source = read_source_environment(context)
     cache = _cached_trace(context)
-    trace = read_trace(cache)
-    origin = " (cached)" if trace else ""
+    trace = _kept_trace(context)
+    origin = REUSED if trace else ""
     if trace is None:
         with _traced_suite(context, source) as run:
             trace = finish_trace(context, source, run)
@@ -248,6 +251,11 @@ def _spelled(folder: Path) -> str:
 
 def _trace_folder(context: VerificationContext) -> Path:
     return context.scratch / "source-trace"
+
+
+def _kept_trace(context: VerificationContext) -> Trace | None:
+    """The trace of an earlier build from the same inputs; a version is built from its commit and the locks alone."""
+    return read_trace(_cached_trace(context)) if context.version.is_dev else None
 
 
 def _cached_trace(context: VerificationContext) -> Path:

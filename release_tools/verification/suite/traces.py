@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,17 +68,25 @@ def gather_trace(
 
 def write_trace(trace: Trace, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(dataclasses.asdict(trace)), encoding="utf-8")
+    content = json.dumps(dataclasses.asdict(trace))
+    path.write_text(f"{_digest(content)}\n{content}", encoding="utf-8", newline="\n")
 
 
 def read_trace(path: Path) -> Trace | None:
-    """Read a trace, or return None if the file is missing or damaged."""
+    """Read a trace, or return None if the file is missing or isn't as it was written."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        digest, _, text = path.read_text(encoding="utf-8").partition("\n")
     except (OSError, ValueError):
         return None
+    if digest != _digest(text):
+        return None
+    content = json.loads(text)
     tuples = {"failed": tuple(content["failed"]), "uses": tuple(Use(**use) for use in content["uses"])}
     return Trace(**{**content, **tuples})
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read_records(folder: Path) -> Iterator[list[tuple[str, ...]]]:

@@ -36,7 +36,7 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
     def run_freeze(code: int, logged: str, unowned: Sequence[tuple[str, str]] = ()) -> Frozen:
         def run(*_: object, log: Path, **__: object) -> int:
             log.write_text(logged, encoding="utf-8")
-            notes = {"unowned_data": unowned, "is_tk_left_out": bool(unowned)}
+            notes = {"unowned_data": unowned, "is_tk_left_out": bool(unowned), "scans": 3, "reused_scans": 2}
             Path(plan.notes).write_text(json.dumps(notes), encoding="utf-8")
             return code
 
@@ -49,6 +49,7 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
             python=Path(sys.executable),
             folder=tmp_path / "freeze",
             source_date=0,
+            kept_scans=None,
             on_line=print,
         )
 

@@ -81,7 +81,7 @@ def test_invalid_value_is_refused_by_key(tmp_path: Path, key: str, value: Any) -
     assert len(caught.value.reason) < 250
 
 
-@pytest.mark.parametrize("key", sorted(set(records._KEYS) - {"start_up_seconds", "proof", "schema"}))
+@pytest.mark.parametrize("key", sorted(set(records._KEYS) - {"start_up_seconds", "proof", "reused", "schema"}))
 def test_missing_key_is_refused(tmp_path: Path, key: str) -> None:
     path = write_json(tmp_path / "record.json", GOOD, **{key: ...})
     with pytest.raises(RecordError) as caught:

@@ -1,0 +1,198 @@
+"""Keeps what PyInstaller's analysis finds in each source file, and the file's code, for the next build.
+
+Both depend on the file's content alone. Executed by `freeze.spec`. The analysis of a file that isn't known yet works
+with the kept form too: the bytes of the executable depend on which objects the code shares, so they'd differ otherwise
+from those of a build that knows the file.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import marshal
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any, Final, NamedTuple
+
+from release_tools.freeze import faster_scan
+
+# PyInstaller replaces it by the path in the bundle, and an entry may come from another folder.
+_FILE_NAME: Final = "kept.py"
+_MAGIC: Final = b"release-tools scans 1\n"
+# The digest of the source, the digest of the data, and the length of the data.
+_ENTRY_HEAD: Final = struct.Struct(">32s32sQ")
+_DAMAGED: Final = (ValueError, EOFError, TypeError)
+
+
+class Import(NamedTuple):
+    """An import statement: its arguments in the analysis, and how it's nested (`DependencyInfo`)."""
+
+    is_star: bool
+    module: str
+    names: list[str] | None
+    level: int
+    nesting: tuple[bool, bool, bool, bool]
+
+
+class KeptTree(ast.AST):
+    """Stands in for the syntax tree of a file, which the analysis only passes on."""
+
+    def __init__(self, imports: list[Import], names: Iterable[str], code: CodeType) -> None:
+        super().__init__()
+        self.imports, self.names, self.code = imports, names, code
+
+
+class KeptScans:
+    """The scans of a file on disk, by the digest of the source; `used` are those of this build.
+
+    A missing file, and one of another Python, PyInstaller or version of this library, has none. An entry whose digest
+    doesn't match is missing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stored = dict(_read_entries(path)) if path else {}
+        self.used: dict[bytes, bytes] = {}
+        self._reused: set[bytes] = set()
+
+    @property
+    def reused(self) -> int:
+        """How many of those that this build used are from an earlier one."""
+        return len(self._reused)
+
+    def find(self, source: str | bytes, file_name: str) -> ast.AST:
+        """The kept form of a file; its syntax tree if that can't be compiled. Raises `SyntaxError`."""
+        content = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+        # A declared encoding counts in bytes only.
+        key = hashlib.sha256(bytes([isinstance(source, bytes)]) + content).digest()
+        # Many files have the same content, and the same analysis may run twice.
+        kept = self._stored.get(key) or self.used.get(key)
+        tree = None if kept is None else _load(kept)
+        if kept is None or tree is None:
+            parsed = compile(source, file_name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            try:
+                kept = scan(parsed)
+            except (SyntaxError, ValueError):
+                # The analysis compiles it, and deals with the error.
+                return parsed
+            tree = _load(kept)
+        elif key in self._stored:
+            self._reused.add(key)
+        self.used[key] = kept
+        if tree is None:
+            raise ValueError(f"the scan of {file_name} can't be read back")
+        return tree
+
+    def save(self) -> None:
+        """Write what this build used; anything else is left out."""
+        if self._path is None or self.used == self._stored:
+            return
+        # Whole or not at all.
+        unfinished = self._path.with_name(f"{self._path.name}.new")
+        with unfinished.open("wb") as file:
+            file.write(_MAGIC + _versions())
+            for key, kept in sorted(self.used.items()):
+                file.write(_ENTRY_HEAD.pack(key, hashlib.sha256(kept).digest(), len(kept)) + kept)
+        unfinished.replace(self._path)
+
+
+class _Found:
+    """Collects what the scanners find, in place of a node of the graph."""
+
+    def __init__(self) -> None:
+        self._deferred_imports: list[tuple[bool, tuple[Any, ...], dict[str, Any]]] = []
+        self.names: set[str] = set()
+        self.add_global_attr = self.names.add
+        self.remove_global_attr_if_found = self.names.discard
+
+    def imports(self) -> Iterator[Import]:
+        for is_star, (module, _, names, level), data in self._deferred_imports:
+            yield Import(is_star, module, names, level, tuple(data["edge_attr"]))
+
+
+def scan(tree: Any) -> bytes:
+    """The kept form of a syntax tree: its imports, the names that it defines, and its code."""
+    from PyInstaller.lib.modulegraph.modulegraph import ModuleGraph  # noqa: PLC0415 - only the freeze needs it
+
+    code = compile(tree, _FILE_NAME, "exec", 0, dont_inherit=True)
+    found = _Found()
+    ModuleGraph._scan_ast(None, found, tree)  # noqa: SLF001 - see KNOWN_PYINSTALLER
+    ModuleGraph._scan_bytecode(None, found, code, is_scanning_imports=False)  # noqa: SLF001
+    return marshal.dumps(([tuple(one) for one in found.imports()], sorted(found.names), code))
+
+
+def install(path: Path | None) -> KeptScans:
+    """Let PyInstaller's analysis use the scans in this file; None for none. In other releases, it scans itself."""
+    from PyInstaller.lib.modulegraph import modulegraph  # noqa: PLC0415
+
+    scans = KeptScans(path)
+    if not faster_scan.is_known():
+        return scans
+    scan_code = modulegraph.ModuleGraph._scan_code  # noqa: SLF001
+
+    def compile_or_find(source: Any, file_name: str, mode: str, flags: int = 0, dont_inherit: bool = False) -> Any:
+        if isinstance(source, KeptTree):
+            return source.code
+        if flags == ast.PyCF_ONLY_AST and mode == "exec":
+            return scans.find(source, file_name)
+        return compile(source, file_name, mode, flags, dont_inherit)
+
+    def scan_or_replay(graph: Any, module: Any, code: CodeType, tree: ast.AST | None = None) -> Any:
+        if not isinstance(tree, KeptTree):
+            return scan_code(graph, module, code, tree)
+        module._deferred_imports = [  # noqa: SLF001
+            (
+                one.is_star,
+                (one.module, module, one.names, one.level),
+                {"edge_attr": modulegraph.DependencyInfo(*one.nesting)},
+            )
+            for one in tree.imports
+        ]
+        for name in tree.names:
+            module.add_global_attr(name)
+        return module
+
+    # Found before the built-in function.
+    modulegraph.compile = compile_or_find
+    modulegraph.ModuleGraph._scan_code = scan_or_replay  # noqa: SLF001
+    return scans
+
+
+def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return
+    start = _MAGIC + _versions()
+    if not content.startswith(start):
+        return
+    place = len(start)
+    while place + _ENTRY_HEAD.size <= len(content):
+        key, digest, length = _ENTRY_HEAD.unpack_from(content, place)
+        place += _ENTRY_HEAD.size
+        kept = content[place : place + length]
+        place += length
+        if hashlib.sha256(kept).digest() == digest:
+            yield key, kept
+
+
+def _versions() -> bytes:
+    """A digest of what decides how a file is scanned and compiled, other than the file."""
+    import PyInstaller  # noqa: PLC0415
+
+    digest = hashlib.sha256()
+    for value in (sys.version, PyInstaller.__version__, importlib.util.MAGIC_NUMBER, sys.flags.optimize):
+        digest.update(f"{value!r}\n".encode())
+    for file in (__file__, faster_scan.__file__):
+        digest.update(Path(file).read_bytes())
+    return digest.digest()
+
+
+def _load(kept: bytes) -> KeptTree | None:
+    try:
+        imports, names, code = marshal.loads(kept)  # noqa: S302 - its digest was compared
+        return KeptTree([Import(*one) for one in imports], names, code)
+    except _DAMAGED:
+        return None

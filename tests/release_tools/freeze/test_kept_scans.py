@@ -1,0 +1,180 @@
+import ast
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import PyInstaller
+import pytest
+from PyInstaller.lib.modulegraph import modulegraph
+
+from release_tools.freeze import kept_scans
+from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
+
+SOURCE = """\
+import a, b.c
+from . import *
+from .d import e, e
+if a:
+    try:
+        from f import g
+    except ImportError:
+        pass
+def function():
+    global h
+    import i
+    h = 1
+class Class:
+    method = del_ = 1
+    del del_
+"""
+
+Analysis = tuple[list[Any], set[str], CodeType]
+
+
+@pytest.fixture
+def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undoes what `install` changes."""
+    monkeypatch.setattr(modulegraph, "compile", compile, raising=False)
+    monkeypatch.setattr(modulegraph.ModuleGraph, "_scan_code", modulegraph.ModuleGraph._scan_code)
+
+
+def analyze(source: str | bytes, name: str = "/somewhere/module.py") -> Analysis:
+    """What the graph knows of a module after its scan: imports, names and code, whose file name doesn't count."""
+    graph = modulegraph.ModuleGraph()
+    module = modulegraph.SourceModule("module")
+    tree = modulegraph.compile(source, name, "exec", ast.PyCF_ONLY_AST, True)
+    code: CodeType = modulegraph.compile(tree, name, "exec", 0, True)
+    graph._scan_code(module, code, tree)
+    imports = [(star, (what[0], *what[2:]), data) for star, what, data in module._deferred_imports]
+    assert all(what[1] is module for _, what, _ in module._deferred_imports)
+    return imports, module._global_attr_names, code
+
+
+def sources() -> list[str]:
+    standard = sorted(Path(importlib.util.__file__).parents[1].glob("*.py"))
+    return [SOURCE, *(path.read_text(encoding="utf-8") for path in standard[:80])]
+
+
+@pytest.mark.usefixtures("_restored")
+def test_kept_scan_equals_pyinstallers(tmp_path: Path) -> None:
+    expected = [analyze(source) for source in sources()]
+    first = install(tmp_path / "scans")
+    assert [analyze(source) for source in sources()] == expected
+    first.save()
+    second = install(tmp_path / "scans")
+    assert [analyze(source) for source in sources()] == expected
+    assert (first.reused, second.reused) == (0, len(sources()))
+    assert expected[0][1] >= {"function", "Class", "h"}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A file with the scans of three sources."""
+    scans = KeptScans(tmp_path / "scans")
+    for source in (SOURCE, "import one\n", b"import two\n"):
+        scans.find(source, "module.py")
+    scans.save()
+    return tmp_path / "scans"
+
+
+def reused(path: Path, source: str | bytes = SOURCE) -> int:
+    scans = KeptScans(path)
+    found = scans.find(source, "module.py")
+    assert isinstance(found, KeptTree)
+    expected = KeptScans(None).find(source, "module.py")
+    assert isinstance(expected, KeptTree)
+    assert (found.imports, found.code) == (expected.imports, expected.code)
+    return scans.reused
+
+
+def test_unchanged_file_is_reused(kept: Path) -> None:
+    assert reused(kept) == 1
+
+
+@pytest.mark.parametrize("source", [SOURCE.replace("import i", "import j"), SOURCE.encode(), b"", ""])
+def test_changed_file_is_scanned(kept: Path, source: str | bytes) -> None:
+    assert reused(kept, source) == 0
+
+
+def flip(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda content: content[:10],
+        lambda content: b"\0" * len(content),
+        lambda content: flip(content, 0),
+        lambda content: flip(content, len(kept_scans._MAGIC)),
+        lambda content: content[: len(kept_scans._MAGIC) + 32 + 70],
+        # One bit in every byte of all entries.
+        lambda content: content[:54] + bytes(byte ^ 1 for byte in content[54:]),
+    ],
+)
+def test_damaged_file_is_scanned_and_written_again(kept: Path, damage: Callable[[bytes], bytes]) -> None:
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    assert reused(kept) == 0
+    scans = KeptScans(kept)
+    scans.find(SOURCE, "module.py")
+    scans.save()
+    assert reused(kept) == 1
+
+
+def test_no_flipped_bit_is_believed(kept: Path) -> None:
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 7):
+        kept.write_bytes(flip(whole, place))
+        for source in (SOURCE, "import one\n", b"import two\n"):
+            reused(kept, source)
+
+
+@pytest.mark.parametrize("changed", ["python", "pyinstaller", "library"])
+def test_scans_of_another_release_are_not_believed(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    match changed:
+        case "python":
+            monkeypatch.setattr(sys, "version", f"{sys.version} (another build)")
+        case "pyinstaller":
+            monkeypatch.setattr(PyInstaller, "__version__", "6.22.99")
+        case _:
+            (tmp_path / "edited.py").write_text("edited", encoding="utf-8")
+            monkeypatch.setattr(kept_scans, "__file__", str(tmp_path / "edited.py"))
+    assert reused(kept) == 0
+
+
+def test_what_a_build_does_not_use_is_dropped(kept: Path) -> None:
+    size = kept.stat().st_size
+    scans = KeptScans(kept)
+    scans.find("import one\n", "module.py")
+    scans.save()
+    assert kept.stat().st_size < size
+    assert (reused(kept, "import one\n"), reused(kept)) == (1, 0)
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("source", ["import (", "return 1", b"\xff", "x = '\0'"])
+def test_invalid_source_fails_as_without_scans(tmp_path: Path, source: str | bytes) -> None:
+    def outcome() -> type[Exception]:
+        with pytest.raises((SyntaxError, ValueError)) as caught:
+            analyze(source)
+        return caught.type
+
+    expected = outcome()
+    scans = install(tmp_path / "scans")
+    assert outcome() is expected
+    assert not scans.used
+
+
+@pytest.mark.usefixtures("_restored")
+def test_other_pyinstaller_scans_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PyInstaller, "__version__", "6.23.0")
+    scans = install(tmp_path / "scans")
+    analyze(SOURCE)
+    assert not scans.used
