@@ -24,7 +24,7 @@ _LENGTHS: Final[Mapping[str, tuple[int, int]]] = {
     "License": (3, 512),
     "ShortDescription": (3, 256),
 }
-_LONGEST_MONIKER: Final = 40
+_LONGEST_ALIAS: Final = 40
 _LONGEST_PART: Final = 32
 
 
@@ -36,12 +36,13 @@ def winget_manifests(facts: PackageFacts) -> dict[str, str]:
     identifier = f"{_identifier_part(facts.owner)}.{_identifier_part(facts.executable)}"
     archive = facts.archive_for(find_platform("windows-amd64"))
     package: dict[str, object] = {"PackageIdentifier": identifier, "PackageVersion": facts.version}
+    # Without an alias, the command has the name of the file.
+    is_short = len(facts.executable) <= _LONGEST_ALIAS
+    alias = {"PortableCommandAlias": facts.executable} if is_short else {}
     installer: dict[str, object] = {
         "InstallerType": "zip",
         "NestedInstallerType": "portable",
-        "NestedInstallerFiles": [
-            {"RelativeFilePath": f"{facts.executable}.exe", "PortableCommandAlias": facts.executable}
-        ],
+        "NestedInstallerFiles": [{"RelativeFilePath": f"{facts.executable}.exe", **alias}],
         "Installers": [
             {
                 "Architecture": "x64",
@@ -58,7 +59,7 @@ def winget_manifests(facts: PackageFacts) -> dict[str, str]:
         "License": facts.license,
         "ShortDescription": one_line(facts.description, _LENGTHS["ShortDescription"][1]),
     }
-    if len(facts.executable) <= _LONGEST_MONIKER:
+    if is_short:
         locale["Moniker"] = facts.executable
     _refuse_wrong_lengths(locale)
     return {

@@ -132,8 +132,10 @@ def test_winget_manifests_agree() -> None:
 @pytest.mark.parametrize("executable", ["tiny", "my.tool", "y" * 60])
 def test_winget_identifier_is_valid(owner: str, executable: str) -> None:
     for name, text in winget_manifests(facts_of(owner=owner, executable=executable)).items():
-        identifier = yaml.safe_load(text)["PackageIdentifier"]
-        assert IDENTIFIER.fullmatch(identifier), name
+        content = yaml.safe_load(text)
+        assert IDENTIFIER.fullmatch(content["PackageIdentifier"]), name
+        for nested in content.get("NestedInstallerFiles", ()):
+            assert len(nested.get("PortableCommandAlias", "")) <= 40
 
 
 @pytest.mark.parametrize("change", [{"license": "X"}, {"executable": "t"}])
