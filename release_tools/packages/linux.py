@@ -157,6 +157,8 @@ def _configuration(
             "summary": synopsis(facts, _SUMMARY_LIMIT),
             "group": "Unspecified",
         },
+        # A frozen Python uses the system's certificate authorities.
+        "recommends": ["ca-certificates"],
         # What takes the space is compressed already.
         "deb": {"compression": "gzip"},
     }
