@@ -71,11 +71,13 @@ class Limits(_Section):
 
 
 class Retries(_Section):
-    """How often the model may correct the arguments of a tool call, and its answer."""
+    """How often the model may correct a tool call's arguments and its answer, and how often a request is repeated."""
 
     # pydantic-ai's default is 1, so the second invalid call of a tool would end the run.
     tools: NonNegativeInt = 3
     output: NonNegativeInt = 3
+    # How often a request is repeated if the endpoint limits it, fails, or hangs up.
+    model: NonNegativeInt = 4
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +181,8 @@ class AgentSettings(_Section):
     name: NonEmptyText | None = None
     description: str | None = None
     model: NonEmptyText | None = None
+    # The first one, and those that take over when a request to it fails.
+    models: Annotated[list[NonEmptyText], Field(min_length=1)] | None = None
     instructions: str | None = None
     # The inside of JSON values is validated when the agent is built.
     model_settings: JsonObject = {}
@@ -192,6 +196,12 @@ class AgentSettings(_Section):
     mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
     limits: Limits = Limits()
 
+    @model_validator(mode="after")
+    def _check_models(self) -> Self:
+        if self.model is not None and self.models is not None:
+            raise PydanticCustomError("transport", "set either 'model' or 'models'")
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class AgentFile:
@@ -199,6 +209,7 @@ class AgentFile:
 
     path: Path
     settings: AgentSettings
+    text: str = ""
 
     @property
     def agent_name(self) -> str:
@@ -212,8 +223,17 @@ def load_agent_file(path: Path) -> AgentFile:
     Raises:
         AgentFileError: listing every invalid key and value, not only the first.
     """
+    return parse_agent_file(path, _read_text(path))
+
+
+def parse_agent_file(path: Path, text: str) -> AgentFile:
+    """Validate the text of an agent file.
+
+    Raises:
+        AgentFileError: listing every invalid key and value, not only the first.
+    """
     try:
-        content = yaml.load(_read_text(path), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except RecursionError as error:
         raise AgentFileError(f"{path}: invalid YAML: nested too deeply") from error
     except yaml.MarkedYAMLError as error:
@@ -230,7 +250,7 @@ def load_agent_file(path: Path) -> AgentFile:
         settings = AgentSettings.model_validate(content)
     except ValidationError as error:
         raise _describe_problems(path, error.errors(include_url=False)) from error
-    return AgentFile(path=path, settings=settings)
+    return AgentFile(path=path, settings=settings, text=text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -357,7 +377,7 @@ def _describe_problem(problem: ErrorDetails) -> str:
         return f"unknown key {place[-1]!r}{within}{did_you_mean(place[-1], _known_keys(problem['loc'][:-1]))}"
     if problem["type"] == "string_pattern_mismatch":
         return f"{place[0]}: invalid name {problem['input']!r}: use up to 32 letters, digits, '_' and '-'"
-    return f"{'.'.join(place)}: {_explain(problem)}"
+    return ": ".join([*([".".join(place)] if place else []), _explain(problem)])
 
 
 def _explain(problem: ErrorDetails) -> str:

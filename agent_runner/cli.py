@@ -1,15 +1,13 @@
-"""The command line: `run`, `doctor` and `--version`.
+"""The command line.
 
 Heavy imports are inside functions, so that `--version` and `--help` respond immediately.
 """
 
 import argparse
 import math
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from agent_runner import program_version
 from agent_runner.echo_server import ECHO_COMMAND
@@ -20,14 +18,10 @@ from agent_runner.errors import (
     EXIT_USAGE,
     InternalError,
     RunnerError,
-    UsageError,
 )
 from agent_runner.garbage_collection import collection_paused
 from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout, write_stderr
 from agent_runner.third_party import configure_logging
-
-if TYPE_CHECKING:
-    from agent_runner.processes import ChildTrackingLoop
 
 _EPILOG = """\
 exit codes:
@@ -93,6 +87,11 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
         serve_echo()
         return EXIT_SUCCESS
 
+    from agent_runner import run_commands
+
+    if options.command == "runs":
+        return run_commands.show_runs(options, reporter)
+
     from agent_runner.processes import ChildTrackingLoop, kill_children_on_exit
     from agent_runner.signals import exit_on_signals
 
@@ -100,62 +99,15 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
     loop = ChildTrackingLoop()
     exit_on_signals(reporter, loop)
     if options.command == "run":
-        return _run(options, reporter, loop)
+        return run_commands.run(options, reporter, loop)
+    if options.command == "resume":
+        return run_commands.resume(options, reporter, loop)
 
     from agent_runner.doctor import check_agent_file, check_installation
 
     if options.agent_file is None:
         return check_installation(reporter)
     return check_agent_file(options.agent_file, reporter, loop)
-
-
-def _run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
-    if options.directory is not None:
-        _change_directory(options.directory)
-    from agent_runner.agent_file import load_agent_file
-    from agent_runner.engine import RunRequest, choose_model, run_agent
-
-    agent_file = load_agent_file(options.agent_file)
-    model_name = choose_model(agent_file, options.model)
-    limit = options.timeout
-    request = RunRequest(
-        agent_file=agent_file,
-        model_name=model_name,
-        prompt=_read_prompt(options.prompt),
-        time_limit_seconds=limit or agent_file.settings.limits.seconds,
-        time_limit_name="limits.seconds" if limit is None else "--timeout",
-        approves_all=options.yes,
-    )
-    reporter.completed(run_agent(request, reporter, loop))
-    return EXIT_SUCCESS
-
-
-def _change_directory(directory: Path) -> None:
-    try:
-        os.chdir(directory)
-    except OSError as error:
-        raise UsageError(f"can't change to {directory}: {error.strerror}") from error
-
-
-def _read_prompt(prompt: str | None) -> str:
-    if prompt is None and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("no prompt", "pass it as an argument, or pipe it to standard input")
-    if prompt in (None, "-"):
-        if sys.stdin is None:
-            raise UsageError("no prompt: standard input is closed", "pass it as an argument")
-        try:
-            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UsageError("the prompt on standard input isn't valid UTF-8") from error
-        except OSError as error:
-            raise UsageError(f"can't read standard input: {error.strerror}") from error
-    try:
-        str(prompt).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("the prompt isn't valid UTF-8") from error
-    if not str(prompt).strip():
-        raise UsageError("the prompt is empty")
-    return str(prompt)
 
 
 def _detail(options: argparse.Namespace) -> Detail:
@@ -183,8 +135,10 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,doctor}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,resume,runs,doctor}")
     _add_run(commands)
+    _add_resume(commands)
+    _add_runs(commands)
     doctor = commands.add_parser(
         "doctor",
         help="check that this program works, or that an agent file does",
@@ -212,13 +166,53 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
     )
     run.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
-    run.add_argument("--json", action="store_true", help="print the outcome as one JSON object, even if the run fails")
-    run.add_argument(
+    run.add_argument("--ephemeral", action="store_true", help="don't store the run, so it can't be continued")
+    _add_run_options(run)
+
+
+def _add_resume(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    resume = commands.add_parser(
+        "resume",
+        help="continue a run that failed or was interrupted",
+        description="Continue a run that failed, was interrupted, or was killed. What it has finished isn't repeated.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    which = resume.add_mutually_exclusive_group(required=True)
+    which.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
+    which.add_argument("--last", action="store_true", help="continue the run that was begun last")
+    resume.add_argument("-m", "--model", help="go on with another model")
+    resume.add_argument(
+        "-f", "--file", dest="agent_file", type=Path, metavar="AGENT.yaml", help="go on with a changed agent file"
+    )
+    _add_run_options(resume)
+
+
+def _add_runs(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    runs = commands.add_parser(
+        "runs",
+        help="list the stored runs, or show one",
+        description="List the stored runs, the latest first. With an ID, show a run's steps and its outcome.",
+        allow_abbrev=False,
+    )
+    runs.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
+    runs.add_argument("--json", action="store_true", help="print JSON")
+    _add_verbosity(runs)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print the outcome as one JSON object, even if the run fails"
+    )
+    parser.add_argument(
         "--timeout", type=_seconds, metavar="S", help="stop the run after S seconds; overrides limits.seconds"
     )
-    run.add_argument("-y", "--yes", action="store_true", help="approve every tool call that `permissions` asks about")
-    run.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
-    _add_verbosity(run)
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="approve every tool call that `permissions` asks about"
+    )
+    parser.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
+    _add_verbosity(parser)
 
 
 def _add_verbosity(parser: argparse.ArgumentParser) -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from agent_runner.agent_file import load_agent_file
 from agent_runner.doctor_checks import CHECKS
-from agent_runner.engine import build_agent, choose_model
+from agent_runner.engine import build_agent, build_models, choose_models
 from agent_runner.errors import EXIT_FAILURE, EXIT_SUCCESS, InternalError, OutputError, RunnerError
 from agent_runner.mcp_servers import McpServer, build_servers
 from agent_runner.output import Reporter, format_traceback, replace_control_chars, without_secrets, write_stderr
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.providers import build_model
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
@@ -41,10 +40,10 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
         agent_file = load_agent_file(path)
         results.passed(step, f"{path}: {agent_file.agent_name}")
         step = "model"
-        model_name = choose_model(agent_file, None)
+        model_names = choose_models(agent_file, None)
         import_pydantic_ai()
-        model = build_model(model_name, os.environ)
-        results.passed(step, model_name)
+        model = build_models(model_names)
+        results.passed(step, ", ".join(model_names))
         step = "agent"
         servers = build_servers(agent_file, os.environ, show_stderr=reporter.is_verbose)
         build_agent(agent_file, model, servers, BuiltInTools(agent_file.settings, os.environ))

@@ -3,10 +3,9 @@
 import asyncio
 import json
 import os
-import uuid
 from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import build_model, missing_model_variables, model_base_url
+from agent_runner.stored_runs import RESUME_COMMAND, Outcome, RunStore, UnstoredRun, new_run_id
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
@@ -38,40 +38,57 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.usage import UsageLimits
 
+    from agent_runner.journal import Journal
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
     """The input of a run."""
 
     agent_file: AgentFile
-    model_name: str
+    model_names: tuple[str, ...]
     prompt: str
     time_limit_seconds: float | None
     time_limit_name: str
     approves_all: bool = False
+    run_id: str = field(default_factory=new_run_id)
+    store: RunStore = field(default_factory=UnstoredRun)
 
 
-def choose_model(agent_file: AgentFile, model_name: str | None) -> str:
-    """Return the name of the model to use, after checking it and all environment variables.
+def choose_models(agent_file: AgentFile, model_name: str | None) -> tuple[str, ...]:
+    """Return the name of the model to use and those of its fallbacks, after checking all environment variables.
 
     Raises:
         AgentFileError: if there's no model, or the agent file's model is invalid.
         UsageError: if the model from the command line is invalid.
         EnvironmentVariableError: if variables are missing or invalid.
     """
-    chosen = agent_file.settings.model if model_name is None else model_name
-    if chosen is None:
+    settings = agent_file.settings
+    in_file = settings.models or ([] if settings.model is None else [settings.model])
+    chosen = tuple(in_file) if model_name is None else (model_name,)
+    if not chosen:
         raise AgentFileError(f"{agent_file.path}: no model", "add 'model: PROVIDER:NAME', or pass -m PROVIDER:NAME")
     try:
-        missing = missing_model_variables(chosen, os.environ)
+        missing = [variable for name in chosen for variable in missing_model_variables(name, os.environ)]
     except UsageError as error:
         if model_name is not None:
             raise
         raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
     hide_secrets(agent_file.settings, os.environ)
     require_variables([*missing_file_variables(agent_file.settings, os.environ), *missing])
-    model_base_url(chosen, os.environ)
+    for name in chosen:
+        model_base_url(name, os.environ)
     return chosen
+
+
+def build_models(model_names: tuple[str, ...]) -> "Model":
+    """Build a model, or one that falls back to the next when a request fails."""
+    models = [build_model(name, os.environ) for name in model_names]
+    if len(models) == 1:
+        return models[0]
+    from pydantic_ai.models.fallback import FallbackModel
+
+    return FallbackModel(*models)
 
 
 def build_agent(
@@ -139,29 +156,45 @@ def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) 
         RunnerError: if the run fails, for whatever reason.
     """
     import_pydantic_ai()
-    from pydantic_ai.usage import RunUsage
-
+    from agent_runner.journal import Journal
     from agent_runner.library_errors import translate_error
 
-    model = build_model(request.model_name, os.environ)
-    record = RunRecord(run_id=uuid.uuid4().hex[:12], usage=RunUsage())
+    model = build_models(request.model_names)
+    limits = request.agent_file.settings.limits
+
+    def translate(error: BaseException) -> RunnerError:
+        return translate_error(error, model_name=request.model_names[0], base_url=model.base_url, limits=limits)
+
+    journal = Journal(
+        request.store,
+        retries=request.agent_file.settings.retries.model,
+        warn=reporter.warn,
+        describe=lambda error: translate(error).message,
+    )
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
-            return runner.run(_run_within_time_limit(request, model, reporter, record))
-        except RunnerError:
-            raise
+            output = runner.run(_run_within_time_limit(request, model, reporter, journal))
         except Exception as error:
-            limits = request.agent_file.settings.limits
-            raise translate_error(
-                error, model_name=request.model_name, base_url=model.base_url, limits=limits
-            ) from error
+            translated = translate(error)
+            if journal.is_stored:
+                journal.finish(Outcome.of_error(translated))
+                reporter.note(_resume_hint(request))
+            if translated is error:
+                raise
+            raise translated from error
+    journal.finish(Outcome(status="completed", output=output))
+    return output
 
 
-async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: Reporter, record: RunRecord) -> object:
+def _resume_hint(request: RunRequest) -> str:
+    return f"continue this run with: {RESUME_COMMAND} {request.run_id}"
+
+
+async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: Reporter, journal: "Journal") -> object:
     timer = asyncio.timeout(request.time_limit_seconds)
     try:
         async with timer:
-            return await _run(request, model, reporter, record, timer)
+            return await _run(request, model, reporter, journal, timer)
     except Exception as error:
         if timer.expired():
             limit = pluralize(request.time_limit_seconds or 0, "second")
@@ -171,7 +204,11 @@ async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: 
 
 
 async def _run(
-    request: RunRequest, model: "Model", reporter: Reporter, record: RunRecord, timer: asyncio.Timeout
+    request: RunRequest,
+    model: "Model",
+    reporter: Reporter,
+    journal: "Journal",
+    timer: asyncio.Timeout,
 ) -> object:
     settings = request.agent_file.settings
     tools = BuiltInTools(settings, os.environ, Approver(approves_all=request.approves_all))
@@ -181,16 +218,30 @@ async def _run(
             request.agent_file, os.environ, show_stderr=reporter.is_verbose, permissions=tools.permissions
         )
         agent = build_agent(request.agent_file, model, servers, tools)
-        reporter.record = record
-        reporter.note(f"run {record.run_id}: {request.agent_file.agent_name} on {request.model_name}")
+        reporter.record = RunRecord(run_id=request.run_id, usage=journal.usage)
+        reporter.note(f"run {request.run_id}: {request.agent_file.agent_name} on {', '.join(request.model_names)}")
         await start_servers(servers, stack)
         is_text = settings.output_schema is None
         resume_collection()
+        journal.begin()
+        if journal.is_stored:
+            reporter.resume_hint = _resume_hint(request)
+        if is_text and (answer := journal.answer_text()) is not None:
+            reporter.answer(answer)
+            return answer
+
+        async def show_events(_: object, events: "AsyncIterable[AgentStreamEvent]") -> None:
+            async for event in events:
+                journal.has_streamed = True
+                _show_event(event, reporter, is_text=is_text)
+
         result = await agent.run(
-            request.prompt,
-            usage=record.usage,
+            None if journal.history else request.prompt,
+            message_history=journal.history or None,
+            usage=journal.usage,
             usage_limits=_usage_limits(settings.limits),
-            event_stream_handler=lambda _, events: _show_events(events, reporter, is_text=is_text),
+            event_stream_handler=show_events,
+            capabilities=[journal],
         )
         # The answer is complete, so a server that's slow to stop must not fail the run.
         timer.reschedule(None)
@@ -210,11 +261,6 @@ def _usage_limits(limits: Limits) -> "UsageLimits":
         total_tokens_limit=limits.tokens,
         cost_limit=None if limits.cost_usd is None else Decimal(str(limits.cost_usd)),
     )
-
-
-async def _show_events(events: "AsyncIterable[AgentStreamEvent]", reporter: Reporter, *, is_text: bool) -> None:
-    async for event in events:
-        _show_event(event, reporter, is_text=is_text)
 
 
 def _show_event(event: "AgentStreamEvent", reporter: Reporter, *, is_text: bool) -> None:

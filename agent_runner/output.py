@@ -74,6 +74,8 @@ class Reporter:
         self.as_json = as_json
         self.detail = detail
         self.record: RunRecord | None = None
+        # How to continue the run if a signal ends it.
+        self.resume_hint: str | None = None
         self._is_line_open = False
 
     @property
@@ -108,6 +110,10 @@ class Reporter:
         if self.detail != "quiet":
             write_stderr(f"warning: {text}")
 
+    def document(self, content: object) -> None:
+        """Write a JSON document."""
+        _write_stdout(json.dumps(content, ensure_ascii=False, default=str) + "\n")
+
     def completed(self, output: object) -> None:
         """Finish the answer, or with `--json` write the object, and show the usage."""
         if self.as_json:
@@ -140,6 +146,8 @@ class Reporter:
         Called in a signal handler, which may have interrupted a write to Python's buffers, so it bypasses them.
         """
         newline = "\n" if self._is_line_open else ""
+        if self.resume_hint and self.detail != "quiet":
+            newline += f"{self.resume_hint}\n"
         if self.as_json:
             _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
         _write_unbuffered(2, f"{newline}error: {replace_control_chars(without_secrets(error.message))}\n")

@@ -56,6 +56,8 @@ class Reply:
     closes_after_first_piece: bool = False
     ends_after_first_piece: bool = False
     reports_usage: bool = True
+    # Whether the client library tries again by itself.
+    is_retried_by_client: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,13 @@ class Request:
     def tool_names(self) -> list[str]:
         return [tool["function"]["name"] for tool in self.body.get("tools", [])]
 
+    @property
+    def called_tool(self) -> tuple[str, ...] | None:
+        """The tool that this request calls by MCP, and its arguments; None for any other request."""
+        if self.body.get("method") != "tools/call":
+            return None
+        return (self.body["params"]["name"], *self.body["params"].get("arguments", {}).values())
+
     def texts(self, role: str) -> list[str]:
         return [message["content"] for message in self.body["messages"] if message["role"] == role]
 
@@ -81,6 +90,7 @@ class ModelServer:
         self.requests: list[Request] = []
         self._replies: deque[Reply] = deque()
         self._holds: list[Hold] = []
+        self._tool_hold: Hold | None = None
         self._server = _QuietServer(("127.0.0.1", 0), _Handler)
         self._server.model_server = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -100,11 +110,31 @@ class ModelServer:
         self._server.server_close()
         self._thread.join(TIMEOUT_SECONDS)
 
+    @property
+    def called_tools(self) -> list[tuple[str, ...]]:
+        """The tools that were called by MCP, in order."""
+        return [call for request in list(self.requests) if (call := request.called_tool)]
+
+    @property
+    def model_requests(self) -> list[Request]:
+        """The requests to the model."""
+        return [request for request in list(self.requests) if request.path != "/mcp"]
+
     def will_answer(self, *replies: Reply) -> None:
         """Add replies to the script, one per request."""
         for reply in replies:
             self._holds += [hold for hold in (reply.hold, reply.hold_after_first_piece) if hold]
         self._replies.extend(replies)
+
+    def will_wait_in_tool(self, hold: Hold) -> None:
+        """Have calls of the MCP tool `wait` wait here."""
+        self._holds.append(hold)
+        self._tool_hold = hold
+
+    def wait_in_tool(self) -> None:
+        """Wait in a call of the MCP tool `wait`, if the test said so."""
+        if self._tool_hold is not None:
+            self._tool_hold.wait_until_released()
 
     def next_reply(self, request: Request) -> Reply:
         """Record the request and return the reply to send."""
@@ -121,6 +151,12 @@ _MCP_TOOLS = (
         name="shout",
         description="Return the text in upper case.",
         function=lambda text: text.upper(),
+        arguments=("text",),
+    ),
+    Tool(
+        name="wait",
+        description="Return the text when the test says so.",
+        function=lambda text: text,
         arguments=("text",),
     ),
     Tool(name="hang_up", description="Close the connection.", function=_hang_up),
@@ -155,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if self.path == "/mcp":
             self.server.model_server.requests.append(request)
+            if request.called_tool and request.called_tool[0] == "wait":
+                self.server.model_server.wait_in_tool()
             answer = answer_message(body, _MCP_TOOLS)
             self._send(202 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
             return
@@ -162,7 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.hold is not None:
             reply.hold.wait_until_released()
         if reply.status != 200:
-            self._send(reply.status, json.dumps({"error": {"message": reply.error, "type": "scripted"}}).encode())
+            body = json.dumps({"error": {"message": reply.error, "type": "scripted"}}).encode()
+            self._send(reply.status, body, is_retried=reply.is_retried_by_client)
         elif self.path.endswith("/chat/completions"):
             self._stream(_chat_events(reply), reply, ends_with="data: [DONE]\n\n")
         elif self.path.endswith("/responses"):
@@ -172,12 +211,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b'{"error": {"message": "no such path"}}')
 
-    def _send(self, status: int, content: bytes) -> None:
+    def _send(self, status: int, content: bytes, *, is_retried: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         # Otherwise the clients retry after a delay.
-        self.send_header("x-should-retry", "false")
+        self.send_header("x-should-retry", "true" if is_retried else "false")
+        self.send_header("retry-after-ms", "1")
         self.end_headers()
         self.wfile.write(content)
 

@@ -84,6 +84,8 @@ class Program:
         for name in ("TMPDIR", "TEMP", "TMP"):
             self.environment[name] = str(temporary_folder)
         self.environment["HOME"] = "/nonexistent"
+        self.state_folder = temporary_folder.with_name("state")
+        self.environment["AGENT_RUNNER_STATE"] = str(self.state_folder)
 
     def write(self, name: str, content: str) -> str:
         """Write a file in the working directory and return its name."""
@@ -162,6 +164,10 @@ class Running:
         """Wait for this text on standard output."""
         self._stdout.wait_for(text)
 
+    def wait_for_stderr(self, text: str) -> None:
+        """Wait for this text on standard error."""
+        self._stderr.wait_for(text)
+
     def interrupt(self) -> None:
         """Send SIGINT, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
@@ -169,6 +175,11 @@ class Running:
     def terminate(self) -> None:
         """Send SIGTERM, or Ctrl-Break on Windows."""
         self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+
+    def kill(self) -> None:
+        """Kill the process, which can't notice."""
+        self._process.kill()
+        self._process.wait(TIMEOUT_SECONDS)
 
     def finish(self) -> Finished:
         """Wait until the program exits; it must not have printed a traceback."""

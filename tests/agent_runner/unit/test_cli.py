@@ -8,13 +8,15 @@ from agent_runner.cli import main
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "run,doctor"),
+        ([], "run,resume,runs,doctor"),
         (["walk"], "walk"),
         (["run"], "AGENT.yaml"),
         (["run", "a.yaml", "hi", "--timeout", "0"], "--timeout"),
         (["run", "a.yaml", "hi", "--timeout", "inf"], "--timeout"),
         (["run", "-q", "-v", "a.yaml", "hi"], "--quiet"),
         (["run", "a.yaml", "-q", "hi", "again"], "again"),
+        (["resume"], "RUN_ID"),
+        (["resume", "1a2b", "--last"], "--last"),
     ],
 )
 def test_usage_error_names_argument(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.models.test import TestModel
 
 from agent_runner.agent_file import AgentFile, AgentSettings
-from agent_runner.engine import build_agent, choose_model
+from agent_runner.engine import build_agent, choose_models
 from agent_runner.errors import AgentFileError, EnvironmentVariableError, RunnerError, UsageError
 from agent_runner.tools import BuiltInTools
 
@@ -58,7 +58,7 @@ def test_answer_that_violates_schema_is_rejected() -> None:
 
 
 def test_model_option_overrides_agent_file() -> None:
-    assert choose_model(agent_file(model="nonsense"), "test") == "test"
+    assert choose_models(agent_file(model="nonsense"), "test") == ("test",)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_unusable_model_blames_its_source(
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
 
     with pytest.raises(error):
-        choose_model(agent_file(model=in_file), option)
+        choose_models(agent_file(model=in_file), option)

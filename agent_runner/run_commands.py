@@ -1,0 +1,201 @@
+"""The commands that run agents on this machine: `run`, `resume` and `runs`."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent_runner.errors import EXIT_SUCCESS, UsageError
+from agent_runner.output import Reporter
+from agent_runner.stored_runs import RunInput, RunSummary, UnstoredRun, new_run_id
+
+if TYPE_CHECKING:
+    from agent_runner.agent_file import AgentFile
+    from agent_runner.engine import RunRequest
+    from agent_runner.local_runs import LocalRun
+    from agent_runner.processes import ChildTrackingLoop
+
+
+def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
+    """Run an agent file."""
+    _change_directory(options.directory)
+    from agent_runner.agent_file import load_agent_file
+    from agent_runner.engine import choose_models, run_agent
+    from agent_runner.local_runs import LocalRun, runs_folder
+
+    agent_file = load_agent_file(options.agent_file)
+    model_names = choose_models(agent_file, options.model)
+    prompt = read_prompt(options.prompt)
+    run_id = new_run_id()
+    store = (
+        UnstoredRun()
+        if options.ephemeral
+        else LocalRun(runs_folder() / run_id, new_run_input(agent_file, model_names, prompt))
+    )
+    request = _request(agent_file, model_names, prompt, options, run_id=run_id, store=store)
+    reporter.completed(run_agent(request, reporter, loop))
+    return EXIT_SUCCESS
+
+
+def resume(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
+    """Continue a run of this machine, or show the answer of a completed one."""
+    from agent_runner.local_runs import find_run, last_run, runs_folder
+
+    folder = runs_folder()
+    stored = last_run(folder) if options.last else find_run(folder, options.run_id)
+    with stored.locked():
+        outcome = stored.outcome()
+        if outcome is not None and outcome.status == "completed":
+            reporter.note(f"run {stored.run_id} is completed already")
+            is_text = isinstance(outcome.output, str)
+            reporter.answer(
+                str(outcome.output) if is_text else json.dumps(outcome.output, ensure_ascii=False, indent=2)
+            )
+            reporter.completed(outcome.output)
+            return EXIT_SUCCESS
+        return _continue_run(stored, options, reporter, loop)
+
+
+def _continue_run(
+    stored: "LocalRun", options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop"
+) -> int:
+    from agent_runner.agent_file import load_agent_file, parse_agent_file
+    from agent_runner.engine import choose_models, run_agent
+
+    run_input = stored.stored_input()
+    if options.agent_file is None:
+        agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text)
+    else:
+        agent_file = load_agent_file(options.agent_file)
+    _change_directory(options.directory or Path(run_input.directory))
+    # Checked again, because variables may be missing now.
+    if options.model is None and options.agent_file is None:
+        for model_name in run_input.model_names:
+            choose_models(agent_file, model_name)
+        model_names = run_input.model_names
+    else:
+        model_names = choose_models(agent_file, options.model)
+    request = _request(agent_file, model_names, run_input.prompt, options, run_id=stored.run_id, store=stored)
+    reporter.completed(run_agent(request, reporter, loop))
+    return EXIT_SUCCESS
+
+
+def show_runs(options: argparse.Namespace, reporter: Reporter) -> int:
+    """List this machine's runs, or show one with its steps."""
+    from agent_runner.local_runs import all_runs, find_run, runs_folder
+
+    folder = runs_folder()
+    if options.run_id is not None:
+        print_run(find_run(folder, options.run_id).summary(with_steps=True), options, reporter)
+    else:
+        print_runs([stored.summary() for stored in all_runs(folder)], options, reporter)
+    return EXIT_SUCCESS
+
+
+def print_runs(runs: list[RunSummary], options: argparse.Namespace, reporter: Reporter) -> None:
+    """Write one line per run, or with `--json` a list."""
+    if options.json:
+        reporter.document([run.as_json(with_steps=False) for run in runs])
+        return
+    if not runs:
+        reporter.note("no runs")
+    for run in runs:
+        begun = run.created_at[:19].replace("T", " ")
+        prompt = " ".join(run.prompt.split())[:40]
+        line = f"{run.run_id}  {run.status:<11}  {begun}  {run.step_count:>3} steps  {run.agent}  {prompt}"
+        reporter.answer(f"{line.rstrip()}\n")
+
+
+def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) -> None:
+    """Write everything that's stored about a run."""
+    if options.json:
+        reporter.document(run.as_json(with_steps=True))
+        return
+    lines = [f"run {run.run_id}: {run.status}", f"begun    {run.created_at} by agent-runner {run.version}"]
+    lines += [f"agent    {run.agent} on {run.model}", f"prompt   {' '.join(run.prompt.split())}"]
+    if run.worker:
+        lines.append(f"worker   {run.worker}")
+    for number, step in enumerate(run.steps, 1):
+        if step.kind == "tool_result":
+            value = step.value
+            lines.append(f"step {number:<3} {value['tool']}({value['arguments']}): {value['outcome']}")
+        else:
+            lines.append(f"step {number:<3} response of the model")
+    if run.error is not None:
+        lines.append(f"error    {run.error['message']}")
+    if run.output is not None:
+        is_text = isinstance(run.output, str)
+        lines.append(f"answer   {run.output if is_text else json.dumps(run.output, ensure_ascii=False)}")
+    reporter.answer("\n".join(lines) + "\n")
+
+
+def new_run_input(agent_file: "AgentFile", model_names: tuple[str, ...], prompt: str) -> RunInput:
+    """Return the input to store for a new run."""
+    return RunInput(
+        agent_path=str(agent_file.path.absolute()),
+        agent_text=agent_file.text,
+        model_names=model_names,
+        prompt=prompt,
+        directory=str(Path.cwd()),
+    )
+
+
+def read_prompt(prompt: str | None) -> str:
+    """Return the prompt, from standard input if it's missing or `-`.
+
+    Raises:
+        UsageError: if there's none, or it isn't text.
+    """
+    if prompt is None and sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError("no prompt", "pass it as an argument, or pipe it to standard input")
+    if prompt in (None, "-"):
+        if sys.stdin is None:
+            raise UsageError("no prompt: standard input is closed", "pass it as an argument")
+        try:
+            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError("the prompt on standard input isn't valid UTF-8") from error
+        except OSError as error:
+            raise UsageError(f"can't read standard input: {error.strerror}") from error
+    try:
+        str(prompt).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the prompt isn't valid UTF-8") from error
+    if not str(prompt).strip():
+        raise UsageError("the prompt is empty")
+    return str(prompt)
+
+
+def _request(
+    agent_file: "AgentFile",
+    model_names: tuple[str, ...],
+    prompt: str,
+    options: argparse.Namespace,
+    *,
+    run_id: str,
+    store: "LocalRun | UnstoredRun",
+) -> "RunRequest":
+    from agent_runner.engine import RunRequest
+
+    limit = options.timeout
+    return RunRequest(
+        agent_file=agent_file,
+        model_names=model_names,
+        prompt=prompt,
+        time_limit_seconds=limit or agent_file.settings.limits.seconds,
+        time_limit_name="limits.seconds" if limit is None else "--timeout",
+        approves_all=options.yes,
+        run_id=run_id,
+        store=store,
+    )
+
+
+def _change_directory(directory: Path | None) -> None:
+    if directory is None:
+        return
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(f"can't change to {directory}: {error.strerror}") from error
