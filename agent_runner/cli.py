@@ -7,7 +7,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from agent_runner import program_version
 from agent_runner.echo_server import ECHO_COMMAND
@@ -22,6 +22,9 @@ from agent_runner.errors import (
 from agent_runner.garbage_collection import collection_paused
 from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout, write_stderr
 from agent_runner.third_party import configure_logging
+
+if TYPE_CHECKING:
+    from agent_runner.processes import ChildTrackingLoop
 
 _EPILOG = """\
 exit codes:
@@ -62,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _build_parser()
     options, extra = parser.parse_known_args(arguments)
-    if options.command == "run" and options.prompt is None:
+    if options.command in ("run", "submit") and options.prompt is None:
         options.prompt = _prompt_after_options(extra)
         extra = extra if options.prompt is None else []
     if extra:
@@ -86,6 +89,8 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
 
         serve_echo()
         return EXIT_SUCCESS
+    if getattr(options, "store", None) is not None or options.command in ("submit", "worker", "cancel"):
+        return _use_store(options, reporter)
 
     from agent_runner import run_commands
 
@@ -98,16 +103,37 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
     kill_children_on_exit()
     loop = ChildTrackingLoop()
     exit_on_signals(reporter, loop)
-    if options.command == "run":
-        return run_commands.run(options, reporter, loop)
-    if options.command == "resume":
-        return run_commands.resume(options, reporter, loop)
+    match options.command:
+        case "run":
+            return run_commands.run(options, reporter, loop)
+        case "resume":
+            return run_commands.resume(options, reporter, loop)
+    return _examine(options, reporter, loop)
 
+
+def _examine(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     from agent_runner.doctor import check_agent_file, check_installation
 
     if options.agent_file is None:
         return check_installation(reporter)
     return check_agent_file(options.agent_file, reporter, loop)
+
+
+def _use_store(options: argparse.Namespace, reporter: Reporter) -> int:
+    from agent_runner import store_commands
+    from agent_runner.processes import kill_children_on_exit
+
+    match options.command:
+        case "submit":
+            return store_commands.submit(options, reporter)
+        case "worker":
+            kill_children_on_exit()
+            return store_commands.work(options, reporter)
+        case "cancel":
+            return store_commands.cancel(options, reporter)
+        case "resume":
+            return store_commands.resume(options, reporter)
+    return store_commands.show_runs(options, reporter)
 
 
 def _detail(options: argparse.Namespace) -> Detail:
@@ -135,10 +161,15 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,resume,runs,doctor}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{run,resume,runs,submit,worker,cancel,doctor}"
+    )
     _add_run(commands)
     _add_resume(commands)
     _add_runs(commands)
+    _add_submit(commands)
+    _add_worker(commands)
+    _add_cancel(commands)
     doctor = commands.add_parser(
         "doctor",
         help="check that this program works, or that an agent file does",
@@ -186,6 +217,7 @@ def _add_resume(commands: "argparse._SubParsersAction[_Parser]") -> None:
     resume.add_argument(
         "-f", "--file", dest="agent_file", type=Path, metavar="AGENT.yaml", help="go on with a changed agent file"
     )
+    _add_store(resume, "queue a run of this store again, instead of continuing one of this machine")
     _add_run_options(resume)
 
 
@@ -197,8 +229,63 @@ def _add_runs(commands: "argparse._SubParsersAction[_Parser]") -> None:
         allow_abbrev=False,
     )
     runs.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
+    _add_store(runs, "list the runs of this store instead of this machine's")
     runs.add_argument("--json", action="store_true", help="print JSON")
     _add_verbosity(runs)
+
+
+def _add_submit(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    submit = commands.add_parser(
+        "submit",
+        help="queue a run for the workers of a shared store",
+        description="Queue a run for the workers of a shared store, and print its ID.",
+        allow_abbrev=False,
+    )
+    submit.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
+    submit.add_argument(
+        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
+    )
+    submit.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
+    submit.add_argument("--id", help="the run's ID; submitting it twice queues one run")
+    submit.add_argument("--wait", action="store_true", help="wait for the answer and print it")
+    submit.add_argument("--json", action="store_true", help="print JSON")
+    submit.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
+    _add_store(submit, "the store")
+    _add_verbosity(submit)
+
+
+def _add_worker(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    worker = commands.add_parser(
+        "worker",
+        help="run what's submitted to a shared store",
+        description="Run what's submitted to a shared store, until SIGTERM or Ctrl-C. If a worker dies, others take "
+        "over its runs within seconds.",
+        allow_abbrev=False,
+    )
+    worker.add_argument(
+        "--concurrency",
+        type=_count,
+        metavar="N",
+        help="how many runs each worker of the store has at once; 1 until a worker sets it",
+    )
+    worker.add_argument(
+        "--grace", type=_seconds, default=30.0, metavar="S", help="how long runs may go on after SIGTERM; 30 by default"
+    )
+    _add_store(worker, "the store")
+    _add_verbosity(worker)
+
+
+def _add_cancel(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    cancel = commands.add_parser(
+        "cancel", help="cancel a run of a shared store", description="Cancel a run.", allow_abbrev=False
+    )
+    cancel.add_argument("run_id", metavar="RUN_ID", help="the run's ID, or its beginning")
+    _add_store(cancel, "the store")
+    _add_verbosity(cancel)
+
+
+def _add_store(parser: argparse.ArgumentParser, purpose: str) -> None:
+    parser.add_argument("--store", metavar="URL", help=f"{purpose}: postgresql://USER@HOST/DATABASE")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -221,6 +308,12 @@ def _add_verbosity(parser: argparse.ArgumentParser) -> None:
     verbosity.add_argument(
         "-v", "--verbose", action="store_true", help="show logs, MCP servers' standard error and tracebacks"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

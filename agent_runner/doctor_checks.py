@@ -3,7 +3,6 @@
 Each returns the detail to show, or raises an exception; a missing module or file can raise any.
 """
 
-import asyncio
 import json
 import os
 import platform
@@ -17,11 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent_runner import program_version
-from agent_runner.durable import dbos_config, launched_dbos, needs_unixepoch, sqlite_url
+from agent_runner.agent_file import AgentFile, AgentSettings, McpServerSettings
+from agent_runner.durable import RUN_QUEUE, Json, dbos_config, launched_dbos, needs_unixepoch, sqlite_url
 from agent_runner.echo_server import ECHO_COMMAND
 from agent_runner.errors import RunnerError
+from agent_runner.local_runs import LocalRun
+from agent_runner.output import Reporter
+from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import PROVIDERS, TEST_MODEL, build_model
-from agent_runner.third_party import import_mcp, import_pydantic_ai
+from agent_runner.stored_runs import RunInput
+from agent_runner.third_party import import_pydantic_ai
 
 # Generous, because under QEMU starting the program alone has taken 45 seconds.
 _RUN_TIMEOUT_SECONDS: Final = 600
@@ -95,17 +99,34 @@ def check_postgres() -> str:
 
 
 def check_durable_run() -> str:
-    """Check a run that DBOS stores, with this program as its MCP server."""
-    import_pydantic_ai()
-    import_mcp()
+    """Check a run that's stored, with this program as its MCP server."""
     with tempfile.TemporaryDirectory(prefix="agent-runner-") as folder:
-        answer, steps = _run_durably(Path(folder) / "state.db")
+        answer, steps = _run_durably(Path(folder) / "run")
     if "self_echo" not in answer:
         raise CheckFailedError(f"the MCP server didn't echo: {answer}")
     # A frozen child belongs to the bundle itself.
     if not is_frozen():
         _require_clean(answer["self_environment"], "an MCP server")
     return f"{steps} steps stored, MCP server answered"
+
+
+def check_queue() -> str:
+    """Check that DBOS hands out a run, as it does in a worker."""
+    from dbos import DBOS, SetWorkflowID
+
+    def run(stored: Json) -> Json:
+        return {"answer": stored["prompt"]}
+
+    with tempfile.TemporaryDirectory(prefix="agent-runner-") as folder:
+        url = sqlite_url(Path(folder) / "queue.db")
+        with launched_dbos(dbos_config(url, executor_id="doctor"), run) as workflow:
+            DBOS.register_queue(RUN_QUEUE, polling_interval_sec=0.1)
+            with SetWorkflowID("doctor"):
+                handle = DBOS.enqueue_workflow(RUN_QUEUE, workflow, {"prompt": "hello"})
+            answer = handle.get_result(polling_interval_sec=0.1)
+    if answer != {"answer": "hello"}:
+        raise CheckFailedError(f"the run returned {answer}")
+    return "DBOS ran a queued run"
 
 
 def check_children() -> str:
@@ -134,36 +155,33 @@ CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("postgres", check_postgres),
     ("children", check_children),
     ("durable-run", check_durable_run),
+    ("queue", check_queue),
 )
 
 
-def _run_durably(database: Path) -> tuple[dict[str, Any], int]:  # Any: JSON
-    from dbos import DBOS
-    from fastmcp.client.transports import StdioTransport
-    from pydantic_ai import Agent
-    from pydantic_ai.durable_exec.dbos import DBOSDurability
-    from pydantic_ai.mcp import MCPToolset
-    from pydantic_ai.models.test import TestModel
+def _run_durably(folder: Path) -> tuple[dict[str, Any], int]:  # Any: JSON
+    from agent_runner.engine import RunRequest, run_agent
 
     command, *arguments = own_command(ECHO_COMMAND)
     # MCP servers don't inherit these. A frozen program unpacks itself into TMPDIR.
     passed_on = {name: os.environ[name] for name in ("TMPDIR", "PYTHONPATH") if name in os.environ}
-    transport = StdioTransport(command, arguments, env=passed_on, keep_alive=False)
-    toolset: MCPToolset[None] = MCPToolset(transport, id="self", init_timeout=_RUN_TIMEOUT_SECONDS)
-    agent = Agent(TestModel(), name="doctor", toolsets=[toolset.prefixed("self")], capabilities=[DBOSDurability()])
-
-    @DBOS.workflow(name="doctor")
-    async def run() -> str:
-        return (await agent.run("Use every tool.", timeout=_RUN_TIMEOUT_SECONDS)).output
-
-    async def run_in_workflow() -> tuple[str, int]:
-        handle = await DBOS.start_workflow_async(run)
-        answer = await handle.get_result()
-        return answer, len(await DBOS.list_workflow_steps_async(handle.workflow_id))
-
-    with launched_dbos(dbos_config(sqlite_url(database), executor_id="doctor")):
-        answer, step_count = asyncio.run(run_in_workflow())
-    return json.loads(answer), step_count
+    server = McpServerSettings(command=command, args=arguments, env=passed_on)
+    settings = AgentSettings(model=TEST_MODEL, mcpServers={"self": server})
+    run_input = RunInput(
+        agent_path="doctor", agent_text="", model_names=(TEST_MODEL,), prompt="Use every tool.", directory=""
+    )
+    store = LocalRun(folder, run_input)
+    request = RunRequest(
+        agent_file=AgentFile(path=Path("doctor"), settings=settings),
+        model_names=(TEST_MODEL,),
+        prompt=run_input.prompt,
+        time_limit_seconds=_RUN_TIMEOUT_SECONDS,
+        time_limit_name="the limit of doctor",
+        store=store,
+    )
+    answer = run_agent(request, Reporter(as_json=True, detail="quiet"), ChildTrackingLoop())
+    store.release()
+    return json.loads(str(answer)), store.summary().step_count
 
 
 def is_frozen() -> bool:

@@ -1,20 +1,33 @@
-"""DBOS, which stores each finished step of a run in a database so that a crashed run can be resumed."""
+"""DBOS, which hands out the runs of a shared store: the queue, who owns a run, and its outcome.
+
+A run is one DBOS workflow without steps of its own. Its finished steps are in a table beside DBOS's, in the form that
+local runs have too, so a worker of any version continues a run the same way as `resume` does.
+"""
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from agent_runner import DISTRIBUTION_NAME, program_version
+from agent_runner import DISTRIBUTION_NAME
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
 
+RUN_WORKFLOW: Final = "agent_run"
+RUN_QUEUE: Final = "agent-runs"
+# A run that takes its worker down with it is given up in the end.
+MAX_ATTEMPTS: Final = 20
+# DBOS recovers only runs of its own version. Any version may take over any run here: see `RunInput.from_json`.
+_APPLICATION_VERSION: Final = "any"
 # The first version with `unixepoch('subsec')`, which DBOS's tables use.
 _SQLITE_WITH_SUBSEC: Final = (3, 42, 0)
+
+type Json = Mapping[str, Any]  # Any: JSON
+type RunFunction = Callable[[Json], Json]
 
 
 def sqlite_url(database: Path) -> str:
@@ -24,12 +37,15 @@ def sqlite_url(database: Path) -> str:
 
 def dbos_config(database_url: str, executor_id: str) -> "DBOSConfig":
     """Return the DBOS configuration of a process that runs agents stored in this database."""
+    from dbos import DBOSPortableJSONSerializer
+
     return {
         "name": DISTRIBUTION_NAME,
         "system_database_url": database_url,
         "executor_id": executor_id,
-        # By default DBOS hashes the workflows' source, which a frozen program doesn't have.
-        "application_version": program_version(),
+        "application_version": _APPLICATION_VERSION,
+        # Pickle, the default, would let whoever can write to the store run code in the workers.
+        "serializer": DBOSPortableJSONSerializer(),
         # ERROR prints two tracebacks for each failed run; INFO prints advertisements.
         "log_level": "CRITICAL",
         "sys_db_pool_size": 4,
@@ -38,18 +54,25 @@ def dbos_config(database_url: str, executor_id: str) -> "DBOSConfig":
 
 
 @contextmanager
-def launched_dbos(config: "DBOSConfig") -> Iterator[None]:
-    """Launch DBOS for the block, then destroy it, which cancels workflows that are still running.
+def launched_dbos(config: "DBOSConfig", run: RunFunction) -> Iterator[RunFunction]:
+    """Launch DBOS for the block, with this function as the workflow of every run.
 
-    Register workflows first.
+    Destroying it cancels workflows that are still running.
     """
     from dbos import DBOS
 
     _add_unixepoch()
     DBOS(config=config)
+
+    # DBOS sets attributes of the function.
+    @DBOS.workflow(name=RUN_WORKFLOW, max_recovery_attempts=MAX_ATTEMPTS)
+    def workflow(stored: Json) -> Json:
+        return run(stored)
+
+    DBOS.listen_queues([RUN_QUEUE])
     DBOS.launch()
     try:
-        yield
+        yield workflow
     finally:
         DBOS.destroy()
 

@@ -1,6 +1,7 @@
 """Runs an agent and streams its answer."""
 
 import asyncio
+import gc
 import json
 import os
 from collections.abc import AsyncIterable
@@ -27,7 +28,7 @@ from agent_runner.model_settings import check_model_settings
 from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.providers import build_model, missing_model_variables, model_base_url
+from agent_runner.providers import build_model, find_provider, missing_model_variables, model_base_url
 from agent_runner.stored_runs import RESUME_COMMAND, Outcome, RunStore, UnstoredRun, new_run_id
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
@@ -63,22 +64,44 @@ def choose_models(agent_file: AgentFile, model_name: str | None) -> tuple[str, .
         UsageError: if the model from the command line is invalid.
         EnvironmentVariableError: if variables are missing or invalid.
     """
+    chosen = named_models(agent_file, model_name)
+    check_environment(agent_file, chosen)
+    return chosen
+
+
+def named_models(agent_file: AgentFile, model_name: str | None) -> tuple[str, ...]:
+    """Return the name of the model to use and those of its fallbacks.
+
+    Raises:
+        AgentFileError: if there's no model, or the agent file's model is invalid.
+        UsageError: if the model from the command line is invalid.
+    """
     settings = agent_file.settings
     in_file = settings.models or ([] if settings.model is None else [settings.model])
     chosen = tuple(in_file) if model_name is None else (model_name,)
     if not chosen:
         raise AgentFileError(f"{agent_file.path}: no model", "add 'model: PROVIDER:NAME', or pass -m PROVIDER:NAME")
-    try:
-        missing = [variable for name in chosen for variable in missing_model_variables(name, os.environ)]
-    except UsageError as error:
-        if model_name is not None:
-            raise
-        raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
+    for name in chosen:
+        try:
+            find_provider(name)
+        except UsageError as error:
+            if model_name is not None:
+                raise
+            raise AgentFileError(f"{agent_file.path}: {error.message}", error.hint) from error
+    return chosen
+
+
+def check_environment(agent_file: AgentFile, model_names: tuple[str, ...]) -> None:
+    """Check the environment variables that a run needs.
+
+    Raises:
+        EnvironmentVariableError: if variables are missing or invalid.
+    """
+    missing = [variable for name in model_names for variable in missing_model_variables(name, os.environ)]
     hide_secrets(agent_file.settings, os.environ)
     require_variables([*missing_file_variables(agent_file.settings, os.environ), *missing])
-    for name in chosen:
+    for name in model_names:
         model_base_url(name, os.environ)
-    return chosen
 
 
 def build_models(model_names: tuple[str, ...]) -> "Model":
@@ -222,7 +245,9 @@ async def _run(
         reporter.note(f"run {request.run_id}: {request.agent_file.agent_name} on {', '.join(request.model_names)}")
         await start_servers(servers, stack)
         is_text = settings.output_schema is None
-        resume_collection()
+        # In a worker, only the first run ends the pause.
+        if not gc.isenabled():
+            resume_collection()
         journal.begin()
         if journal.is_stored:
             reporter.resume_hint = _resume_hint(request)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     """Run an agent file."""
-    _change_directory(options.directory)
+    change_directory(options.directory)
     from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import choose_models, run_agent
     from agent_runner.local_runs import LocalRun, runs_folder
@@ -62,19 +62,18 @@ def _continue_run(
     stored: "LocalRun", options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop"
 ) -> int:
     from agent_runner.agent_file import load_agent_file, parse_agent_file
-    from agent_runner.engine import choose_models, run_agent
+    from agent_runner.engine import check_environment, choose_models, run_agent
 
     run_input = stored.stored_input()
     if options.agent_file is None:
         agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text)
     else:
         agent_file = load_agent_file(options.agent_file)
-    _change_directory(options.directory or Path(run_input.directory))
+    change_directory(options.directory or Path(run_input.directory))
     # Checked again, because variables may be missing now.
     if options.model is None and options.agent_file is None:
-        for model_name in run_input.model_names:
-            choose_models(agent_file, model_name)
         model_names = run_input.model_names
+        check_environment(agent_file, model_names)
     else:
         model_names = choose_models(agent_file, options.model)
     request = _request(agent_file, model_names, run_input.prompt, options, run_id=stored.run_id, store=stored)
@@ -142,6 +141,20 @@ def new_run_input(agent_file: "AgentFile", model_names: tuple[str, ...], prompt:
     )
 
 
+def change_directory(directory: Path | None) -> None:
+    """Change to a directory, if one is given.
+
+    Raises:
+        UsageError: if that's impossible.
+    """
+    if directory is None:
+        return
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(f"can't change to {directory}: {error.strerror}") from error
+
+
 def read_prompt(prompt: str | None) -> str:
     """Return the prompt, from standard input if it's missing or `-`.
 
@@ -190,12 +203,3 @@ def _request(
         run_id=run_id,
         store=store,
     )
-
-
-def _change_directory(directory: Path | None) -> None:
-    if directory is None:
-        return
-    try:
-        os.chdir(directory)
-    except OSError as error:
-        raise UsageError(f"can't change to {directory}: {error.strerror}") from error

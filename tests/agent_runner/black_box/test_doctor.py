@@ -4,7 +4,7 @@ import socket
 
 from .program import Program, is_frozen
 
-CHECKS = ["program", "utf-8", "sqlite", "tls", "providers", "postgres", "children", "durable-run"]
+CHECKS = ["program", "utf-8", "sqlite", "tls", "providers", "postgres", "children", "durable-run", "queue"]
 
 
 def test_doctor_passes_in_nearly_empty_environment(program: Program) -> None:
