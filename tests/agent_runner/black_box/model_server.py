@@ -7,8 +7,8 @@ it, so no test needs to sleep.
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -91,6 +91,9 @@ class ModelServer:
         self._replies: deque[Reply] = deque()
         self._holds: list[Hold] = []
         self._tool_hold: Hold | None = None
+        self._choose: Callable[[Request], Reply] | None = None
+        self._steps_before_hold = 0
+        self._step_holds: deque[Hold] = deque()
         self._server = _QuietServer(("127.0.0.1", 0), _Handler)
         self._server.model_server = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -136,10 +139,29 @@ class ModelServer:
         if self._tool_hold is not None:
             self._tool_hold.wait_until_released()
 
+    def will_answer_by(
+        self, choose: Callable[[Request], Reply], holds_after_steps: tuple[int, list[Hold]] = (0, [])
+    ) -> None:
+        """Answer each request that isn't scripted by what it asks.
+
+        The first requests with this many tool results each wait at a hold.
+        """
+        self._choose = choose
+        self._steps_before_hold, holds = holds_after_steps
+        self._step_holds = deque(holds)
+        self._holds += holds
+
     def next_reply(self, request: Request) -> Reply:
         """Record the request and return the reply to send."""
         self.requests.append(request)
-        return self._replies.popleft() if self._replies else Reply(status=500, error="no more scripted replies")
+        if self._replies:
+            return self._replies.popleft()
+        if self._choose is None:
+            return Reply(status=500, error="no more scripted replies")
+        reply = self._choose(request)
+        if self._step_holds and len(request.texts("tool")) == self._steps_before_hold:
+            return replace(reply, hold=self._step_holds.popleft())
+        return reply
 
 
 def _hang_up() -> str:
