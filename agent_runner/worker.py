@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_GRACE_SECONDS: Final = 30.0
 _HEARTBEAT_SECONDS: Final = 1.0
 _QUEUE_POLL_SECONDS: Final = 0.5
+_DRAIN_POLL_SECONDS: Final = 0.05
 
 
 class Worker:
@@ -46,6 +47,7 @@ class Worker:
         self._stopping = threading.Event()
         self._running: dict[str, ChildTrackingLoop] = {}
         self._cancelled: set[str] = set()
+        self._returned: set[str] = set()
 
     def work(self) -> int:
         """Run what's in the queue until a signal ends it, and return the exit code."""
@@ -125,14 +127,18 @@ class Worker:
         seconds = int(self._grace_seconds) + 3600
         threading.Thread(target=DBOS.destroy, kwargs={"workflow_completion_timeout_sec": seconds}, daemon=True).start()
         deadline = time.monotonic() + self._grace_seconds
-        while self._running and time.monotonic() < deadline:
-            try:
-                lease.execute("select 1")
-            except Exception:  # noqa: BLE001 - whatever it is, the lock may be gone
-                self._exit(EXIT_FAILURE, "lost the store")
-            time.sleep(0.05)
+        try:
+            while (self._running or self._is_recording(lease)) and time.monotonic() < deadline:
+                time.sleep(_DRAIN_POLL_SECONDS)
+        except Exception:  # noqa: BLE001 - whatever it is, the lock may be gone
+            self._exit(EXIT_FAILURE, "lost the store")
         # What's left stays as it is, for another worker. A clean end would cancel it.
         self._exit(EXIT_SUCCESS, f"stopped, leaving {len(self._running)} runs to others")
+
+    def _is_recording(self, lease: "Connection[Any]") -> bool:  # Any: rows of any shape
+        """Return whether DBOS has yet to record how some run ended."""
+        query = "select 1 from dbos.workflow_status where workflow_uuid = any(%s) and status = 'PENDING'"
+        return lease.execute(query, (list(self._returned),)).fetchone() is not None
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         if self._stopping.is_set():
@@ -149,7 +155,12 @@ class Worker:
         """Run one agent: the workflow, in a thread of DBOS."""
         from dbos import DBOS
 
-        run_id = str(DBOS.workflow_id)
+        try:
+            run_id = str(DBOS.workflow_id)
+        finally:
+            if self._stopping.is_set():
+                # Taken from the queue while DBOS was being stopped. It's left to another worker when this one exits.
+                threading.Event().wait()
         loop = ChildTrackingLoop()
         self._running[run_id] = loop
         self.log("begun", run_id)
@@ -159,6 +170,7 @@ class Worker:
             self._exit(EXIT_FAILURE, "lost a run to another worker")
             raise
         finally:
+            self._returned.add(run_id)
             del self._running[run_id]
             self._cancelled.discard(run_id)
         self.log(f"{outcome.status}{': ' + outcome.error['message'] if outcome.error else ''}", run_id)

@@ -103,7 +103,7 @@ def test_runs_survive_their_workers(
         assert last.finish().exit_code == 0
 
     for prompt, finished in answers.items():
-        assert (finished.exit_code, finished.stdout) == (0, f"answer of {prompt}\n")
+        assert (finished.exit_code, finished.stdout) == (0, f"answer of {prompt}\n"), finished.stderr
     calls = Counter(model_server.called_tools)
     assert calls == {("shout", f"{prompt} step {n}"): 1 for prompt in runs for n in range(1, STEPS + 1)}
     # The requests that were under way when a worker died, and no others, were sent again.
