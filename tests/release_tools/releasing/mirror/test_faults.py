@@ -34,18 +34,19 @@ class Laboratory:
     folder: Path
     counts: Counter[str] = field(default_factory=Counter)
 
-    def new_mirrorer(self) -> Mirrorer:
-        """A publisher of versions with three files, with the old version on its mirror."""
+    def new_mirrorer(self, *, is_empty: bool = False) -> Mirrorer:
+        """A publisher of versions with three files, with the old version on its mirror, unless it `is_empty`."""
         prefix = self.server.new_prefix()
         mirrorer = Mirrorer(server=self.server, folder=self.folder, prefix=prefix, port=self.proxy.port, size=3)
         self.proxy.choose_fault = lambda _: None
-        mirrorer.mirror(OLD)
+        if not is_empty:
+            mirrorer.mirror(OLD)
         self.proxy.requests.clear()
         return mirrorer
 
-    def requests(self, action: Callable[[Mirrorer], object]) -> list[Request]:
+    def requests(self, action: Callable[[Mirrorer], object], *, is_empty: bool = False) -> list[Request]:
         """The requests of an action without faults."""
-        action(self.new_mirrorer())
+        action(self.new_mirrorer(is_empty=is_empty))
         return list(self.proxy.requests)
 
     def check(self, mirrorer: Mirrorer, action: Callable[[Mirrorer], object], name: str) -> None:
@@ -127,6 +128,21 @@ def test_another_publisher_between_any_two_requests(laboratory: Laboratory, step
         mirror_new(mirrorer.observed(before=interrupt))
         assert is_complete(mirrorer, sorted({OLD, NEW, other}), newest)
         laboratory.counts[f"another publisher of {other} in between"] += 1
+
+
+@some_or_all
+def test_two_first_publishers_interleaved(laboratory: Laboratory, step: int) -> None:
+    """Neither finds a manifest, and only one of them can create it."""
+    for place in laboratory.requests(mirror_new, is_empty=True)[::step]:
+        mirrorer = laboratory.new_mirrorer(is_empty=True)
+
+        def interrupt(number: int, at: int = place.number, mirrorer: Mirrorer = mirrorer) -> None:
+            if number == at:
+                mirrorer.mirror("1.3.1")
+
+        mirror_new(mirrorer.observed(before=interrupt))
+        assert is_complete(mirrorer, [NEW, "1.3.1"], "1.3.1")
+        laboratory.counts["two first publishers"] += 1
 
 
 @some_or_all
