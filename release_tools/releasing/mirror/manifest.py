@@ -68,10 +68,14 @@ class MirroredVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The content of `versions.json`. `name` is the executable's; the newest version comes first."""
+    """The content of `versions.json`. `name` is the executable's; the newest version comes first.
+
+    `revision` grows with each change, so that an outdated copy can be told from the current one.
+    """
 
     name: str
     versions: tuple[MirroredVersion, ...]
+    revision: int = 0
 
     def newest(self, channel: Channel) -> MirroredVersion | None:
         """The version that a channel offers: never a yanked one, and for `stable` never a pre-release."""
@@ -103,6 +107,7 @@ class Manifest:
         content = {
             "schema": SCHEMA,
             "name": self.name,
+            "revision": self.revision,
             "latest": {channel: one.version if one else None for channel, one in newest.items()},
             "versions": [asdict(one) for one in _in_order(self.versions)],
         }
@@ -112,28 +117,34 @@ class Manifest:
     def from_json(cls, text: str) -> Self:
         """The manifest in the text of a `versions.json`. Raises `ManifestError` with everything wrong with it."""
         content = _read(text, VERSIONS_NAME)
-        versions = content.get("versions")
-        entries = versions if isinstance(versions, list) else []
+        listed = content.get("versions")
+        entries = listed if isinstance(listed, list) else []
         problems = _header_problems(content)
-        problems += [] if isinstance(versions, list) else ["`versions` isn't a list"]
+        problems += [] if isinstance(listed, list) else ["`versions` isn't a list"]
         problems += [problem for entry in entries for problem in _version_problems(entry)]
         if not problems:
             names = [entry["version"] for entry in entries]
             problems = [f"version {name} is listed twice" for name in sorted({*names}) if names.count(name) > 1]
         _refuse(VERSIONS_NAME, problems)
-        return cls(name=content["name"], versions=_in_order(map(_version, entries)))
+        versions = _in_order(map(_version, entries))
+        return cls(name=content["name"], versions=versions, revision=content["revision"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latest:
-    """The content of `latest.json`. `latest` is None while the mirror has no stable version that isn't yanked."""
+    """The content of `latest.json`. `latest` is None while the mirror has no stable version that isn't yanked.
+
+    `revision` is that of the `versions.json` that it was made from.
+    """
 
     name: str
     latest: MirroredVersion | None
+    revision: int = 0
 
     def to_json(self) -> str:
         """The text of `latest.json`."""
-        content = {"schema": SCHEMA, "name": self.name, "latest": asdict(self.latest) if self.latest else None}
+        latest = asdict(self.latest) if self.latest else None
+        content = {"schema": SCHEMA, "name": self.name, "revision": self.revision, "latest": latest}
         return json.dumps(content, indent=1) + "\n"
 
     @classmethod
@@ -145,7 +156,8 @@ class Latest:
         if not problems and entry is not None and (entry["yanked"] or entry["channel"] != "stable"):
             problems = [f"it names {entry['version']}, which is yanked or not stable"]
         _refuse(LATEST_NAME, problems)
-        return cls(name=content["name"], latest=_version(entry) if entry is not None else None)
+        latest = _version(entry) if entry is not None else None
+        return cls(name=content["name"], latest=latest, revision=content["revision"])
 
 
 def channel_of(version: str) -> Channel:
@@ -180,6 +192,8 @@ def _refuse(name: str, problems: Iterable[str]) -> None:
 
 def _header_problems(content: Mapping[str, Any]) -> list[str]:
     problems = [] if content.get("schema") == SCHEMA else ["it has no `schema`"]
+    revision = content.get("revision")
+    problems += [] if isinstance(revision, int) and not isinstance(revision, bool) else ["it has no `revision`"]
     return problems + ([] if isinstance(content.get("name"), str) and content["name"] else ["it has no `name`"])
 
 

@@ -5,6 +5,7 @@ pre-release or a yanked version, and never goes back to an older version, except
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from release_tools.errors import Problem
@@ -48,14 +49,14 @@ def read_manifest(store: ObjectStore) -> tuple[Manifest, StoredText | None]:
     raise ManifestError(VERSIONS_NAME, [Problem(what=f"it's missing, but {LATEST_NAME} exists", hint=hint)])
 
 
-def read_latest(store: ObjectStore) -> tuple[MirroredVersion | None, StoredText | None]:
-    """The version that `latest.json` names, with the stored text. Raises `ManifestError`."""
+def read_latest(store: ObjectStore) -> tuple[Latest, StoredText | None]:
+    """The content of `latest.json`, with the stored text. Raises `ManifestError`."""
     stored = store.text(LATEST_NAME)
     if stored is None:
-        return None, None
+        return Latest(name=store.mirror.name, latest=None), None
     latest = Latest.from_json(stored.text)
     _require_name(LATEST_NAME, latest.name, store.mirror.name)
-    return latest.latest, stored
+    return latest, stored
 
 
 def update_versions(store: ObjectStore, change: Change) -> Manifest:
@@ -68,37 +69,39 @@ def update_versions(store: ObjectStore, change: Change) -> Manifest:
         changed = change(manifest)
         if changed == manifest:
             return manifest
-        if not store.replace(VERSIONS_NAME, changed.to_json(), stored.etag if stored else None, _CONTENT_TYPE):
+        text = replace(changed, revision=manifest.revision + 1).to_json()
+        if not store.replace(VERSIONS_NAME, text, stored.etag if stored else None, _CONTENT_TYPE):
             store.back_off(attempt)
     raise MirrorIncompleteError(VERSIONS_NAME, _MAX_ROUNDS)
 
 
-def update_latest(store: ObjectStore, view: Change = lambda manifest: manifest) -> MirroredVersion | None:
-    """Make `latest.json` agree with `versions.json`, or with a `view` of it; returns the version that it names.
+def update_latest(store: ObjectStore, known: Manifest, view: Change = lambda manifest: manifest) -> Latest:
+    """Make `latest.json` agree with `versions.json`, or with a `view` of it; returns what it says.
 
-    Raises `ManifestError` if the newest version lacks a file, and `MirrorIncompleteError`.
+    `known` is what this run has seen: anything older is outdated. Raises `ManifestError` if the newest version lacks a
+    file, and `MirrorIncompleteError`.
     """
     for attempt in range(1, _MAX_ROUNDS + 1):
         # Read before `versions.json`: if another publisher writes in between, this one's tag is outdated.
         current, stored = read_latest(store)
         manifest = view(read_manifest(store)[0])
         offered = manifest.newest("stable")
-        if current is not None and _would_go_back(current, offered, manifest):
-            # What was read of `versions.json` is older than `latest.json`.
+        if manifest.revision < max(known.revision, current.revision) or _goes_back(current, offered, manifest):
+            # The store shows an old copy.
             store.back_off(attempt)
             continue
-        if current == offered:
-            return offered
+        if current.latest == offered:
+            return current
         if offered is not None:
             require_files(store, LATEST_NAME, offered.version, offered.files)
-        text = Latest(name=store.mirror.name, latest=offered).to_json()
-        if not store.replace(LATEST_NAME, text, stored.etag if stored else None, _CONTENT_TYPE):
+        latest = Latest(name=store.mirror.name, latest=offered, revision=manifest.revision)
+        if not store.replace(LATEST_NAME, latest.to_json(), stored.etag if stored else None, _CONTENT_TYPE):
             store.back_off(attempt)
     raise MirrorIncompleteError(LATEST_NAME, _MAX_ROUNDS)
 
 
-def update_installers(store: ObjectStore) -> None:
-    """Make the installers beside the manifests those of the latest version.
+def update_installers(store: ObjectStore, known: Latest) -> None:
+    """Make the installers beside the manifests those of the latest version. `known` is what this run has seen of it.
 
     Raises `ManifestError` if they aren't the listed ones, and `MirrorIncompleteError`.
     """
@@ -106,7 +109,11 @@ def update_installers(store: ObjectStore) -> None:
         for attempt in range(1, _MAX_ROUNDS + 1):
             # Read before `latest.json`, for the same reason as that before `versions.json`.
             stored = store.text(name)
-            latest, _ = read_latest(store)
+            current, _ = read_latest(store)
+            if current.revision < known.revision:
+                store.back_off(attempt)
+                continue
+            latest = current.latest
             file = next((file for file in latest.files if file.name == name), None) if latest else None
             if latest is None or file is None:
                 break
@@ -134,10 +141,11 @@ def require_files(store: ObjectStore, manifest: str, version: str, files: Sequen
         raise ManifestError(manifest, problems)
 
 
-def _would_go_back(current: MirroredVersion, offered: MirroredVersion | None, manifest: Manifest) -> bool:
-    if offered is not None and offered.parsed >= current.parsed:
+def _goes_back(current: Latest, offered: MirroredVersion | None, manifest: Manifest) -> bool:
+    """Whether an older version would become the latest although the current one isn't yanked."""
+    if current.latest is None or (offered is not None and offered.parsed >= current.latest.parsed):
         return False
-    known = manifest.find(current.version)
+    known = manifest.find(current.latest.version)
     return known is None or not known.yanked
 
 

@@ -177,11 +177,11 @@ def mirror_files(
         known = manifest.find(entry.version)
         return manifest.with_version(_merged(known, entry) if known else entry)
 
-    update_versions(store, add)
+    manifest = update_versions(store, add)
     say(f"{VERSIONS_NAME} lists {entry.version}")
-    latest = update_latest(store)
-    update_installers(store)
-    return latest
+    latest = update_latest(store, manifest)
+    update_installers(store, latest)
+    return latest.latest
 
 
 def _compare(store: ObjectStore, entry: MirroredVersion) -> tuple[list[MirroredFile], list[Problem]]:

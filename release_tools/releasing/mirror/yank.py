@@ -26,7 +26,8 @@ def yank(store: ObjectStore, tag: str, *, reason: str, say: Callable[[str], None
     """
     version = version_of_tag(store.mirror.name, tag) or ""
     action = "undo the yank of" if is_undone else "yank"
-    if read_manifest(store)[0].find(version) is None:
+    manifest, _ = read_manifest(store)
+    if manifest.find(version) is None:
         problem = Problem(what="the mirror doesn't have it", hint="`invoke versions` lists what the mirror has")
         raise MirrorError(tag, action, [problem])
     store.require_conditional_writes()
@@ -39,9 +40,9 @@ def yank(store: ObjectStore, tag: str, *, reason: str, say: Callable[[str], None
 
     if not is_undone:
         # Before the version is marked, so that `latest.json` doesn't name a yanked version even for a moment.
-        update_latest(store, change)
-    update_versions(store, change)
+        update_latest(store, manifest, change)
+    manifest = update_versions(store, change)
     say(f"{version} {'is no longer' if is_undone else 'is'} yanked")
-    latest = update_latest(store)
-    update_installers(store)
-    say(f"latest: {latest.version if latest else 'none'}")
+    latest = update_latest(store, manifest)
+    update_installers(store, latest)
+    say(f"latest: {latest.latest.version if latest.latest else 'none'}")
