@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from release_tools.bootstrap.kept_environments import is_as_installed, is_made_from, key_of, record_installed
 from release_tools.bootstrap.sdists import install_sdists
 from release_tools.errors import (
     CommandFailedError,
@@ -21,7 +22,7 @@ from release_tools.errors import (
     ProgramEndedError,
     RequestError,
 )
-from release_tools.lockfile import ALL_TOOLS, SUITE_GROUPS, TOOLS_LOCK, lock_problems, read_lock_file
+from release_tools.lockfile import ALL_TOOLS, BUILD_BACKENDS, SUITE_GROUPS, TOOLS_LOCK, lock_problems, read_lock_file
 from release_tools.platforms import LINUX_MACHINES, Platform, host_platform
 from release_tools.processes.run import EnvironmentChanges, capture, run
 from release_tools.settings import ReleaseSettings
@@ -56,36 +57,53 @@ def create_environment(
     folder: Path,
     groups: Sequence[str],
     *,
-    is_kept: bool,
+    is_kept: bool = False,
+    is_reused: bool = False,
     platform: Platform | None = None,
     tools: Sequence[str] = (),
 ) -> Path:
     """Create an environment in `folder` with exactly these groups of the app's lock; returns its Python.
 
-    An environment that `is_kept` is updated if it exists, any other is created from scratch. For a `platform`, uv
-    selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones for this
-    machine. A package without any wheel is built (`sdists.py`). `tools` are groups of the library's lock, of which what
-    the app has too is left out.
+    An environment that `is_kept` is updated if it exists. One that `is_reused` stays if Python, the lock and all files
+    are as they were, apart from the project, which is uninstalled. Otherwise it's created from scratch. For a
+    `platform`, uv selects wheels that run on the oldest declared system, as the binary must; otherwise the best ones
+    for this machine. A package without any wheel is built (`sdists.py`). `tools` are groups of the library's lock, of
+    which what the app has too is left out.
 
     Raises `LockFileError`, `MissingPythonError`, `MissingToolError`, `SourceDistributionError`, or `ReportedError` if a
     package can't be installed or doesn't match its hash.
     """
     lock = read_lock_file(settings.lock_path)
     options, env = wheel_choice(settings, platform) if platform else ((), {})
-    python = _create(settings, folder, platform, is_kept=is_kept)
     sdists = [package for package in lock.packages_of(groups) if package.has_only_sdists]
     requirements = lock.requirements(groups, without={package.name for package in sdists})
     if tools:
         own = {package.name for package in lock.packages_of(groups)}
         requirements += read_lock_file(TOOLS_LOCK).requirements(tools, without=own)
+    interpreter = find_python(settings, platform)
+    backends = read_lock_file(TOOLS_LOCK).requirements(BUILD_BACKENDS) if sdists else ""
+    sources = "".join(lock.requirement(package, groups) for package in sdists)
+    key = _key_of(interpreter, requirements, sources, backends, repr((options, env)))
+    python = environment_python(folder)
+    if is_reused and _is_reusable(settings, folder, key):
+        return python
+    _create(settings, folder, interpreter, is_kept=is_kept)
     _sync(settings, python, requirements, options, env)
     install = functools.partial(_uv_output, settings.root, "pip", "install", *_ONLY_LOCKED, "--python", str(python))
     install_sdists(lock, sdists, groups, folder, install)
+    if not is_kept:
+        record_installed(folder, key)
     return python
 
 
 def create_tool_environment(
-    settings: ReleaseSettings, folder: Path, groups: Sequence[str], *, is_kept: bool, platform: Platform | None = None
+    settings: ReleaseSettings,
+    folder: Path,
+    groups: Sequence[str],
+    *,
+    is_kept: bool = False,
+    is_reused: bool = False,
+    platform: Platform | None = None,
 ) -> Path:
     """Create an environment in `folder` with exactly these groups of the library's lock; returns its Python.
 
@@ -95,13 +113,36 @@ def create_tool_environment(
     Raises the errors of `create_environment`.
     """
     requirements = read_lock_file(TOOLS_LOCK).requirements(groups)
-    python = _create(settings, folder, platform, is_kept=is_kept)
+    interpreter = find_python(settings, platform)
+    key = _key_of(interpreter, requirements)
+    if is_reused and is_as_installed(folder, key):
+        return environment_python(folder)
+    python = _create(settings, folder, interpreter, is_kept=is_kept)
     _sync(settings, python, requirements)
+    if not is_kept:
+        record_installed(folder, key)
     return python
 
 
-def _create(settings: ReleaseSettings, folder: Path, platform: Platform | None, *, is_kept: bool) -> Path:
-    interpreter = find_python(settings, platform)
+def _key_of(interpreter: Path, *texts: str) -> str:
+    """What decides the content of an environment: Python, uv, what it installs, and how."""
+    how = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return key_of([str(interpreter.resolve()), *texts, *how], [interpreter, Path(find_uv())])
+
+
+def _is_reusable(settings: ReleaseSettings, folder: Path, key: str) -> bool:
+    """Whether the environment is as it was installed, once the project is uninstalled."""
+    if not is_made_from(folder, key):
+        return False
+    try:
+        uninstall = ["pip", "uninstall", "--python", str(environment_python(folder)), settings.project_name]
+        _uv_output(settings.root, *uninstall)
+    except (CommandFailedError, ProgramEndedError):
+        return False
+    return is_as_installed(folder, key)
+
+
+def _create(settings: ReleaseSettings, folder: Path, interpreter: Path, *, is_kept: bool) -> Path:
     python = environment_python(folder)
     if not (is_kept and python.exists() and _is_created_from(folder, interpreter)):
         # uv clears only folders that it recognizes as an environment.
@@ -177,7 +218,7 @@ def source_environment(
     if with_tools:
         without = {package.name for package in lock.packages_of(groups)}
         requirements += read_lock_file(TOOLS_LOCK).requirements(ALL_TOOLS, without=without)
-    python = _create(settings, _kept_folder(settings, name), None, is_kept=True)
+    python = _create(settings, _kept_folder(settings, name), find_python(settings), is_kept=True)
     _sync(settings, python, requirements)
     if with_project:
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
@@ -197,11 +238,11 @@ def _kept_folder(settings: ReleaseSettings, name: str) -> Path:
     return settings.build_folder(host_platform().name) / name
 
 
-def suite_arguments(settings: ReleaseSettings, folder: Path) -> list[str]:
+def suite_arguments(settings: ReleaseSettings, folder: Path, *, is_reused: bool = True) -> list[str]:
     """The option with the Python for the app's own tests, in an environment in `folder`; empty without tests."""
     if settings.test_suite is None:
         return []
-    python = create_environment(settings, folder / "suite-environment", SUITE_GROUPS, is_kept=True)
+    python = create_environment(settings, folder / "suite-environment", SUITE_GROUPS, is_reused=is_reused)
     return ["--suite-python", str(python)]
 
 

@@ -83,10 +83,11 @@ def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersi
     platform, folder = request.platform, settings.build_folder(request.platform.name)
     print(stage_line("environment", ""), flush=True)
     started = time.monotonic()
-    python = create_environment(settings, folder / "environment", APP_GROUPS, is_kept=False, platform=platform)
-    tools = create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False, platform=platform)
+    is_reused = version.is_dev
+    python = create_environment(settings, folder / "environment", APP_GROUPS, is_reused=is_reused, platform=platform)
+    tools = create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_reused=is_reused, platform=platform)
     install_project(settings, python, tools, version, folder / "wheel")
-    suite = suite_arguments(settings, folder)
+    suite = suite_arguments(settings, folder, is_reused=is_reused)
     seconds = time.monotonic() - started
     print(done_line("environment", seconds), flush=True)
 

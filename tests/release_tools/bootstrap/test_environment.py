@@ -1,6 +1,7 @@
 import dataclasses
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from release_tools.bootstrap import environment
 from release_tools.bootstrap.environment import create_environment, find_python, isolation, wheel_choice
 from release_tools.errors import CommandFailedError
-from release_tools.lockfile import content_hash
-from release_tools.platforms import find_platform
+from release_tools.lockfile import LockFile, content_hash
+from release_tools.platforms import find_platform, host_platform
 from release_tools.processes.run import changed_environment
 from release_tools.settings import ReleaseSettings
 
@@ -62,6 +63,76 @@ def test_environment_of_a_linked_python_is_kept(project: Path, tmp_path: Path, m
     (folder / "mark").touch()
     create_environment(settings, folder, ["main"], is_kept=True)
     assert (folder / "mark").exists()
+
+
+@pytest.fixture
+def installed(project: Path) -> tuple[ReleaseSettings, Path]:
+    """A project, and the folder of an environment that may be reused."""
+    settings = empty_project(project)
+    folder = settings.build_folder("here") / "environment"
+    create_environment(settings, folder, ["main"], is_reused=True)
+    # Isn't there any more once the environment is created again, and doesn't count itself.
+    (folder / "__pycache__").mkdir()
+    return settings, folder
+
+
+def is_reused(settings: ReleaseSettings, folder: Path) -> bool:
+    create_environment(settings, folder, ["main"], is_reused=True)
+    return (folder / "__pycache__").exists()
+
+
+def site_packages(folder: Path) -> Path:
+    return next(folder.rglob("site-packages"))
+
+
+@pytest.mark.programs
+def test_untouched_environment_is_reused(installed: tuple[ReleaseSettings, Path]) -> None:
+    assert is_reused(*installed)
+    create_environment(*installed, ["main"])
+    assert not (installed[1] / "__pycache__").exists()
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda folder: (site_packages(folder) / "added.py").touch(),
+        lambda folder: (site_packages(folder) / "added").mkdir(),
+        lambda folder: (folder / "requirements.txt").write_text("edited", encoding="utf-8"),
+        lambda folder: (folder / "requirements.txt").unlink(),
+        lambda folder: (folder / "pyvenv.cfg").unlink(),
+        lambda folder: (folder / "installed.json").unlink(),
+        lambda folder: (folder / "installed.json").write_text("{", encoding="utf-8"),
+        lambda folder: (folder / "installed.json").write_text("[]", encoding="utf-8"),
+        lambda folder: (folder / "installed.json").write_text('["", ""]', encoding="utf-8"),
+    ],
+)
+def test_changed_environment_is_created_again(
+    installed: tuple[ReleaseSettings, Path], touch: Callable[[Path], object]
+) -> None:
+    touch(installed[1])
+    assert not is_reused(*installed)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("changed", ["lock", "wheels", "python", "library"])
+def test_environment_made_from_something_else_is_created_again(
+    installed: tuple[ReleaseSettings, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    settings, folder = installed
+    match changed:
+        case "lock":
+            monkeypatch.setattr(LockFile, "requirements", lambda *_, **__: "# another lock\n")
+        case "wheels":
+            monkeypatch.setattr(environment, "wheel_choice", lambda *_: (("--no-config",), {}))
+        case "python":
+            link = tmp_path / "python3"
+            link.symlink_to(sys.executable)
+            monkeypatch.setattr(environment, "find_python", lambda *_: link)
+        case _:
+            monkeypatch.setattr(environment, "__file__", str(tmp_path / "environment.py"))
+    create_environment(settings, folder, ["main"], is_reused=True, platform=host_platform())
+    assert not (folder / "__pycache__").exists()
 
 
 def limited(settings: ReleaseSettings, glibc_floor: str) -> ReleaseSettings:
