@@ -12,8 +12,8 @@ from typing import Any, Final
 from release_tools.platforms import UPX
 from release_tools.processes.run import observe
 
-# PyInstaller's own options for it.
-_OPTIONS: Final = ("--lzma", "-q")
+# PyInstaller's own options on Windows. ELF libraries that are packed with LZMA crash when they're loaded (UPX 4.2).
+_OPTIONS: Final = ("--lzma", "-q") if os.name == "nt" else ("-9", "--no-lzma", "-q")
 _TIMEOUT_SECONDS: Final = 1800.0
 # A message ends in the exception's name, which says it all, or a reason.
 _REASON: Final = re.compile(r"(\w*Exception)(?:: (.+))?")
