@@ -55,11 +55,11 @@ class _Unpacked:
 def write_linux_packages(facts: PackageFacts, archive: Path, platform: Platform, folder: Path) -> tuple[Path, ...]:
     """Write the deb and the rpm of a platform's archive into `folder`; returns their paths.
 
-    Raises `MissingToolError` without nfpm, `RequestError` for a name that Debian doesn't allow or a library that no
-    package is known for, `UnsafeArchiveError`, and `CommandFailedError` if nfpm fails.
+    Raises `MissingToolError` without nfpm, `RequestError` for a program of another platform, a name that Debian doesn't
+    allow or a library that no package is known for, `UnsafeArchiveError`, and `CommandFailedError` if nfpm fails.
     """
     with tempfile.TemporaryDirectory(prefix="packages-") as temporary:
-        unpacked = _unpack(facts, archive, Path(temporary) / "archive")
+        unpacked = _unpack(facts, archive, platform, Path(temporary) / "archive")
         return tuple(_write(facts, unpacked, platform, kind, folder) for kind in ("deb", "rpm"))
 
 
@@ -90,15 +90,16 @@ def package_file_name(facts: PackageFacts, platform: Platform, kind: PackageForm
     return f"{package_name(facts)}-{version}-1.{LINUX_MACHINES[platform.arch]}.rpm"
 
 
-def _unpack(facts: PackageFacts, archive: Path, folder: Path) -> _Unpacked:
+def _unpack(facts: PackageFacts, archive: Path, platform: Platform, folder: Path) -> _Unpacked:
     unpack_archive(archive, folder)
     native = read_native((folder / facts.executable).read_bytes())
+    if native is None or native.machines != (platform.arch,):
+        what = f"the executable in {archive.name} isn't a program for {platform.name}"
+        raise RequestError("write Linux packages", [Problem(what=what, hint="build or download the archive again")])
     # Every member has the time of the commit.
     with tarfile.open(archive, "r:gz") as opened:
         newest = max(member.mtime for member in opened.getmembers())
-    return _Unpacked(
-        folder=folder, time=datetime.fromtimestamp(newest, UTC), libraries=native.libraries if native else ()
-    )
+    return _Unpacked(folder=folder, time=datetime.fromtimestamp(newest, UTC), libraries=native.libraries)
 
 
 def _write(facts: PackageFacts, unpacked: _Unpacked, platform: Platform, kind: PackageFormat, folder: Path) -> Path:

@@ -5,11 +5,13 @@ import gzip
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from release_tools.installers.scripts import InstallableRelease, PublishedArchive, installer_scripts
 from release_tools.platforms import PLATFORMS, find_platform
@@ -28,9 +30,12 @@ class Fault:
 
 
 class Mirror:
-    """An HTTP server with files by path. `requests` are the paths and ranges that were asked for."""
+    """An HTTP server with files by path, or with a `certificate` an HTTPS server.
 
-    def __init__(self) -> None:
+    `requests` are the paths and ranges that were asked for.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, Fault] = {}
         self.requests: list[tuple[str, str]] = []
@@ -49,7 +54,11 @@ class Mirror:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:

@@ -5,12 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.release_tools.installers.machines import Machine, system_program
-from tests.release_tools.installers.mirror_server import Fault, PublishedVersions, archive_of
+from tests.release_tools.installers.mirror_server import Fault, Mirror, PublishedVersions, archive_of
 
 pytestmark = [pytest.mark.programs, pytest.mark.skipif(os.name == "nt", reason="install.sh is for Linux and macOS")]
 
@@ -226,3 +227,53 @@ def test_no_part_of_the_script_does_anything(dash: Machine, versions: PublishedV
         assert dash.tree() == [], length
         assert "Downloading" not in outcome.stderr
     assert versions.mirror.requests == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A new key and a certificate for it that no system trusts."""
+    path, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = [system_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [*command, *subject, "-keyout", str(key), "-out", str(path)], capture_output=True, check=True, timeout=120
+    )
+    path.write_text(key.read_text() + path.read_text())
+    return path
+
+
+@pytest.fixture
+def secure_versions(certificate: Path) -> Iterator[PublishedVersions]:
+    server = Mirror(certificate)
+    yield PublishedVersions(server)
+    server.close()
+
+
+def test_installs_over_https(dash: Machine, secure_versions: PublishedVersions, certificate: Path) -> None:
+    dash.variables["CURL_CA_BUNDLE"] = str(certificate)
+    outcome = dash.run(secure_versions.publish("1.2.3"))
+    assert outcome.code == 0, outcome.stderr
+
+
+def test_https_never_becomes_http(
+    dash: Machine, secure_versions: PublishedVersions, versions: PublishedVersions, certificate: Path
+) -> None:
+    dash.variables["CURL_CA_BUNDLE"] = str(certificate)
+    script = secure_versions.publish("1.2.3")
+    versions.publish("1.2.3")
+    path = versions.path_of("1.2.3")
+    insecure = script.replace(f"{secure_versions.mirror.url}{path}", f"{versions.mirror.url}{path}")
+    assert insecure != script
+    outcome = dash.run(insecure)
+    assert outcome.code == 1
+    assert versions.mirror.requests == []
+
+
+@pytest.mark.parametrize("downloader", ["curl", "wget"])
+def test_untrusted_certificate_is_refused(dash: Machine, secure_versions: PublishedVersions, downloader: str) -> None:
+    dash.remove("curl")
+    dash.add(downloader)
+    outcome = dash.run(secure_versions.publish("1.2.3"))
+    assert outcome.code == 1
+    assert "ca-certificates" in outcome.stderr
+    assert dash.tree() == []
