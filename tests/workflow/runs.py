@@ -68,8 +68,8 @@ class Outcome:
     """What a run left. `jobs` maps jobs to their results and lacks those that were skipped.
 
     `sections` are the headings of the release notes. `is_consistent` says whether the assets and the attested files
-    are what was built, and were attested before anyone could download them. `strangers` are files that a hostile name
-    made a shell write.
+    are what was built, and were attested between the upload and the publication. `strangers` are files that a hostile
+    name made a shell write.
     """
 
     jobs: Mapping[str, str]

@@ -70,7 +70,7 @@ def download_artifact() -> None:
 
 
 def attest() -> None:
-    """Write down the digests of the files, and whether no release is public yet.
+    """Write down the digests of the files, and whether there is a draft and nothing public yet.
 
     Raises `SystemExit` if a pattern matches nothing.
     """
@@ -81,7 +81,8 @@ def attest() -> None:
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     path = FOLDER / "attested.json"
     listed = _output("gh", "api", "repos/owner/tiny/releases")
-    is_first = path.exists() or all(release["draft"] for release in json.loads(listed))
+    drafts = [release["draft"] for release in json.loads(listed)]
+    is_first = path.exists() or (any(drafts) and all(drafts))
     path.write_text(json.dumps({"digests": digests, "is_first": is_first}), encoding="utf-8")
 
 

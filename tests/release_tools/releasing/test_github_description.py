@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from tests.release_tools.releasing.fake_github import OWNER_AND_NAME, UNDESCRIBED, Answer, FakeRepository, as_described
-from tests.release_tools.releasing.github_description import completed, description_problem, endpoint_of
+from tests.release_tools.releasing.fake_workflows import FakeWorkflowRepository
+from tests.release_tools.releasing.github_description import DESCRIPTION, completed, description_problem, endpoint_of
 
 RELEASES = f"/repos/{OWNER_AND_NAME}/releases"
 
@@ -9,7 +12,6 @@ RELEASES = f"/repos/{OWNER_AND_NAME}/releases"
 @pytest.mark.parametrize(
     ("target", "endpoint"),
     [
-        ("/latest", "GET /releases/latest"),
         ("/101", "GET /releases/{release_id}"),
         ("?per_page=100&page=1", "GET /releases"),
         ("/tags/a/b", "GET /releases/tags/{tag}"),
@@ -19,6 +21,17 @@ RELEASES = f"/repos/{OWNER_AND_NAME}/releases"
 def test_request_has_its_endpoint(target: str, endpoint: str | None) -> None:
     assert endpoint_of("GET", RELEASES + target) == endpoint
     assert endpoint_of("GET", f"/repositories/1/releases{target}") == endpoint
+
+
+def test_every_described_endpoint_is_one_of_the_fakes() -> None:
+    fake = FakeWorkflowRepository("main", "abc")
+    routes = [pattern for pattern, _ in fake._routes({}, b"", is_stale=False, is_whole=True)]
+    names = {name for endpoint in DESCRIPTION["endpoints"] for name in re.findall(r"\{(\w+)\}", endpoint)}
+    values = {**dict.fromkeys(names, "1"), "basehead": "a...b", "archive_format": "zip"}
+    for endpoint in DESCRIPTION["endpoints"]:
+        requests = [endpoint.format_map({**values, "ref": ref}).rstrip() for ref in ("tags/x", "heads/x")]
+        requests = [request if " " in request else f"{request} " for request in requests]
+        assert any(re.fullmatch(route, request) for route in routes for request in requests), endpoint
 
 
 def test_answer_is_completed_with_what_github_requires(repository: FakeRepository) -> None:
