@@ -171,12 +171,14 @@ class PublishIncompleteError(ReleaseError):
 
 
 class PublicReleaseError(ProblemsFoundError):
-    """The release is public, but not as it should be: its tag moved while it was opened."""
+    """The tag or a file changed in the moment when the draft was opened. `is_closed` if it's a draft again."""
 
-    def __init__(self, tag: str, url: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, tag: str, url: str, problems: Sequence[Problem], *, is_closed: bool = False) -> None:
         self.tag = tag
         self.url = url
-        super().__init__(f"{tag!r} is public, but not as intended: {url}", problems)
+        self.is_closed = is_closed
+        state = "was public for a moment and is a draft again, because it wasn't" if is_closed else "is public, but not"
+        super().__init__(f"{tag!r} {state} as intended: {url}", problems)
 
 
 class DiscardIncompleteError(ReleaseError):

@@ -289,7 +289,7 @@ class GitHubApi:
         except CommandFailedError:
             return f"no response within {timeout_seconds:g} s"
         response = parse_response(finished.stdout)
-        if response is None or (response.status < HTTPStatus.BAD_REQUEST and finished.code != 0):
+        if response is None or (response.status < HTTPStatus.MULTIPLE_CHOICES and finished.code != 0):
             return _connection_failure(finished)
         if response.status < HTTPStatus.MULTIPLE_CHOICES and not _is_json(response.text):
             return "the response isn't JSON; a proxy may have sent it"

@@ -16,12 +16,13 @@ from urllib.parse import quote
 from release_tools.archives import sha256_of
 from release_tools.releasing.errors import ChangedMeanwhileError, TagNotReusableError
 from release_tools.releasing.github.api import GitHubApi, Response
+from release_tools.releasing.github.refusals import REDIRECTS
 
 _PAGE_SIZE: Final = 100
 # GitHub answers 422 for some missing objects ("No commit found", "Reference does not exist").
 _NOT_FOUND: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 # Something else may have changed what the request was about.
-_CHANGED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+_CHANGED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, *REDIRECTS)
 _TRANSFER_TIMEOUT_SECONDS: Final = 600
 
 
@@ -156,6 +157,11 @@ class GitHubRepository:
         if response.status == HTTPStatus.UNPROCESSABLE_ENTITY and "used by an immutable release" in response.message:
             raise TagNotReusableError(fields.tag)
         _expect_unchanged(response, f"publish draft {draft.id}", HTTPStatus.OK)
+
+    def close_release(self, release: Release) -> None:
+        """Make a published release a draft again. Raises `ChangedMeanwhileError`."""
+        response = self.api.send("PATCH", f"releases/{release.id}", fields={"draft": True})
+        _expect_unchanged(response, f"make release {release.id} a draft", HTTPStatus.OK)
 
     def upload_asset(self, draft: Release, file: Path) -> None:
         """Upload a file to a draft.

@@ -171,7 +171,7 @@ def _public_tag_problems(state: GitHubState, local: LocalRelease) -> list[Proble
         return []
     place = f"at commit {state.tag_commit}" if state.tag_commit else "gone"
     what = f"its tag is {place} on GitHub, and its files were built from {local.commit}"
-    restore = f"move the tag back: git push --force origin refs/tags/{local.tag}"
+    restore = f"move the tag back: git push --force origin refs/tags/{local.tag}, and run the same command again"
     return [Problem(what=what, hint=f"{restore}; or delete both: invoke discard --tag {local.tag} --yes-really")]
 
 

@@ -10,9 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, assert_never
 
-from release_tools.errors import Problem
+from release_tools.errors import Problem, ReleaseError
 from release_tools.platforms import host_platform
-from release_tools.releasing.errors import ChangedMeanwhileError, PublishIncompleteError, UnclearOutcomeError
+from release_tools.releasing.errors import (
+    ChangedMeanwhileError,
+    PublicReleaseError,
+    PublishIncompleteError,
+    UnclearOutcomeError,
+)
 from release_tools.releasing.github.releases import GitHubRepository, Release
 from release_tools.releasing.publish.local_release import LocalRelease, gather_release
 from release_tools.releasing.publish.publish_lock import publish_lock, read_publisher_id
@@ -95,6 +100,7 @@ class _Publisher:
         # The steps that GitHub last reported as successful, and the one that is under way.
         self._done: set[str] = set()
         self._current: Step | None = None
+        self._is_opening = False
         self._progress = -1
         self._stalls = 0
         self._refusals: list[str] = []
@@ -107,7 +113,7 @@ class _Publisher:
                 if self._is_draft_invisible(state):
                     self._stall(f"the new draft {self._draft_id} isn't there; it may have been deleted")
                     continue
-                plan = plan_publish(state, self._local)
+                plan = self._planned(state)
                 self._note_progress(plan)
                 finished = self._finished(plan)
                 if finished is not None:
@@ -116,6 +122,28 @@ class _Publisher:
         except KeyboardInterrupt:
             self._say(self._what_is_left())
             raise
+
+    def _planned(self, state: GitHubState) -> PublishPlan:
+        try:
+            return plan_publish(state, self._local)
+        except PublicReleaseError as error:
+            # GitHub can't open a draft on a condition. If it was opened by this run, nobody may rely on it yet.
+            if not self._is_opening:
+                raise
+            for release in state.releases:
+                if not release.is_draft and not release.is_immutable:
+                    self._close(release, error)
+            raise
+
+    def _close(self, release: Release, error: PublicReleaseError) -> None:
+        try:
+            self._github.close_release(release)
+            closed = self._github.release(release.id)
+        except ReleaseError as failure:
+            self._say(f"can't make it a draft again: {failure.what}")
+            return
+        if closed is not None and closed.is_draft:
+            raise PublicReleaseError(error.tag, error.url, error.problems, is_closed=True) from None
 
     def _is_draft_invisible(self, state: GitHubState) -> bool:
         """Whether GitHub doesn't show our new draft. Another publisher deletes it only after publishing."""
@@ -182,6 +210,7 @@ class _Publisher:
             case UploadAsset():
                 self._github.upload_asset(step.draft, self._folder / step.file.name)
             case PublishDraft():
+                self._is_opening = True
                 self._github.publish_draft(step.draft, step.fields)
             case _:
                 assert_never(step)
@@ -192,7 +221,7 @@ class _Publisher:
         if isinstance(self._current, PublishDraft):
             return f"interrupted while the draft was opened: {tag} may be public; the same command finds out"
         if self._current is None:
-            return f"interrupted before anything was changed for {tag}"
+            return f"interrupted: nothing was changed for {tag}"
         place = f"a draft of {tag} with {max(0, self._progress - 1)} or more of {files} files"
         return f"interrupted: {place} is on GitHub, and isn't public; the same command resumes it"
 

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from release_tools.errors import CommandFailedError
 from release_tools.processes.run import Finished
 from tests.release_tools.releasing.fake_rights import FakeToken, right_of
 from tests.release_tools.releasing.github_description import completed, description_problem
@@ -48,6 +49,7 @@ FaultKind = Literal[
     "stale",  # GitHub returns the list as it was before the last change
     "no digest",  # GitHub returns assets without digests
     "not json",  # a proxy returns an HTML page
+    "hang",  # no response arrives until `gh` is killed; for `fake_gh` only
 ]
 
 
@@ -126,6 +128,8 @@ class FakeRepository:
         # What the last PATCH of a release said about `make_latest`, which isn't part of a release.
         self.make_latest: dict[int, str] = {}
         self.faults: list[Fault] = []
+        # What others do, just before the request with this number.
+        self.events: dict[int, Callable[[], object]] = {}
         self.log: list[str] = []
         self.violations: list[str] = []
         self._before: dict[int, dict[str, Any]] = {}
@@ -151,6 +155,7 @@ class FakeRepository:
         """The fault of this request, which is used up."""
         with self._lock:
             self.log.append(f"{method} {target}")
+            self.events.pop(len(self.log), lambda: None)()
             for fault in self.faults:
                 if re.match(fault.request, f"{method} {target}") is None or fault.times == 0:
                     continue
@@ -363,7 +368,7 @@ class FakeRepository:
             **fields,
             "id": number,
             "html_url": f"https://github.com/{OWNER_AND_NAME}/releases/tag/{fields['tag_name']}",
-            "upload_url": f"https://uploads.github.com/repos/{OWNER_AND_NAME}/releases/{number}/assets{{?name,label}}",
+            "upload_url": f"https://uploads.github.com/repos/{self.name}/releases/{number}/assets{{?name,label}}",
             "immutable": False,
             "published_at": None if fields.get("draft") else PUBLISHED_AT,
             "assets": [],
@@ -516,11 +521,17 @@ def serve(repository: FakeRepository) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
-    """A stand-in for `observe` that answers `gh api --include` and `gh release download` without starting them."""
+def fake_gh(repository: FakeRepository, sleep: Callable[[float], None] = lambda _: None) -> Callable[..., Finished]:
+    """A stand-in for `observe` that answers `gh api --include` and `gh release download` without starting them.
 
-    def send(method: str, target: str, body: bytes) -> Answer | None:
+    A request that hangs sleeps until its timeout.
+    """
+
+    def send(method: str, target: str, body: bytes, timeout_seconds: float = 0.0) -> Answer | None:
         fault = repository.take_fault(method, target)
+        if fault and fault.kind == "hang":
+            sleep(timeout_seconds)
+            raise CommandFailedError(["gh"], "was still running and was killed")
         return repository.answer(method, target, f"token {TOKEN}", body, fault)
 
     def download(args: Sequence[str]) -> Finished:
@@ -540,7 +551,8 @@ def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
         name = options.get("environment", {}).get("GH_REPO") or OWNER_AND_NAME
         target = target_of(endpoint.replace("{owner}/{repo}", "/".join(name.split("/")[-2:])))
         body = Path(args[args.index("--input") + 1]).read_bytes() if "--input" in args else b""
-        answer = send(method, target, body)
+        timeout_seconds = options.get("timeout_seconds", 0.0)
+        answer = send(method, target, body, timeout_seconds)
         while answer and answer.status in {301, 307} and not body:
             answer = send(method, target_of(answer.headers["Location"]), body)
         if answer is None:
@@ -548,7 +560,7 @@ def fake_gh(repository: FakeRepository) -> Callable[..., Finished]:
         status = HTTPStatus(answer.status)
         headers = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
         stdout = f"HTTP/1.1 {status.value} {status.phrase}\n{headers}\n{answer.body.decode()}"
-        return finished(args, 0 if answer.status < 400 else 1, stdout, "")
+        return finished(args, 0 if answer.status < 300 else 1, stdout, "")
 
     return start
 

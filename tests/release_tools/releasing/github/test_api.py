@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from release_tools.errors import CommandFailedError
 from release_tools.processes.run import Finished, observe
@@ -13,10 +14,18 @@ from release_tools.releasing.errors import (
     RateLimitError,
     UnclearOutcomeError,
     UnknownRepositoryError,
+    WaitBudgetError,
 )
-from release_tools.releasing.github.api import MAX_ATTEMPTS, GitHubApi, Method, parse_response, rate_limit_seconds
+from release_tools.releasing.github.api import (
+    MAX_ATTEMPTS,
+    WAIT_BUDGET_SECONDS,
+    GitHubApi,
+    Method,
+    parse_response,
+    rate_limit_seconds,
+)
 from tests.release_tools.releasing.fake_github import TOKEN, FakeRepository, Fault, FaultKind, fake_gh
-from tests.release_tools.releasing.publishers import FakeClock, Publisher
+from tests.release_tools.releasing.publishers import FakeClock, Publisher, is_fully_published
 from tests.release_tools.releasing.sample_release import TAG
 
 LIST = "releases?per_page=100&page=1"
@@ -75,6 +84,63 @@ def test_long_rate_limit_is_an_error(repository: FakeRepository) -> None:
         api_of(fake_gh(repository), clock).send("GET", LIST)
     assert caught.value.minutes == 50
     assert clock.delays == []
+
+
+def test_rate_limit_is_waited_for_by_githubs_clock(repository: FakeRepository) -> None:
+    # This machine's clock is an hour fast, so the limit seems to be reset already.
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "996460", "Date": "Mon, 12 Jan 1970 12:46:40 GMT"}
+    repository.faults = [Fault(kind="status", request=".", status=403, headers=headers)]
+    clock = FakeClock()
+    api_of(fake_gh(repository), clock).send("GET", LIST)
+    assert clock.delays == [61]
+
+
+def test_waiting_ends_with_the_budget(repository: FakeRepository) -> None:
+    repository.faults = [Fault(kind="hang", request=".", times=100)]
+    clock = FakeClock()
+    api = api_of(fake_gh(repository, clock.sleep), clock)
+    with pytest.raises(WaitBudgetError):
+        api.send("GET", LIST, timeout_seconds=600)
+    assert WAIT_BUDGET_SECONDS - 1 <= sum(clock.delays) <= WAIT_BUDGET_SECONDS
+    repository.faults = [Fault(kind="status", request=".", status=429, headers={"Retry-After": "60"})]
+    with pytest.raises(RateLimitError):
+        api.send("GET", LIST)
+
+
+def test_budget_ends_before_the_job_does() -> None:
+    (path,) = (Path(__file__).parents[4] / ".github" / "workflows").glob("build-*-binaries.yml")
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["create-release"]
+    # Half of the time remains for uploads and for installing the tools.
+    assert job["timeout-minutes"] * 60 >= 2 * WAIT_BUDGET_SECONDS
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_renamed_repository_is_followed(repository: FakeRepository, method: Method) -> None:
+    repository.former_names = {"owner/tiny"}
+    repository.name = "owner/renamed"
+    said: list[str] = []
+    api = GitHubApi(Path.cwd(), clock=FakeClock(), start=fake_gh(repository), say=said.append)
+    fields = {"tag_name": TAG, "draft": True} if method == "POST" else None
+    endpoint = {"GET": LIST, "POST": "releases", "DELETE": f"git/refs/tags/{TAG}"}[method]
+    assert api.send(method, endpoint, fields=fields).status == {"GET": 200, "POST": 201, "DELETE": 204}[method]
+    assert len(repository.drafts) == (method == "POST")
+    assert any("owner/renamed" in line for line in said) is (method == "POST")
+
+
+def test_renamed_repository_is_followed_by_gh(gh: FakeRepository, dist: Path) -> None:
+    gh.former_names = {"owner/tiny"}
+    gh.name = "owner/renamed"
+    Publisher(folder=dist).publish()
+    assert is_fully_published(gh, TAG)
+
+
+def test_repository_of_the_remote_is_used_by_gh(
+    gh: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("GH_REPO")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    GitHubApi(tmp_path, repository="github.com/owner/tiny").send("GET", LIST)
+    assert gh.log == [f"GET /repos/owner/tiny/{LIST}"]
 
 
 def test_403_without_rate_limit_is_not_retried(repository: FakeRepository) -> None:

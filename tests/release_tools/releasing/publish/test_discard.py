@@ -1,6 +1,6 @@
 import pytest
 
-from release_tools.releasing.errors import DiscardDeclinedError, DiscardError
+from release_tools.releasing.errors import DiscardDeclinedError, DiscardError, DiscardIncompleteError
 from release_tools.releasing.publish.discard import discard
 from tests.release_tools.releasing.fake_github import FakeRepository, Fault, fake_gh
 from tests.release_tools.releasing.project_clone import ProjectClone
@@ -94,6 +94,50 @@ def test_other_tag_is_never_deleted(tag: str, released: ProjectClone, repository
 
 def test_nothing_to_delete_needs_no_answer(released: ProjectClone, repository: FakeRepository) -> None:
     assert len(run(released, repository, "tiny-v0.0.1", "tiny-v0.0.1")) == 1
+
+
+RELEASE = "DELETE /repos/owner/tiny/releases/101$"
+TAG_REFERENCE = "DELETE /repos/owner/tiny/git/refs/tags/"
+
+
+@pytest.mark.parametrize("status", [403, 404, 409, 422])
+@pytest.mark.parametrize(("request_pattern", "remaining"), [(RELEASE, "release 101"), (TAG_REFERENCE, "on GitHub")])
+def test_refused_deletion_is_never_a_success(
+    released: ProjectClone, repository: FakeRepository, status: int, request_pattern: str, remaining: str
+) -> None:
+    repository.faults = [Fault(kind="status", request=request_pattern, status=status, message="Not Found")]
+    with pytest.raises(DiscardIncompleteError) as caught:
+        run(released, repository, TEST_TAG, is_confirmed=True)
+    assert any(remaining in line for line in caught.value.remaining)
+    assert [refusal.status for refusal in caught.value.refusals] == [status]
+    # A release whose tag is gone would become a draft, and the tag in the clone is the last copy.
+    assert TEST_TAG in repository.tags
+    assert TEST_TAG in released.git("tag", "--list")
+    run(released, repository, TEST_TAG, is_confirmed=True)
+    assert list(repository.tags) == [STABLE_TAG]
+
+
+def test_protected_tag_names_the_ruleset(released: ProjectClone, repository: FakeRepository) -> None:
+    repository.undeletable_tags = {TEST_TAG}
+    for _ in range(2):
+        with pytest.raises(DiscardIncompleteError) as caught:
+            run(released, repository, TEST_TAG, is_confirmed=True)
+        assert "gh ruleset list" in caught.value.hint
+    assert TEST_TAG in repository.tags
+
+
+def test_hidden_right_is_not_a_success(released: ProjectClone, repository: FakeRepository) -> None:
+    repository.token.rights -= {"contents:write"}
+    repository.token.hides = True
+    with pytest.raises(DiscardIncompleteError) as caught:
+        run(released, repository, TEST_TAG, is_confirmed=True)
+    assert "`contents: write`" in caught.value.hint
+
+
+def test_deletion_that_shows_late_is_waited_for(released: ProjectClone, repository: FakeRepository) -> None:
+    repository.lag = 3
+    run(released, repository, TEST_TAG, is_confirmed=True)
+    assert list(repository.tags) == [STABLE_TAG]
 
 
 @pytest.mark.parametrize("number", range(1, 8))

@@ -1,14 +1,16 @@
 """`invoke publish` with real git, and its process killed during an upload."""
 
+import re
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from release_tools.archives import checksum_path
-from release_tools.processes.run import changed_environment, observe, started
+from release_tools.processes.run import Finished, changed_environment, observe, started
 from release_tools.releasing.errors import PublishError
 from release_tools.releasing.publish.publish_release import publish_release
 from release_tools.releasing.publish.release_body import read_marker
@@ -56,6 +58,42 @@ def test_dry_run_prints_plan_and_changes_nothing(tagged: ProjectClone, repositor
     assert len(said) == 1 + 13 + 1
     publish(tagged, repository)
     assert len(publish(tagged, repository, is_dry_run=True)) == 3
+
+
+def test_draft_is_complete_and_not_public(tagged: ProjectClone, repository: FakeRepository) -> None:
+    said: list[str] = []
+    folder = tagged.root / "dist"
+    github = Publisher(folder=folder, start=fake_gh(repository)).github
+    publish_release(tagged.settings, github, TAG, folder, said.append, is_dry_run=False, is_draft=True)
+    [draft] = repository.drafts
+    assert (repository.published, len(draft["assets"])) == ([], 10)
+    assert "not public" in said[-1]
+    publish(tagged, repository)
+    assert is_fully_published(repository, TAG)
+    assert len([line for line in repository.changes if line.startswith("POST")]) == 11
+
+
+@pytest.mark.parametrize(
+    ("request_pattern", "left"),
+    [("GET", "nothing was changed"), ("POST .*linux-amd64", "isn't public"), ("PATCH", "may be public")],
+)
+def test_interrupted_publisher_says_what_is_left(
+    tagged: ProjectClone, repository: FakeRepository, request_pattern: str, left: str
+) -> None:
+    answer = fake_gh(repository)
+
+    def start(args: Sequence[str], **options: object) -> Finished:
+        if re.match(request_pattern, " ".join(args[args.index("--method") + 1 :])):
+            raise KeyboardInterrupt
+        return answer(args, **options)
+
+    said: list[str] = []
+    folder = tagged.root / "dist"
+    github = Publisher(folder=folder, start=start).github
+    with pytest.raises(KeyboardInterrupt):
+        publish_release(tagged.settings, github, TAG, folder, said.append, is_dry_run=False)
+    assert said[-1].startswith("interrupted")
+    assert left in said[-1]
 
 
 def test_all_local_problems_are_reported_together(clone: ProjectClone, repository: FakeRepository) -> None:
