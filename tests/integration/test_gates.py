@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +145,15 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Environments:
-    """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests."""
+    """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests.
+
+    `scans` is a file with what a build found in source files, from which the others start.
+    """
 
     app: Path
     tools: Path
     suite: Path
+    scans: Path
 
 
 GATES = [Gate.load(path.parent) for path in sorted(BROKEN_APPS.glob("*/gate.toml"))]
@@ -184,7 +188,12 @@ def make_environments(root: Path) -> Environments:
         app=create_environment(settings, folder / "app", APP_GROUPS, is_kept=False),
         tools=create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
         suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
+        scans=root.parent / "kept-scans",
     )
+
+
+def environments_of(gate: Gate, root: Path, shared: Environments) -> Environments:
+    return replace(make_environments(root), scans=shared.scans) if gate.has_own_environment else shared
 
 
 def break_project(gate: Gate, root: Path) -> None:
@@ -256,6 +265,10 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     install_project(settings, environments.app, environments.tools, version, root / "wheel")
     command = [str(environments.tools), "-m", "release_tools", "build", "--platform", HOST.name, "--version", DEV]
     environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
+    own_scans = settings.build_folder(HOST.name) / environments.scans.name
+    if environments.scans.exists() and not own_scans.exists():
+        own_scans.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(environments.scans, own_scans)
     finished = subprocess.run(
         [*command, "--app-python", str(environments.app), "--suite-python", str(environments.suite), *options],
         cwd=root,
@@ -266,6 +279,8 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
         check=False,
         timeout=BUILD_TIMEOUT_SECONDS,
     )
+    if own_scans.exists() and not environments.scans.exists():
+        shutil.copyfile(own_scans, environments.scans)
     path = settings.build_folder(HOST.name) / "record.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"checks": []}
     failed = [check for check in record["checks"] if check["verdict"] == "failed"]
@@ -292,7 +307,7 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
     if gate.needs_root and os.geteuid() != 0:
         pytest.skip(f"{gate.what}: only root has rights to give up")
     lay_out(root, *gate.sources)
-    environments = make_environments(root) if gate.has_own_environment else shared
+    environments = environments_of(gate, root, shared)
     break_project(gate, root)
     for name, version in gate.pretended:
         pretend_version(environments, name, version)
@@ -313,7 +328,7 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
     lay_out(root, *gate.sources)
-    environments = make_environments(root) if gate.has_own_environment else shared
+    environments = environments_of(gate, root, shared)
     break_project(gate, root)
     outcome = run_build(root, environments, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
     reason = reason_not_tried(outcome, gate.place)
