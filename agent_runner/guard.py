@@ -32,9 +32,11 @@ class RunGuard(AbstractCapability[Any]):  # Any: of any agent
     expects_finish_reason: bool
     _tool_calls: int = field(default=0, init=False)
 
-    async def for_run(self, ctx: "RunContext[Any]") -> "RunGuard":  # noqa: ARG002 - inherited
-        """Return a guard that starts to count."""
-        return RunGuard(self.limits, self.expects_finish_reason)
+    async def for_run(self, ctx: "RunContext[Any]") -> "RunGuard":
+        """Return a guard that starts to count, from what a run that's continued has used."""
+        guard = RunGuard(self.limits, self.expects_finish_reason)
+        guard._tool_calls = ctx.usage.tool_calls
+        return guard
 
     async def before_tool_validate(
         self,

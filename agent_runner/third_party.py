@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ _MCP_SETTINGS = {
     # Type checks at run time in a store of OAuth tokens, which takes a tenth of the time to the first token.
     "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",
 }
+
+_IMPORT_LOCK = threading.Lock()
 
 
 def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
@@ -56,7 +59,8 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
 def import_mcp() -> None:
     """Import the MCP client, ignoring settings and log output of fastmcp."""
     import_pydantic_ai()
-    with _changed_environment(_FASTMCP_PREFIX, _MCP_SETTINGS):
+    # The environment belongs to the whole process, and a worker begins several runs at once.
+    with _IMPORT_LOCK, _changed_environment(_FASTMCP_PREFIX, _MCP_SETTINGS):
         import mcp_types._wire_base
 
         # Each version of the protocol has a hundred models. pydantic builds those that are used, when they are.
