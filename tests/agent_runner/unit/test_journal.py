@@ -12,7 +12,14 @@ from pydantic_ai.exceptions import (
     ModelRateLimitError,
     ModelServerError,
 )
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+)
 from pydantic_ai.usage import RunUsage
 
 from agent_runner.journal import Journal, is_temporary
@@ -28,7 +35,7 @@ class StoredSteps(UnstoredRun):
 
 
 def response(*parts: TextPart | ToolCallPart, kept: int = 0, usage: RunUsage | None = None) -> Step:
-    messages = [ModelRequest.user_text_prompt("hi"), ModelResponse(parts=list(parts))]
+    messages: list[ModelMessage] = [ModelRequest.user_text_prompt("hi"), ModelResponse(parts=list(parts))]
     value = {
         "kept": kept,
         "messages": ModelMessagesTypeAdapter.dump_python(messages, mode="json"),
@@ -55,14 +62,19 @@ def test_history_is_rebuilt_from_steps() -> None:
 @pytest.mark.parametrize(
     ("error", "temporary"),
     [
-        (ModelRateLimitError(429, "m"), True),
-        (ModelServerError(500, "m"), True),
+        (ModelRateLimitError("m", "scripted"), True),
+        (ModelServerError("m", "scripted"), True),
         (ModelHTTPError(504, "m"), True),
         (ModelHTTPError(400, "m"), False),
-        (ModelAuthenticationError(401, "m"), False),
+        (ModelAuthenticationError("m", "scripted"), False),
         (ModelConnectionError("m", "reset", phase="read"), True),
         (ModelConnectionError("m", "refused", phase="connect"), False),
-        (FallbackExceptionGroup("all", [ModelAuthenticationError(401, "m"), ModelServerError(503, "m")]), True),
+        (
+            FallbackExceptionGroup(
+                "all", [ModelAuthenticationError("m", "scripted"), ModelServerError("m", "scripted")]
+            ),
+            True,
+        ),
     ],
 )
 def test_only_temporary_failures_are_retried(error: Exception, temporary: bool) -> None:
