@@ -169,10 +169,10 @@ def _conclusion(build: dict[str, BuildRecord], newest: BuildRecord) -> str:
     counts = {answer: answers.count(answer) for answer in ("met", "not met", "not proved")}
     missing = [platform.name for platform in PLATFORMS if platform.name not in build]
     refused = [record.platform for record in build.values() if record.verdict != "verified"]
-    answered = f"{counts['met']} are met, {counts['not met']} aren't, and {counts['not proved']} aren't proved."
+    answered = ", ".join(f"{count} {answer}" for answer, count in counts.items())
     lines = [
-        f"{len(build)} of {len(PLATFORMS)} platforms have a record of commit {code_span(newest.commit or 'unknown')}.",
-        f"Of their {len(CRITERIA)} criteria each, {answered}",
+        f"Records of commit {code_span(newest.commit or 'unknown')}: {len(build)} of {len(PLATFORMS)} platforms.",
+        f"Their answers to {len(CRITERIA)} criteria each: {answered}.",
     ]
     lines += [f"**No record: {', '.join(missing)}.** Nothing is known about these platforms."] if missing else []
     lines += [f"**Refused: {', '.join(refused)}.**"] if refused else []
