@@ -92,7 +92,8 @@ def _notes(options: argparse.Namespace, console: Console) -> None:
 def _check(options: argparse.Namespace, console: Console) -> None:
     from release_tools.releasing.check import check_project
 
-    check_project(ReleaseSettings.load(Path.cwd()), datetime.now(UTC).date(), options.uv, options.nox, console)
+    settings, github = ReleaseSettings.load(Path.cwd()), _github(partial(print_plain, console))
+    check_project(settings, github, console, today=datetime.now(UTC).date(), uv=options.uv, nox=options.nox)
 
 
 def _publish(options: argparse.Namespace, console: Console) -> None:

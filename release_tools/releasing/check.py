@@ -20,6 +20,7 @@ from release_tools.preflight.wheels import check_all_wheels
 from release_tools.processes.run import capture, changed_environment, observe
 from release_tools.releasing.errors import ChecksFailedError, ShallowCloneError
 from release_tools.releasing.git_state import read_clone
+from release_tools.releasing.github.releases import GitHubRepository
 from release_tools.releasing.github.runner_labels import next_end, runner_problems
 from release_tools.releasing.github.workflows import workflow_problems
 from release_tools.releasing.vulnerabilities import (
@@ -48,13 +49,20 @@ _MIN_UV_VERSION: Final = "0.5"
 
 
 def check_project(
-    settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, console: Console, *, ask: Ask = ask_database
+    settings: ReleaseSettings,
+    github: GitHubRepository,
+    console: Console,
+    *,
+    today: date,
+    uv: Path,
+    nox: Path | None,
+    ask: Ask = ask_database,
 ) -> None:
     """Print a table of all checks, then the problems with their hints. Without `nox`, the workflows are skipped.
 
     Raises `ChecksFailedError`.
     """
-    results = [_result(name, run) for name, run in _checks(settings, today, uv, nox, ask)]
+    results = [_result(name, run) for name, run in _checks(settings, github, ask, today=today, uv=uv, nox=nox)]
     print_checks(f"{settings.executable} {settings.project_version}", results, console)
     failed = [result.name for result in results if result.is_failed]
     if failed:
@@ -62,7 +70,7 @@ def check_project(
 
 
 def _checks(
-    settings: ReleaseSettings, today: date, uv: Path, nox: Path | None, ask: Ask
+    settings: ReleaseSettings, github: GitHubRepository, ask: Ask, *, today: date, uv: Path, nox: Path | None
 ) -> list[tuple[str, Callable[[], str]]]:
     root = settings.root
     read_locks = functools.cache(lambda: (read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK)))
@@ -71,6 +79,7 @@ def _checks(
         ("git", lambda: _check_tool(root, "git", _MIN_GIT_VERSION, "install a newer git with your package manager")),
         ("gh", lambda: _check_tool(root, "gh", _MIN_GH_VERSION, "install a newer gh: https://cli.github.com")),
         ("gh login", lambda: _check_login(root)),
+        ("repository", lambda: _check_repository(root, github)),
         ("uv", lambda: _check_tool(root, str(uv), _MIN_UV_VERSION, 'python -m pip install -U "nox[uv]"')),
         ("build tools", _check_build_tools),
         ("locks", lambda: _check_locks(settings, read_locks)),
@@ -125,6 +134,21 @@ def _check_login(root: Path) -> str:
     if answer.code != 0:
         raise CheckFailedError(_first_line(answer.output), "run `gh auth login`, or set GH_TOKEN")
     return "logged in"
+
+
+def _check_repository(root: Path, github: GitHubRepository) -> str:
+    """The repository on GitHub, and whether its releases become immutable."""
+    try:
+        _check_login(root)
+        settings, is_immutable = github.settings(), github.makes_immutable()
+    except ReleaseError as error:
+        # `gh login` fails too, or `invoke release` says it when it's needed.
+        raise CheckSkippedError(f"GitHub isn't asked: {error.what}") from None
+    if settings.is_archived:
+        raise CheckFailedError(f"{settings.name} is archived", f"unarchive it: {settings.url}/settings")
+    # GitHub answers the same if they're off and if only administrators may know.
+    state = {True: "on", False: "off", None: "off, or hidden from this token"}[is_immutable]
+    return f"{settings.name}, default branch {settings.default_branch}, immutable releases {state}"
 
 
 def _first_line(text: str) -> str:

@@ -177,8 +177,9 @@ class PublicReleaseError(ProblemsFoundError):
         self.tag = tag
         self.url = url
         self.is_closed = is_closed
-        state = "was public for a moment and is a draft again, because it wasn't" if is_closed else "is public, but not"
-        super().__init__(f"{tag!r} {state} as intended: {url}", problems)
+        closed = "was public for a moment and is a draft again, because it wasn't as intended"
+        state = closed if is_closed else "is public, but not as intended"
+        super().__init__(f"{tag!r} {state}: {url}", problems)
 
 
 class DiscardIncompleteError(ReleaseError):

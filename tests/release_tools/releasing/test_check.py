@@ -12,7 +12,9 @@ from rich.console import Console
 from release_tools.releasing.check import check_project
 from release_tools.releasing.errors import ChecksFailedError
 from release_tools.releasing.vulnerabilities import Ask, DatabaseError
+from tests.release_tools.releasing.fake_github import FakeRepository, fake_gh
 from tests.release_tools.releasing.project_clone import ProjectClone
+from tests.release_tools.releasing.publishers import Publisher
 
 pytestmark = pytest.mark.programs
 
@@ -48,13 +50,20 @@ def unreachable(_path: str, _content: Mapping[str, Any] | None) -> Any:
 
 
 def run_check(
-    clone: ProjectClone, programs: Path, today: date = TODAY, *, nox: Path | None = None, ask: Ask = nothing_known
+    clone: ProjectClone,
+    programs: Path,
+    today: date = TODAY,
+    *,
+    nox: Path | None = None,
+    ask: Ask = nothing_known,
+    repository: FakeRepository | None = None,
 ) -> tuple[tuple[str, ...], str]:
     """The names of the failed checks, and the output."""
     output = io.StringIO()
     console = Console(file=output, width=200)
+    github = Publisher(folder=clone.root, start=fake_gh(repository or FakeRepository({}))).github
     try:
-        check_project(clone.settings, today, programs / "uv", nox, console, ask=ask)
+        check_project(clone.settings, github, console, today=today, uv=programs / "uv", nox=nox, ask=ask)
     except ChecksFailedError as error:
         return error.names, output.getvalue()
     return (), output.getvalue()
@@ -63,7 +72,18 @@ def run_check(
 def test_ready_project_passes_every_check(clone: ProjectClone, programs: Path) -> None:
     failed, printed = run_check(clone, programs)
     assert failed == ()
-    assert (printed.count("passed"), printed.count("skipped")) == (11, 1)
+    assert (printed.count("passed"), printed.count("skipped")) == (12, 1)
+
+
+def test_settings_of_the_repository_are_shown(clone: ProjectClone, programs: Path) -> None:
+    repository = FakeRepository({})
+    assert "immutable releases off, or hidden" in run_check(clone, programs, repository=repository)[1]
+    repository.makes_immutable = True
+    assert "immutable releases off, or hidden" in run_check(clone, programs, repository=repository)[1]
+    repository.token.rights |= {"administration:read"}
+    assert "immutable releases on" in run_check(clone, programs, repository=repository)[1]
+    repository.is_archived = True
+    assert run_check(clone, programs, repository=repository)[0] == ("repository",)
 
 
 def test_failed_checks_are_reported_with_hints(shallow_clone: ProjectClone, programs: Path) -> None:
