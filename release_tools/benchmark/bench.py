@@ -322,7 +322,7 @@ def measure_peers(
             del measures[name]
     figures = by_turns(measures, bench.rounds)
     names = [name for name in measures if name not in {_OWN, PLAIN}]
-    return [_row("peers", "`--version`", "s", figures, peers=names, note="; ".join(notes))]
+    return [_row("peers", "`--version`, beside other tools", "s", figures, peers=names, note="; ".join(notes))]
 
 
 def _size_of(path: Path) -> int:

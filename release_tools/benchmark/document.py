@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from release_tools.benchmark.figures import Row, Series
-from release_tools.reporting.markdown import escape_markdown, markdown_table
+from release_tools.reporting.markdown import code_span, escape_markdown, markdown_table
 from release_tools.reporting.output import print_plain
 
 _WRITTEN: Final = "[`nox -s bench`](building.md#compare-with-plain-pyinstaller) writes this page."
@@ -41,6 +42,7 @@ def machine_facts(rounds: int, build_rounds: int) -> tuple[tuple[str, str], ...]
         ("system", platform.platform(terse=True)),
         ("Python", platform.python_version()),
         ("PyInstaller", version("pyinstaller")),
+        ("date", datetime.now(UTC).date().isoformat()),
         ("rounds", f"{rounds} of starts, {build_rounds} of builds"),
         *([("load", f"{load:.1f} before the first measurement: the machine was busy")] if is_busy else []),
     )
@@ -107,8 +109,8 @@ def document(subject: str, facts: Sequence[tuple[str, str]], rows: Sequence[Row]
     )
     missed = "".join(f"- {row.title}: {line}.\n" for row in compared for line in _floor_lines(row))
     sections = [
-        f"# Benchmarks\n\n{escape_markdown(subject)}, beside plain `pyinstaller --onefile`. {_WRITTEN}\n",
-        markdown_table(("", ""), "ll", ([name, escape_markdown(value)] for name, value in facts)),
+        f"# Benchmarks\n\n{code_span(subject)}, beside plain `pyinstaller --onefile`. {_WRITTEN}\n",
+        markdown_table(("", ""), "ll", ([name, code_span(value)] for name, value in facts)),
         f"## Results\n\n{table}",
         *([f"## Goals that aren't reached\n\nWhat was measured beside them:\n\n{missed}"] if missed else []),
         *(_peer_section(row) for row in rows if row.peers),
