@@ -74,6 +74,8 @@ class Outcome:
 
     jobs: Mapping[str, str]
     artifacts: frozenset[str] = frozenset()
+    # Where a job put the files of artifacts.
+    downloaded: frozenset[str] = frozenset()
     released: frozenset[str] = frozenset()
     attested: frozenset[str] = frozenset()
     # What the job that copies the release to a mirror was started with.
@@ -245,7 +247,7 @@ class Project:
         }
 
     def _outcome(self, folder: Path, repository: FakeRepository, log: str) -> Outcome:
-        artifacts, path, mirrored = folder / "artifacts", folder / "attested.json", folder / "mirrored.txt"
+        artifacts, path = folder / "artifacts", folder / "attested.json"
         files = [file for file in artifacts.rglob("*") if file.is_file()]
         attestation = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         attested = attestation.get("digests", {})
@@ -258,7 +260,8 @@ class Project:
             artifacts=frozenset(file.relative_to(artifacts).as_posix() for file in files),
             released=frozenset(released),
             attested=frozenset(attested),
-            mirrored=frozenset(mirrored.read_text(encoding="utf-8").splitlines() if mirrored.is_file() else ()),
+            downloaded=_lines(folder / "downloaded.txt"),
+            mirrored=_lines(folder / "mirrored.txt"),
             sections=tuple(re.findall("^#{2,3} (.+)$", notes, re.MULTILINE)),
             drafts=len(repository.drafts),
             is_consistent={**released, **attested}.items() <= built.items() and attestation.get("is_first", True),
@@ -268,6 +271,10 @@ class Project:
 
     def _git(self, *args: str) -> str:
         return _output(["git", "-c", "user.name=Tester", "-c", "user.email=tester@example.org", *args], self.clone)
+
+
+def _lines(path: Path) -> frozenset[str]:
+    return frozenset(path.read_text(encoding="utf-8").splitlines() if path.is_file() else ())
 
 
 def readable(log: str) -> str:

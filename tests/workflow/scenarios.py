@@ -43,9 +43,13 @@ def _archive(label: str, platform: Platform) -> str:
 ALL: Final = tuple(platform_names())
 LABEL: Final = f"v{SETTINGS.project_version}"
 REFUSED: Final = Outcome(jobs={VERSION_JOB: "failure"})
+DOWNLOADED: Final = frozenset(
+    [*(f"dist/{name}" for name in FILES), *(f"dist/records/{RECORD_ARTIFACT}-{name}/record.json" for name in ALL)]
+)
 PUBLISHED: Final = Outcome(
     jobs=jobs(*ALL, release="yes"),
     artifacts=artifacts(LABEL, *ALL),
+    downloaded=DOWNLOADED,
     released=FILES,
     attested=ARCHIVES,
     sections=SECTIONS,
@@ -76,6 +80,7 @@ PRIVATE: Final = (
     Outcome(
         jobs=PUBLISHED.jobs,
         artifacts=PUBLISHED.artifacts,
+        downloaded=DOWNLOADED,
         released=FILES,
         sections=SECTIONS,
     ),
@@ -85,6 +90,8 @@ _STARTED_WITH: Final = {
     **_PLACE,
     "TAG": TAG,
     "GH_TOKEN": TOKEN,
+    # Nothing is copied before it's public.
+    "releases": "1",
     "AWS_ACCESS_KEY_ID": "secret-mirror_access_key_id",
     "AWS_SECRET_ACCESS_KEY": "secret-mirror_secret_access_key",
 }

@@ -60,13 +60,17 @@ def upload_artifact() -> None:
 def download_artifact() -> None:
     """Copy the artifacts of this name or pattern; each into a folder of its own unless they are merged."""
     name, pattern, into = os.environ["NAME"], os.environ["PATTERN"] or "*", Path(os.environ["FOLDER"] or ".")
-    if name:
-        shutil.copytree(ARTIFACTS / name, into, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        return
-    for artifact in sorted(ARTIFACTS.iterdir() if ARTIFACTS.is_dir() else []):
+    targets = {ARTIFACTS / name: into} if name else {}
+    for artifact in sorted(ARTIFACTS.iterdir() if ARTIFACTS.is_dir() and not name else []):
         if fnmatch.fnmatchcase(artifact.name, pattern):
-            target = into if os.environ["MERGE"] == "true" else into / artifact.name
-            shutil.copytree(artifact, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            targets[artifact] = into if os.environ["MERGE"] == "true" else into / artifact.name
+    for artifact, target in targets.items():
+        shutil.copytree(artifact, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    files = [
+        target / path.relative_to(artifact) for artifact, target in targets.items() for path in artifact.rglob("*")
+    ]
+    with (FOLDER / "downloaded.txt").open("a", encoding="utf-8") as log:
+        log.writelines(f"{path.as_posix()}\n" for path in files if path.is_file())
 
 
 def attest() -> None:
