@@ -60,6 +60,8 @@ def cancel(options: argparse.Namespace, reporter: Reporter) -> int:
 
 def resume(options: argparse.Namespace, reporter: Reporter) -> int:
     """Queue a run again, which continues after its last step."""
+    if options.run_id is None:
+        raise UsageError("--last is for this machine's runs", "pass the run's ID")
     from agent_runner.shared_store import open_store, store_url
 
     with open_store(store_url(options.store)) as store:

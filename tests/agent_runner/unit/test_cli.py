@@ -17,6 +17,9 @@ from agent_runner.cli import main
         (["run", "a.yaml", "-q", "hi", "again"], "again"),
         (["resume"], "RUN_ID"),
         (["resume", "1a2b", "--last"], "--last"),
+        (["resume", "--last", "--store", "postgresql://localhost/runs"], "--last"),
+        (["runs", "--store", "sqlite:///runs.db"], "PostgreSQL"),
+        (["worker", "--concurrency", "0"], "--concurrency"),
     ],
 )
 def test_usage_error_names_argument(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
