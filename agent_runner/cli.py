@@ -5,6 +5,8 @@ Heavy imports are inside functions, so that `--version` and `--help` respond imm
 
 import argparse
 import math
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,12 +17,12 @@ from agent_runner.errors import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     EXIT_SUCCESS,
-    EXIT_USAGE,
     InternalError,
     RunnerError,
+    UsageError,
 )
 from agent_runner.garbage_collection import collection_paused
-from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout, write_stderr
+from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout
 from agent_runner.third_party import configure_logging
 
 if TYPE_CHECKING:
@@ -39,11 +41,19 @@ exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; the arguments default to `sys.argv`."""
-    reporter = Reporter()
+    given = sys.argv[1:] if arguments is None else arguments
+    # Also for errors in the arguments themselves.
+    reporter = Reporter(as_json="--json" in given, as_events="--json-events" in given)
     try:
         configure_streams()
         options = _parse(arguments)
-        reporter = Reporter(as_json=getattr(options, "json", False), detail=_detail(options))
+        reporter = Reporter(
+            as_json=getattr(options, "json", False),
+            as_events=getattr(options, "json_events", False),
+            detail=_detail(options),
+        )
+        if getattr(options, "transcript", None) is not None:
+            reporter.open_transcript(options.transcript)
         configure_logging(verbose=reporter.is_verbose, warn=reporter.warn)
         with collection_paused():
             return _dispatch(options, reporter)
@@ -99,16 +109,23 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
 
     from agent_runner.processes import ChildTrackingLoop, kill_children_on_exit
     from agent_runner.signals import exit_on_signals
+    from agent_runner.watchdog import exit_at_timeout
 
     kill_children_on_exit()
     loop = ChildTrackingLoop()
     exit_on_signals(reporter, loop)
-    match options.command:
-        case "run":
-            return run_commands.run(options, reporter, loop)
-        case "resume":
-            return run_commands.resume(options, reporter, loop)
-    return _examine(options, reporter, loop)
+    timeout = getattr(options, "timeout", None)
+    stopped = exit_at_timeout(timeout, "--timeout", reporter, loop) if timeout else None
+    try:
+        match options.command:
+            case "run":
+                return run_commands.run(options, reporter, loop)
+            case "resume":
+                return run_commands.resume(options, reporter, loop)
+        return _examine(options, reporter, loop)
+    finally:
+        if stopped is not None:
+            stopped.set()
 
 
 def _examine(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
@@ -146,9 +163,8 @@ class _Parser(argparse.ArgumentParser):
     """Reports usage errors like all others."""
 
     def error(self, message: str) -> NoReturn:
-        write_stderr(f"error: {message}")
-        write_stderr(f"hint: see {self.prog} --help")
-        raise SystemExit(EXIT_USAGE)
+        visible = re.sub(rf",? *'?{ECHO_COMMAND}'?", "", message)
+        raise UsageError(visible, f"see {self.prog} --help")
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -289,8 +305,13 @@ def _add_store(parser: argparse.ArgumentParser, purpose: str) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument(
         "--json", action="store_true", help="print the outcome as one JSON object, even if the run fails"
+    )
+    formats.add_argument("--json-events", action="store_true", help="print everything that happens, as JSON lines")
+    parser.add_argument(
+        "--transcript", type=Path, metavar="FILE", help="also write what happens to a file, as JSON lines"
     )
     parser.add_argument(
         "--timeout", type=_seconds, metavar="S", help="stop the run after S seconds; overrides limits.seconds"

@@ -241,8 +241,9 @@ async def _run(
             request.agent_file, os.environ, show_stderr=reporter.is_verbose, permissions=tools.permissions
         )
         agent = build_agent(request.agent_file, model, servers, tools)
-        reporter.record = RunRecord(run_id=request.run_id, usage=journal.usage)
-        reporter.note(f"run {request.run_id}: {request.agent_file.agent_name} on {', '.join(request.model_names)}")
+        reporter.holds_text = bool(settings.tools or settings.mcp_servers or settings.capabilities)
+        record = RunRecord(run_id=request.run_id, usage=journal.usage)
+        reporter.started(record, request.agent_file.agent_name, ", ".join(request.model_names))
         await start_servers(servers, stack)
         is_text = settings.output_schema is None
         # In a worker, only the first run ends the pause.
@@ -298,16 +299,14 @@ def _show_event(event: "AgentStreamEvent", reporter: Reporter, *, is_text: bool)
         TextPartDelta,
     )
 
+    if isinstance(event, PartStartEvent) and event.index == 0:
+        reporter.response_started()
     match event:
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
             if is_text:
                 reporter.answer(text)
         case FunctionToolCallEvent(part=call):
-            reporter.end_answer_line()
-            reporter.note(f"> {call.tool_name}({call.args_as_json_str()})")
+            reporter.tool_called(call.tool_call_id, call.tool_name, call.args_as_json_str())
         case FunctionToolResultEvent(part=result):
-            reporter.note(f"< {_first_line(result.model_response_str(wrap_if_error=False))}")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
+            text = result.model_response_str(wrap_if_error=False)
+            reporter.tool_returned(result.tool_call_id, result.tool_name or "", result.outcome, text)

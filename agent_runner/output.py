@@ -1,5 +1,6 @@
 """Writes the answer to standard output and everything else to standard error."""
 
+import _thread
 import errno
 import json
 import os
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from agent_runner.errors import OutputError, RunnerError
+from agent_runner import program_version
+from agent_runner.errors import OutputError, RunnerError, UsageError
 
 if TYPE_CHECKING:
     from pydantic_ai.usage import RunUsage
@@ -20,6 +22,7 @@ type Status = Literal["completed", "failed", "interrupted"]
 type Detail = Literal["quiet", "normal", "verbose"]
 
 _LONGEST_NOTE = 200
+_WRITE_SECONDS = 1.0
 
 # Control characters, bidirectional controls and lone surrogates. Text from a model, server or file must not move the
 # terminal's cursor, set its title or disguise itself.
@@ -68,14 +71,23 @@ class RunRecord:
 
 
 class Reporter:
-    """Writes the answer, progress and outcome of one invocation."""
+    """Writes the answer, progress and outcome of one invocation.
 
-    def __init__(self, *, as_json: bool = False, detail: Detail = "normal") -> None:
+    Only the last response is the answer. Where the model may call tools, a response is the answer if it calls none, so
+    its text is held back until that's known.
+    """
+
+    def __init__(self, *, as_json: bool = False, as_events: bool = False, detail: Detail = "normal") -> None:
         self.as_json = as_json
+        self.as_events = as_events
         self.detail = detail
         self.record: RunRecord | None = None
         # How to continue the run if a signal ends it.
         self.resume_hint: str | None = None
+        self.holds_text = False
+        self._transcript: IO[str] | None = None
+        self._response = ""
+        self._step = 0
         self._is_line_open = False
 
     @property
@@ -83,20 +95,53 @@ class Reporter:
         """Whether `-v` was given."""
         return self.detail == "verbose"
 
+    def open_transcript(self, path: Path) -> None:
+        """Also write all events but pieces of text to a file, which only its owner can read.
+
+        Raises:
+            UsageError: if the file can't be written.
+        """
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._transcript = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise UsageError(f"can't write {path}: {error.strerror}") from error
+
+    def started(self, record: RunRecord, agent: str, model: str) -> None:
+        """Show that a run has begun."""
+        self.record = record
+        self.note(f"run {record.run_id}: {agent} on {model}")
+        self._emit("run", run_id=record.run_id, agent=agent, model=model, version=program_version())
+
+    def response_started(self) -> None:
+        """Show that the model responds, for another time."""
+        self._set_aside()
+        self._step += 1
+        self._emit("step", number=self._step)
+
     def answer(self, text: str) -> None:
-        """Write and flush a piece of the answer.
+        """Write and flush a piece of a response.
 
         Raises:
             OutputError: if standard output can't be written.
         """
-        if text and not self.as_json:
-            self._is_line_open = not text.endswith("\n")
-            _write_stdout(replace_control_chars(text) if _is_terminal(sys.stdout) else text)
+        if not text:
+            return
+        self._response += text
+        self._emit("delta", text=text)
+        if not self.holds_text:
+            self._write_text(text)
 
-    def end_answer_line(self) -> None:
-        """End the answer's last line if it's still open."""
-        if self._is_line_open:
-            self.answer("\n")
+    def tool_called(self, call_id: str, tool: str, arguments: str) -> None:
+        """Show a tool call."""
+        self._set_aside()
+        self.note(f"> {tool}({arguments})")
+        self._emit("tool_call", id=call_id, tool=tool, arguments=_parsed(arguments))
+
+    def tool_returned(self, call_id: str, tool: str, outcome: str, result: str) -> None:
+        """Show the result of a tool call."""
+        self.note(f"< {result.strip().partition('\n')[0]}")
+        self._emit("tool_result", id=call_id, tool=tool, outcome=outcome, result=result)
 
     def note(self, text: str) -> None:
         """Show one line of progress, unless `-q` was given."""
@@ -116,9 +161,8 @@ class Reporter:
 
     def completed(self, output: object) -> None:
         """Finish the answer, or with `--json` write the object, and show the usage."""
-        if self.as_json:
-            _write_stdout(self._as_json("completed", output=output, error=None))
-        self.end_answer_line()
+        self._finish_text()
+        self._end("completed", output=output, error=None)
         if self.record is not None:
             self.note(_usage_line(self.record.usage_as_json()))
 
@@ -126,9 +170,9 @@ class Reporter:
         """Show the error and its hint, and with `--json` write the object."""
         if not isinstance(error, OutputError):
             try:
-                self.end_answer_line()
-                if self.as_json:
-                    _write_stdout(self._as_json("failed", output=None, error=error))
+                partial = self._response
+                self._finish_text()
+                self._end("failed", output=None, error=error, partial=partial)
             except OutputError as output_error:
                 error = output_error
         if self.record is not None and self.record.usage.requests:
@@ -140,20 +184,82 @@ class Reporter:
         if error.hint:
             write_stderr(f"hint: {error.hint}")
 
-    def interrupted(self, error: RunnerError) -> None:
-        """Report the signal that ended the run.
+    def interrupted(self, error: RunnerError, status: Status = "interrupted") -> None:
+        """Report the signal or timeout that ends the program now.
 
-        Called in a signal handler, which may have interrupted a write to Python's buffers, so it bypasses them.
+        Python's buffers are bypassed, because the signal may have interrupted a write to them.
         """
-        newline = "\n" if self._is_line_open else ""
+        document = self._document(status, output=None, error=error, partial=self._response)
+        end = json.dumps({"type": "end", **document}, ensure_ascii=False, default=str) + "\n"
+        if self._transcript is not None:
+            _write_unbuffered(self._transcript.fileno(), end)
+        newline = ""
+        if self.as_json or self.as_events:
+            _write_unbuffered(
+                1, end if self.as_events else json.dumps(document, ensure_ascii=False, default=str) + "\n"
+            )
+        elif self.holds_text and self._response:
+            held = self._response if self._response.endswith("\n") else f"{self._response}\n"
+            _write_unbuffered(1, replace_control_chars(held) if _is_terminal(sys.stdout) else held)
+        elif self._is_line_open:
+            newline = "\n"
         if self.resume_hint and self.detail != "quiet":
             newline += f"{self.resume_hint}\n"
-        if self.as_json:
-            _write_unbuffered(1, self._as_json("interrupted", output=None, error=error))
         _write_unbuffered(2, f"{newline}error: {replace_control_chars(without_secrets(error.message))}\n")
 
-    def _as_json(self, status: Status, *, output: object, error: RunnerError | None) -> str:
-        document = {
+    def _set_aside(self) -> None:
+        """Show text that isn't the answer, because tools are called or another response follows."""
+        text, self._response = self._response, ""
+        if not text:
+            return
+        self._emit("message", text=text)
+        if not self.holds_text:
+            self._end_line()
+        elif self.detail != "quiet" and not self.as_json and not self.as_events:
+            write_stderr(text.rstrip("\n"))
+
+    def _finish_text(self) -> None:
+        text, self._response = self._response, ""
+        if text:
+            self._emit("message", text=text)
+            if self.holds_text:
+                self._write_text(text)
+        self._end_line()
+
+    def _write_text(self, text: str) -> None:
+        if not self.as_json and not self.as_events:
+            self._is_line_open = not text.endswith("\n")
+            _write_stdout(text)
+
+    def _end_line(self) -> None:
+        if self._is_line_open:
+            self._write_text("\n")
+
+    def _end(self, status: Status, *, output: object, error: RunnerError | None, partial: str = "") -> None:
+        document = self._document(status, output=output, error=error, partial=partial)
+        if self.as_json:
+            _write_stdout(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+        if self.record is not None:
+            self._emit("usage", **self.record.usage_as_json())
+        self._emit("end", **document)
+
+    def _emit(self, kind: str, **content: object) -> None:
+        if not self.as_events and self._transcript is None:
+            return
+        line = json.dumps({"type": kind, **content}, ensure_ascii=False, default=str) + "\n"
+        if self.as_events:
+            _write_stdout(line)
+        if self._transcript is not None and kind != "delta":
+            try:
+                self._transcript.write(line)
+                self._transcript.flush()
+            except OSError as error:
+                raise OutputError(f"can't write the transcript: {error.strerror}") from error
+
+    def _document(
+        self, status: Status, *, output: object, error: RunnerError | None, partial: str
+    ) -> dict[str, object]:
+        document: dict[str, object] = {
             "run_id": self.record.run_id if self.record else None,
             "status": status,
             "output": output,
@@ -166,8 +272,16 @@ class Reporter:
             },
             "usage": self.record.usage_as_json() if self.record else None,
         }
-        text = json.dumps(document, ensure_ascii=False, default=str) + "\n"
-        return replace_control_chars(text) if _is_terminal(sys.stdout) else text
+        # What the model had said when the run failed.
+        return {**document, "partial_output": partial} if partial else document
+
+
+def _parsed(arguments: str) -> object:
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        # The model may have written anything.
+        return arguments
 
 
 def configure_streams() -> None:
@@ -225,6 +339,8 @@ def _is_terminal(stream: IO[str]) -> bool:
 
 
 def _write_stdout(text: str) -> None:
+    if _is_terminal(sys.stdout):
+        text = replace_control_chars(text)
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -244,10 +360,22 @@ def _is_closed_by_reader(error: OSError | ValueError) -> bool:
 
 
 def _write_unbuffered(descriptor: int, text: str) -> None:
-    try:
-        os.write(descriptor, text.encode("utf-8", errors="replace"))
-    except OSError:
-        return
+    """Write to a descriptor, and give up after a second: nobody may be reading it."""
+    finished = _thread.allocate_lock()
+    finished.acquire()
+
+    def write() -> None:
+        data = text.encode("utf-8", errors="replace")
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except OSError:
+            pass
+        finished.release()
+
+    # Not `threading`, whose locks the interrupted code may hold.
+    _thread.start_new_thread(write, ())
+    finished.acquire(timeout=_WRITE_SECONDS)
 
 
 def _discard(stream: IO[str]) -> None:

@@ -12,13 +12,12 @@ from .program import Program
 LEAKS = ("LD_LIBRARY_PATH", "_PYI_", "_MEI")
 
 
-def test_answer_streams_around_mcp_tool_calls(program: Program, model_server: ModelServer, stdio_server: str) -> None:
-    hold = Hold()
+def test_answer_follows_mcp_tool_calls(program: Program, model_server: ModelServer, stdio_server: str) -> None:
     call = ToolCall(name="helper_echo", arguments={"text": "grüße"})
     environment_call = ToolCall(name="helper_environment")
     model_server.will_answer(
         Reply(pieces=("Let me see.",), tool_calls=(call, environment_call)),
-        Reply(pieces=("The answer ", "is 42."), hold_after_first_piece=hold),
+        Reply(pieces=("The answer ", "is 42.")),
     )
     agent_file = f"""\
 name: streamer
@@ -29,13 +28,9 @@ mcpServers:
   helper: {{{stdio_server}, tools: [echo, environment], env: {{GREETING: "${{WORD:-hello}}"}}}}
 """
 
-    with program.start_agent(agent_file) as running:
-        hold.wait_until_reached()
-        running.wait_for_stdout("The answer ")
-        hold.release()
-        finished = running.finish()
+    finished = program.run_agent(agent_file)
 
-    assert (finished.exit_code, finished.stdout) == (0, "Let me see.\nThe answer is 42.\n")
+    assert (finished.exit_code, finished.stdout) == (0, "The answer is 42.\n")
     first, second = model_server.requests
     assert first.texts("system") == ["Be {{brief}}."]
     assert first.texts("user") == ["hi"]
@@ -47,9 +42,48 @@ mcpServers:
     assert not any(leak in environment for leak in LEAKS)
     lines = finished.stderr.splitlines()
     assert re.fullmatch(r"run [0-9a-f]{12}: streamer on openai-chat:scripted", lines[0])
+    assert "Let me see." in lines
     assert '> helper_echo({"text":"grüße"})' in lines
     assert "< echo of grüße" in lines
     assert re.fullmatch(r"usage: 2 requests, 2 tool calls, 20 input and 10 output tokens, \d+\.\d s", lines[-1])
+
+
+def test_answer_streams_where_no_tool_can_be_called(program: Program, model_server: ModelServer) -> None:
+    hold = Hold()
+    model_server.will_answer(Reply(pieces=("The answer ", "is 42."), hold_after_first_piece=hold))
+
+    with program.start_agent("model: openai-chat:scripted\n") as running:
+        hold.wait_until_reached()
+        running.wait_for_stdout("The answer ")
+        hold.release()
+        finished = running.finish()
+
+    assert (finished.exit_code, finished.stdout) == (0, "The answer is 42.\n")
+
+
+def test_events_tell_what_happens(program: Program, model_server: ModelServer) -> None:
+    model_server.will_answer(
+        Reply(pieces=("Let me see.",), tool_calls=(ToolCall(name="read_file", arguments={"path": "absent"}),)),
+        Reply(pieces=("It's ", "absent.")),
+    )
+
+    finished = program.run_agent(
+        "name: seer\nmodel: openai-chat:scripted\ntools: [read_file]\n", "--json-events", "--transcript", "log.jsonl"
+    )
+
+    events = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert [event["type"] for event in events] == [
+        *("run", "step", "delta", "message", "tool_call", "tool_result"),
+        *("step", "delta", "delta", "message", "usage", "end"),
+    ]
+    assert (events[0]["agent"], events[3]["text"], events[9]["text"]) == ("seer", "Let me see.", "It's absent.")
+    assert (events[4]["tool"], events[4]["arguments"]) == ("read_file", {"path": "absent"})
+    assert (events[5]["id"], events[5]["outcome"]) == (events[4]["id"], "failed")
+    assert (events[-1]["status"], events[-1]["output"]) == ("completed", "It's absent.")
+    logged = (program.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["type"] for line in logged] == [
+        event["type"] for event in events if event["type"] != "delta"
+    ]
 
 
 def test_standard_streams_are_utf8_in_any_locale(program: Program, model_server: ModelServer) -> None:

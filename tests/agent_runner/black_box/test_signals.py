@@ -1,12 +1,16 @@
 """SIGINT and SIGTERM end a run and its children immediately."""
 
+import json
+import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from .model_server import Hold, ModelServer, Reply, ToolCall
-from .program import Lifeline, Program, wine_version
+from .program import TIMEOUT_SECONDS, Lifeline, Program, program_command, wine_version
 
 SHELL_CHILD = "import socket,sys; c = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); c.recv(1)"
 SHELL_AGENT = "model: openai-chat:scripted\ntools: [shell]\n"
@@ -62,7 +66,68 @@ def test_signal_ends_shell_commands(program: Program, model_server: ModelServer,
         finished = running.finish()
         lifeline.wait_until_gone()
 
-    assert (finished.exit_code, finished.stdout) == (143, "I start.\n")
+    assert (finished.exit_code, finished.stdout) == (143, "")
+    assert "I start." in finished.stderr.splitlines()
+
+
+@can_send
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--json-events",)])
+def test_interrupted_run_keeps_partial_answer(
+    program: Program, model_server: ModelServer, arguments: tuple[str, ...]
+) -> None:
+    hold = Hold()
+    model_server.will_answer(Reply(pieces=("half an ", "answer"), hold_after_first_piece=hold))
+
+    with program.start_agent(SHELL_AGENT, "--transcript", "log", *arguments) as running:
+        hold.wait_until_reached()
+        if arguments == ("--json-events",):
+            running.wait_for_stdout("half an")
+        running.terminate()
+        finished = running.finish()
+
+    end = json.loads((program.folder / "log").read_text(encoding="utf-8").splitlines()[-1])
+    assert (finished.exit_code, end["type"], end["status"]) == (143, "end", "interrupted")
+    if arguments == ("--json-events",):
+        assert json.loads(finished.stdout.splitlines()[-1]) == end
+        assert end["partial_output"] == "half an "
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fills a pipe, whose size differs")
+@pytest.mark.parametrize(("way", "exit_code"), [("interrupt", 130), ("terminate", 143), ("timeout", 3)])
+def test_unread_standard_error_does_not_keep_program_alive(
+    program: Program, model_server: ModelServer, way: str, exit_code: int
+) -> None:
+    # Each call shows a line on standard error, which fills its pipe.
+    calls = tuple(ToolCall(name="read_file", arguments={"path": "x" * 300}) for _ in range(400))
+    model_server.will_answer(Reply(tool_calls=calls))
+    agent_file = program.write("agent.yaml", "model: openai-chat:scripted\ntools: [read_file]\n")
+    process = subprocess.Popen(
+        [*program_command(), "run", agent_file, "hi", *(("--timeout", "5") if way == "timeout" else ())],
+        cwd=program.folder,
+        env=program.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stderr is not None
+        # The pipe is full once nothing more arrives: wait for its capacity.
+        wait_until_full(process.stderr.fileno())
+        if way != "timeout":
+            process.send_signal(signal.SIGINT if way == "interrupt" else signal.SIGTERM)
+        assert process.wait(TIMEOUT_SECONDS) == exit_code
+
+
+def wait_until_full(descriptor: int) -> None:
+    """Wait until a pipe holds nearly as much as it can."""
+    import array  # noqa: PLC0415 - not on Windows
+    import fcntl  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    pending = array.array("i", [0])
+    while pending[0] < 60_000:
+        threading.Event().wait(0.05)
+        fcntl.ioctl(descriptor, termios.FIONREAD, pending)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command is for /bin/sh")
