@@ -4,7 +4,7 @@ https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -75,23 +75,27 @@ def _by_status(status: int, right: str) -> str:
 
 def _missing_right(message: str, headers: Mapping[str, str]) -> str:
     """How to get the permission that GitHub names in a header; "" where it names none."""
-    permissions = headers.get("x-accepted-github-permissions", "")
     # Alternatives are separated by semicolons, permissions that are needed together by commas.
-    named = " or ".join(f"`{each.strip().replace('=', ': ').replace(',', ', ')}`" for each in permissions.split(";"))
-    if "by integration" in message and permissions:
-        alternatives = permissions.split(";")
-        if all("workflows" in each for each in alternatives):
-            return (
-                f"this needs {named}, which no workflow's token has: set GH_TOKEN to a fine-grained token that has it"
-            )
-        return f"the job needs `permissions:` {named} in the workflow"
-    if permissions:
-        return f"this needs the permission {named}: https://github.com/settings/personal-access-tokens"
+    alternatives = [each.strip() for each in headers.get("x-accepted-github-permissions", "").split(";")]
+    if "by integration" in message and any(alternatives):
+        # No workflow's token may change workflows.
+        possible = [each for each in alternatives if "workflows" not in each]
+        if not possible:
+            cure = "set GH_TOKEN to a fine-grained token that has it"
+            return f"this needs {_permissions(alternatives)}, which no workflow's token has: {cure}"
+        return f"the job needs `permissions:` {_permissions(possible)} in the workflow"
+    if any(alternatives):
+        page = "https://github.com/settings/personal-access-tokens"
+        return f"this needs the permission {_permissions(alternatives)}: {page}"
     wanted = _scopes(headers.get("x-accepted-oauth-scopes", ""))
     missing = wanted - _scopes(headers.get("x-oauth-scopes", ""))
     if "x-oauth-scopes" in headers and wanted and missing == wanted:
         return f"the token lacks the scope {' or '.join(sorted(missing))}: gh auth refresh --scopes {min(missing)}"
     return ""
+
+
+def _permissions(alternatives: Sequence[str]) -> str:
+    return " or ".join(f"`{each.replace('=', ': ').replace(',', ', ')}`" for each in alternatives)
 
 
 def _scopes(header: str) -> set[str]:

@@ -111,7 +111,7 @@ class _Publisher:
             while True:
                 state = read_github_state(self._github, self._local, problems, self._draft_id, self._hashes)
                 if self._is_draft_invisible(state):
-                    self._stall(f"the new draft {self._draft_id} isn't there; it may have been deleted")
+                    self._stall(f"the new draft {self._draft_id} was deleted, or the token may no longer see it")
                     continue
                 plan = self._planned(state)
                 self._note_progress(plan)

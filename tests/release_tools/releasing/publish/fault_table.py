@@ -1,12 +1,14 @@
 """What can go wrong while a release is published: passing and lasting faults, rights and settings, and other people."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from release_tools.releasing.publish.release_files import expected_files
 from tests.release_tools.releasing.fake_github import FOREVER, FakeRepository, Fault, FaultKind
 from tests.release_tools.releasing.fake_rights import TokenKind
-from tests.release_tools.releasing.sample_release import COMMIT, TAG
+from tests.release_tools.releasing.sample_release import COMMIT, EXECUTABLE, TAG, VERSION
 
 Group = Literal["passing", "lasting", "rights", "storage", "others"]
 
@@ -119,6 +121,16 @@ _REFUSALS: Final[dict[str, tuple[Fault, str]]] = {
             headers={"X-Accepted-GitHub-Permissions": "contents=write,workflows=write"},
         ),
         "fine-grained token",
+    ),
+    "workflow token, alternatives": (
+        Fault(
+            kind="status",
+            request="",
+            status=403,
+            message="Resource not accessible by integration",
+            headers={"X-Accepted-GitHub-Permissions": "contents=write; contents=write,workflows=write"},
+        ),
+        "the job needs `permissions:` `contents: write` in",
     ),
     "fine-grained token": (
         Fault(
@@ -332,6 +344,10 @@ def storage_cases() -> Iterator[Case]:
             yield Case(name=name, group="storage", arrange=with_faults(fault), ends="published")
             fault = replace(fault, times=FOREVER)
             yield Case(name=f"{name} for good", group="storage", arrange=with_faults(fault), ends="error")
+    # Each file is a step forward, so the pauses don't add up.
+    names = [re.escape(name) for name in expected_files(EXECUTABLE, VERSION)]
+    each_once = with_faults(*(Fault(kind="status", request=f"POST .*[?]name={name}$") for name in names))
+    yield Case(name="502 once for every upload", group="storage", arrange=each_once, ends="published")
     for lag in (1, 2, 3, 5, 8):
         arrange = lambda repository, lag=lag: setattr(repository, "lag", lag)  # noqa: E731
         yield Case(name=f"{lag} stale answers after each change", group="storage", arrange=arrange, ends="published")
