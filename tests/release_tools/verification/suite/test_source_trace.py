@@ -16,6 +16,7 @@ from release_tools.verification.check import CheckFailedError, CheckSkippedError
 from release_tools.verification.suite import source_trace
 from release_tools.verification.suite.coverage import BundleContents, read_contents
 from release_tools.verification.suite.source_trace import check_source_trace, tracing_suite
+from release_tools.versions import DEV, BuildVersion
 from tests.release_tools.installed import environment_of, install
 from tests.release_tools.verification.conftest import MakeContext, write_script
 from tests.release_tools.verification.context_variants import allowing, as_build
@@ -406,21 +407,31 @@ def test_tracer_is_invisible_to_the_program(prepare: Prepare) -> None:
     assert check_source_trace(context).endswith("1 tests")
 
 
+DEV_BUILD = BuildVersion(label=DEV, project_version="1.2.3", local_part="dev")
+
+
 def test_trace_is_cached_until_a_test_changes(prepare: Prepare) -> None:
-    context = prepare(a_test_of("plugin"))
+    context = dataclasses.replace(prepare(a_test_of("plugin")), version=DEV_BUILD)
     first = check_source_trace(context)
     assert check_source_trace(context) == f"{first} (cached)"
     suite = context.settings.root / "suite" / "test_it.py"
     suite.write_text(suite.read_text() + a_test_of("version"))
     assert check_source_trace(context).endswith(" of 2 tests")
     (cached,) = (context.settings.build_folder(context.platform.name) / "trace-cache").iterdir()
-    cached.write_text("damaged")
-    assert check_source_trace(context).endswith(" of 2 tests")
+    for damaged in ("damaged", cached.read_text(encoding="utf-8").replace("plugin", "plugon")):
+        cached.write_text(damaged, encoding="utf-8")
+        assert check_source_trace(context).endswith(" of 2 tests")
+
+
+def test_version_is_traced_again(prepare: Prepare) -> None:
+    context = prepare(a_test_of("plugin"))
+    assert check_source_trace(context) == check_source_trace(context)
 
 
 def test_traced_tests_run_once_in_the_background(prepare: Prepare, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    context = prepare(a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n")
+    test = a_test_of("plugin") + f"\nwith open({str(runs)!r}, 'a') as file:\n    file.write('run ')\n"
+    context = dataclasses.replace(prepare(test), version=DEV_BUILD)
     with tracing_suite(context) as started:
         assert started.build.traced_suite is not None
         assert check_source_trace(started).endswith("of 1 tests")
