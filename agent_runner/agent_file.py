@@ -253,6 +253,17 @@ def parse_agent_file(path: Path, text: str) -> AgentFile:
     return AgentFile(path=path, settings=settings, text=text)
 
 
+def editor_schema() -> dict[str, object]:
+    """Return the JSON Schema of agent files, for editors."""
+    schema = AgentSettings.model_json_schema(by_alias=True)
+    # Short forms, which are expanded before validation.
+    names = {"type": "array", "items": {"type": "string"}}
+    for properties in (schema["properties"], schema["$defs"]["McpServerSettings"]["properties"]):
+        properties["env"] = {"anyOf": [names, properties["env"]]}
+    schema["properties"]["retries"] = {"anyOf": [{"type": "integer", "minimum": 0}, schema["properties"]["retries"]]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "agent-runner agent file"}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the closest known word; empty if none is close."""
     matches = difflib.get_close_matches(word, list(known), n=1)

@@ -93,11 +93,16 @@ def _prompt_after_options(extra: list[str]) -> str | None:
     return None
 
 
-def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:
+def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:  # noqa: PLR0911 - one per kind of command
     if options.command == ECHO_COMMAND:
         from agent_runner.echo_server import serve_echo
 
         serve_echo()
+        return EXIT_SUCCESS
+    if options.command == "schema":
+        from agent_runner.agent_file import editor_schema
+
+        reporter.document(editor_schema())
         return EXIT_SUCCESS
     if getattr(options, "store", None) is not None or options.command in ("submit", "worker", "cancel"):
         return _use_store(options, reporter)
@@ -178,7 +183,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{run,resume,runs,submit,worker,cancel,doctor}"
+        dest="command", required=True, metavar="{run,resume,runs,submit,worker,cancel,doctor,schema}"
     )
     _add_run(commands)
     _add_resume(commands)
@@ -195,6 +200,13 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("agent_file", metavar="AGENT.yaml", type=Path, nargs="?", help="the agent file to check")
     _add_verbosity(doctor)
+    commands.add_parser(
+        "schema",
+        help="print the JSON Schema of agent files, for editors",
+        description="Print the JSON Schema of agent files. Point your editor to it with the first line of a file: "
+        "# yaml-language-server: $schema=agent-runner.schema.json",
+        allow_abbrev=False,
+    )
     commands.add_parser(ECHO_COMMAND)
     return parser
 

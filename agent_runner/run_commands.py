@@ -3,9 +3,12 @@
 import argparse
 import json
 import os
+import stat
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent_runner.errors import EXIT_SUCCESS, UsageError
 from agent_runner.output import Reporter
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from agent_runner.local_runs import LocalRun
     from agent_runner.processes import ChildTrackingLoop
 
+# How long a pipe may stay silent beside a prompt.
+_STDIN_SECONDS: Final = 3.0
+
 
 def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     """Run an agent file."""
@@ -27,7 +33,7 @@ def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoo
 
     agent_file = load_agent_file(options.agent_file)
     model_names = choose_models(agent_file, options.model)
-    prompt = read_prompt(options.prompt)
+    prompt = read_prompt(options.prompt, reporter.warn)
     run_id = new_run_id()
     store = (
         UnstoredRun()
@@ -155,12 +161,14 @@ def change_directory(directory: Path | None) -> None:
         raise UsageError(f"can't change to {directory}: {error.strerror}") from error
 
 
-def read_prompt(prompt: str | None) -> str:
-    """Return the prompt, from standard input if it's missing or `-`.
+def read_prompt(prompt: str | None, warn: Callable[[str], None]) -> str:
+    """Return the prompt, from standard input if it's missing or `-`; piped text is added to another one.
 
     Raises:
         UsageError: if there's none, or it isn't text.
     """
+    if prompt not in (None, "-") and (piped := _piped_text(warn)).strip():
+        prompt = f"{prompt}\n\n{piped}"
     if prompt is None and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("no prompt", "pass it as an argument, or pipe it to standard input")
     if prompt in (None, "-"):
@@ -179,6 +187,40 @@ def read_prompt(prompt: str | None) -> str:
     if not str(prompt).strip():
         raise UsageError("the prompt is empty")
     return str(prompt)
+
+
+def _piped_text(warn: Callable[[str], None]) -> str:
+    """Return what's piped to standard input; empty if it's a terminal or nothing arrives."""
+    if sys.stdin is None:
+        return ""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return ""
+    if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
+        return ""
+    data, begun, ended = bytearray(), threading.Event(), threading.Event()
+
+    def read() -> None:
+        try:
+            while chunk := os.read(sys.stdin.fileno(), 65536):
+                data.extend(chunk)
+                begun.set()
+        except (OSError, ValueError):
+            pass
+        begun.set()
+        ended.set()
+
+    # A program that starts this one may leave a pipe open that it never writes to.
+    threading.Thread(target=read, daemon=True).start()
+    if not begun.wait(_STDIN_SECONDS):
+        warn("nothing arrives on standard input, so only the prompt is used; pass - to wait, or < /dev/null")
+        return ""
+    ended.wait()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input isn't valid UTF-8", "redirect it: < /dev/null") from error
 
 
 def _request(

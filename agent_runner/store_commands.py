@@ -19,7 +19,7 @@ def submit(options: argparse.Namespace, reporter: Reporter) -> int:
     url = store_url(options.store)
     agent_file = load_agent_file(options.agent_file)
     model_names = named_models(agent_file, options.model)
-    run_input = new_run_input(agent_file, model_names, read_prompt(options.prompt))
+    run_input = new_run_input(agent_file, model_names, read_prompt(options.prompt, reporter.warn))
     run_id = options.id or new_run_id()
     with open_store(url) as store:
         store.submit(run_id, run_input)

@@ -96,7 +96,7 @@ class Program:
         self, *arguments: str, stdin: str | bytes = "", environment: Mapping[str, str | None] | None = None
     ) -> Finished:
         """Run the program until it exits."""
-        with self.start(*arguments, environment=environment) as running:
+        with self.start(*arguments, environment=environment, stdin=subprocess.PIPE) as running:
             running.send_stdin(stdin.encode() if isinstance(stdin, str) else stdin)
             return running.finish()
 
@@ -114,6 +114,7 @@ class Program:
         self,
         *arguments: str,
         environment: Mapping[str, str | None] | None = None,
+        stdin: int = subprocess.DEVNULL,
         stdout: int | IO[bytes] = subprocess.PIPE,
         command: list[str] | None = None,
     ) -> "Running":
@@ -123,7 +124,7 @@ class Program:
             [*(command or program_command()), *arguments],
             cwd=self.folder,
             env={name: value for name, value in merged.items() if value is not None},
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -152,8 +153,7 @@ class Running:
 
     def send_stdin(self, data: bytes) -> None:
         """Write to standard input and close it."""
-        assert self._process.stdin is not None
-        if not self._process.stdin.closed:
+        if self._process.stdin is not None and not self._process.stdin.closed:
             try:
                 self._process.stdin.write(data)
                 self._process.stdin.close()

@@ -61,6 +61,16 @@ def test_answer_streams_where_no_tool_can_be_called(program: Program, model_serv
     assert (finished.exit_code, finished.stdout) == (0, "The answer is 42.\n")
 
 
+def test_piped_text_follows_prompt(program: Program, model_server: ModelServer) -> None:
+    model_server.will_answer(Reply(pieces=("done",)))
+    agent_file = program.write("agent.yaml", "model: openai-chat:scripted\n")
+
+    finished = program.run("run", agent_file, "Summarize this:", stdin="a, b\n")
+
+    assert (finished.exit_code, finished.stdout) == (0, "done\n")
+    assert model_server.requests[0].texts("user") == ["Summarize this:\n\na, b\n"]
+
+
 def test_events_tell_what_happens(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(
         Reply(pieces=("Let me see.",), tool_calls=(ToolCall(name="read_file", arguments={"path": "absent"}),)),
