@@ -76,6 +76,8 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
         # Files that changed during the build may or may not be in the binary.
         if inputs is not None and read_inputs() == inputs:
             write_stamp(settings, folder, inputs, left)
+        elif version.is_dev:
+            print("something that the build reads changed meanwhile, so the next build starts again", flush=True)
 
 
 def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersion, options: Sequence[str]) -> None:

@@ -231,13 +231,17 @@ def test_stamp_of_another_archive_is_not_believed(locked_project: Path, builds: 
 
 
 def test_edit_during_a_build_is_built_next_time(
-    locked_project: Path, builds: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
+    locked_project: Path,
+    builds: list[Sequence[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def edit(*_: object) -> None:
         (locked_project / "app.py").write_text("edited during the build", encoding="utf-8")
 
     monkeypatch.setattr(sessions, "install_project", edit)
     run(locked_project)
+    assert "changed" in capsys.readouterr().out
     run(locked_project)
     run(locked_project)
     assert len(builds) == 2
