@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from agent_runner.garbage_collection import resume_collection
+from agent_runner.left_out import install_stand_in
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -24,9 +25,12 @@ def serve_echo() -> None:
 
 def build_server() -> "MCPServer":
     """Return the server with its two tools."""
-    from mcp.server.mcpserver import MCPServer
+    install_stand_in()
+    from mcp.server.mcpserver import MCPServer, RequestStateSecurity
 
-    server = MCPServer("agent-runner-echo", log_level="CRITICAL")
+    # By default it would encrypt, with cryptography.
+    security = RequestStateSecurity(codec=_NoState())
+    server = MCPServer("agent-runner-echo", log_level="CRITICAL", request_state_security=security)
 
     @server.tool()
     def echo(text: str) -> str:
@@ -39,3 +43,15 @@ def build_server() -> "MCPServer":
         return dict(os.environ)
 
     return server
+
+
+class _NoState:
+    """How the server seals what it would ask a client to keep: its tools ask for nothing."""
+
+    def seal(self, payload: bytes) -> str:
+        raise NotImplementedError(f"the echo server keeps no state, and this has {len(payload)} bytes")
+
+    def unseal(self, _token: str) -> bytes:
+        from mcp.server.mcpserver import InvalidRequestState
+
+        raise InvalidRequestState("this server never made one")

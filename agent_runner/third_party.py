@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from agent_runner.errors import EnvironmentVariableError
 from agent_runner.lazy_packages import install_lazy_packages
+from agent_runner.left_out import install_stand_in
 
 LOG_LEVEL_VARIABLE = "AGENT_RUNNER_LOG"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -58,6 +59,7 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
 
 def import_mcp() -> None:
     """Import the MCP client, ignoring settings and log output of fastmcp."""
+    install_stand_in()
     import_pydantic_ai()
     # The environment belongs to the whole process, and a worker begins several runs at once.
     with _IMPORT_LOCK, _changed_environment(_FASTMCP_PREFIX, _MCP_SETTINGS):
