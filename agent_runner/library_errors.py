@@ -61,7 +61,7 @@ def _translate_api_error(  # noqa: PLR0911 - one per exception class
         case library.ModelTimeoutError() | library.ModelRequestTimeout():
             return ModelError(f"{where} timed out", "try again later", retryable=True)
         case library.ModelConnectionError():
-            return _translate_connection_error(error, where, provider)
+            return _translate_connection_error(error, where, provider, base_url)
         case library.ModelAuthenticationError():
             hint = f"check {provider.key_variable}" if provider else None
             return ModelError(f"{where} rejected the API key{reason}", hint)
@@ -81,9 +81,14 @@ def _translate_api_error(  # noqa: PLR0911 - one per exception class
 
 
 def _translate_connection_error(
-    error: library.ModelConnectionError, where: str, provider: KnownProvider | None
+    error: library.ModelConnectionError, where: str, provider: KnownProvider | None, base_url: str | None
 ) -> ModelError:
     address_hint = f"check {provider.url_variable}" if provider else None
+    is_broken_off = error.phase == "read" or error.in_stream
+    if not is_broken_off and base_url is not None and (proxy := _proxy_of(base_url)):
+        reason = next((str(cause) for cause in causes(error) if str(cause)), error.message)
+        message = f"can't reach {where} through the proxy {proxy}: {shorten(reason)}"
+        return ModelError(message, "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY", retryable=True)
     for cause in causes(error):
         match cause:
             case ConnectionRefusedError():
@@ -95,10 +100,20 @@ def _translate_connection_error(
             case ssl.SSLCertVerificationError():
                 hint = "set SSL_CERT_FILE to a file with the certificate of its authority"
                 return ModelError(f"the certificate of {where} isn't trusted: {cause.verify_message}", hint)
-    if error.phase == "read" or error.in_stream:
+    if is_broken_off:
         hint = "try again later"
         return ModelError(f"{where} closed the connection in the middle of a response", hint, retryable=True)
     return ModelError(f"can't connect to {where}: {shorten(error.message)}", address_hint, retryable=True)
+
+
+def _proxy_of(url: str) -> str | None:
+    """Return the proxy that the environment or the system names for this URL."""
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    parts, proxies = urlsplit(url), getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return None if proxy is None or proxy_bypass(parts.netloc) else proxy
 
 
 def _not_found_hint(provider: KnownProvider | None) -> str:

@@ -28,6 +28,17 @@ def test_refused_connection_is_retryable_model_error(program: Program) -> None:
     assert finished.document["usage"]["requests"] == 0
 
 
+def test_unreachable_proxy_is_named(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed_soon:
+        proxy = f"http://user:secret@127.0.0.1:{closed_soon.getsockname()[1]}"
+    environment = {"OPENAI_BASE_URL": "http://models.example/v1", "HTTP_PROXY": proxy}
+
+    finished = program.run_agent(f"{CHAT}retries: {{model: 0}}\n", "--json", environment=environment)
+
+    message = finished.document["error"]["message"]
+    assert (finished.exit_code, "proxy" in message, "secret" in finished.stdout + finished.stderr) == (1, True, False)
+
+
 def test_error_response_is_passed_on(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(status=401, error="scripted reason"))
 

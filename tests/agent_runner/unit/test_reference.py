@@ -2,6 +2,9 @@
 
 import argparse
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -75,6 +78,18 @@ def test_tools_providers_and_variables_are_described() -> None:
     names = [*get_args(BuiltInTool.__value__), *(f"{provider.prefix}:" for provider in PROVIDERS)]
     names += [name for provider in PROVIDERS for name in (provider.key_variable, provider.url_variable)]
     assert [name for name in names if f"`{name}`" not in REFERENCE] == []
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze isn't installed")
+def test_systemd_unit_is_valid(tmp_path: Path) -> None:
+    unit = next(block for block in re.findall(r"```ini\n(.*?)```", REFERENCE, re.DOTALL) if "[Service]" in block)
+    path = tmp_path / "agent-runner.service"
+    # It checks that the program exists.
+    path.write_text(re.sub(r"(?<=ExecStart=)\S+", sys.executable, unit), encoding="utf-8")
+
+    found = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_editor_schema_accepts_short_forms_and_rejects_typos() -> None:
