@@ -185,6 +185,11 @@ class InstalledEnvironment:
         """Raises `PackageNotFoundError` when it isn't installed; preflight reports that first."""
         return _required(self.tools_by_name, "pyinstaller")
 
+    @property
+    def zstandard(self) -> InstalledDistribution | None:
+        """The distribution whose module decompresses the program; None if Python has it."""
+        return self.tools_by_name.get("backports-zstd")
+
     def require(self, name: str) -> InstalledDistribution:
         """The app's distribution of this name. Raises `PackageNotFoundError` when it isn't installed."""
         return _required(self.by_name, name)

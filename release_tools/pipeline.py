@@ -96,7 +96,7 @@ def _package(build: "Build", executable: Path) -> Path:
     folder.mkdir(parents=True)
     licenses = folder / "THIRD_PARTY_LICENSES"
     licenses.write_text(
-        third_party_licenses(build.installed.dependencies, build.installed.pyinstaller),
+        third_party_licenses(build.installed.dependencies, build.installed.pyinstaller, build.installed.zstandard),
         encoding="utf-8",
         newline="\n",
     )

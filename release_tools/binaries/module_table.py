@@ -4,11 +4,17 @@ PyInstaller reads it with `marshal`, which allocates memory for as many items as
 """
 
 import struct
+from dataclasses import dataclass
 from typing import Final
 
-# As PyInstaller/archive/writers.py writes it: the magic, four bytes of Python's, the table's offset and four unused
-# bytes; then the modules; then `marshal.dumps([(name, (typecode, offset, size)), …])`.
-_HEADER: Final = struct.Struct("!4s4xi")
+# As `freeze/module_blocks.py` writes it, after PyInstaller/archive/writers.py: the magic, four bytes of Python's, the
+# offset of the table, and of the list of blocks, or 0; then modules, blocks and their list, with its size before it;
+# then `marshal.dumps([(name, (typecode, offset, size)), …])`. The offset of a module in a block is the complement of
+# that in all decompressed blocks.
+_HEADER: Final = struct.Struct("!4s4xiI")
+_SIZE: Final = struct.Struct("!I")
+# The bytes that a block decompresses to; the last one may have fewer.
+BLOCK_SIZE: Final = 1 << 20
 _MAGIC: Final = b"PYZ\0"
 
 # The type codes of Python/marshal.c that a table uses, and the flag of an object that is referenced later.
@@ -19,28 +25,54 @@ _TEXTS: Final = frozenset(b"aAut")
 # A list of pairs of a name and a tuple.
 _DEEPEST: Final = 3
 
-ModuleTable = dict[str, tuple[int, int, int]]
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleTable:
+    """The typecode, offset and size in bytes of each module's code, by dotted name, and the offset and size of blocks.
+
+    A negative offset is that of a module in a block.
+    """
+
+    modules: dict[str, tuple[int, int, int]]
+    blocks: tuple[tuple[int, int], ...]
 
 
 def read_module_table(archive: bytes) -> ModuleTable:
-    """Each module's typecode, and the offset and size in bytes of its compressed code, by dotted name.
+    """The table of contents of an archive.
 
-    Raises `ValueError` or `struct.error` for anything that PyInstaller wouldn't write.
+    Raises `ValueError` or `struct.error` for anything that the freeze wouldn't write.
     """
-    magic, start = _HEADER.unpack_from(archive)
+    magic, start, blocks_start = _HEADER.unpack_from(archive)
     if magic != _MAGIC or not 0 <= start <= len(archive):
         raise ValueError("the PYZ archive has no table of contents")
-    table: ModuleTable = {}
+    table: dict[str, tuple[int, int, int]] = {}
     entries = _Reader(archive[start:]).read_value(_DEEPEST)
     for entry in entries if isinstance(entries, list) else [None]:
         match entry:
-            case (str(name), (int(kind), int(offset), int(size))) if min(offset, size) >= 0:
+            case (str(name), (int(kind), int(offset), int(size))) if size >= 0:
                 table[name] = (kind, offset, size)
             case _:
                 raise ValueError("the PYZ archive's table of contents is damaged")
-    if sum(size for _, _, size in table.values()) > len(archive):
+    blocks = _read_blocks(archive, blocks_start) if blocks_start else ()
+    alone = sum(size for _, offset, size in table.values() if offset >= 0)
+    if alone + sum(size for _, size in blocks) > len(archive):
         raise ValueError("its modules are larger than the PYZ archive")
-    return table
+    if sum(size for _, offset, size in table.values() if offset < 0) > len(blocks) * BLOCK_SIZE:
+        raise ValueError("its modules are larger than the blocks of the PYZ archive")
+    return ModuleTable(modules=table, blocks=blocks)
+
+
+def _read_blocks(archive: bytes, start: int) -> tuple[tuple[int, int], ...]:
+    (size,) = _SIZE.unpack_from(archive, start)
+    listed = _Reader(archive[start + _SIZE.size :][:size]).read_value(_DEEPEST)
+    blocks = []
+    for entry in listed if isinstance(listed, list) else [None]:
+        match entry:
+            case (int(offset), int(length)) if min(offset, length) >= 0:
+                blocks.append((offset, length))
+            case _:
+                raise ValueError("the PYZ archive's list of blocks is damaged")
+    return tuple(blocks)
 
 
 class _Reader:

@@ -14,7 +14,8 @@ from typing import Final
 
 from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
 
-from release_tools.binaries.module_table import ModuleTable, read_module_table
+from release_tools.binaries.compression import decompress
+from release_tools.binaries.module_table import BLOCK_SIZE, ModuleTable, read_module_table
 from release_tools.errors import ReleaseError
 
 # The typecodes of members in PyInstaller/archive/readers.py.
@@ -24,9 +25,13 @@ SYMLINK: Final = "n"
 SCRIPT: Final = "s"
 MODULES: Final = "z"
 UNPACKED: Final = frozenset({BINARY, DATA, SYMLINK})
-# Ours, for files that the program unpacks instead of the bootloader, which doesn't know them; and what they are.
-DEFERRED: Final = {"B": BINARY, "X": DATA}
+# Ours, for files that the program unpacks instead of the bootloader, which doesn't know them; and what they are. The
+# first ones are unpacked at every start.
+_DEFERRED_AT_START: Final = {"B": BINARY, "X": DATA}
+DEFERRED: Final = {**_DEFERRED_AT_START, "L": BINARY, "N": SYMLINK, "E": BINARY, "D": DATA, "S": DATA}
 
+_ZSTANDARD: Final = 2
+_PACKAGE: Final = 1
 _NAMESPACE_PACKAGE: Final = 3
 # This many bytes of the payload occur only once in an executable.
 _RECOGNIZABLE: Final = 4096
@@ -49,11 +54,15 @@ class PayloadError(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadMember:
-    """An entry. `name` is a path with "/" on every platform, `size` the bytes that it takes in the executable."""
+    """An entry. `name` is a path with "/" on every platform, `size` the bytes that it takes in the executable.
+
+    `is_on_demand` is true for a file that isn't unpacked at every start.
+    """
 
     name: str
     kind: str
     size: int
+    is_on_demand: bool = False
 
 
 class Payload:
@@ -67,7 +76,12 @@ class Payload:
         with self._reading():
             self._archive = CArchiveReader(str(executable))
             self._entries = {
-                PayloadMember(name=name.replace("\\", "/"), kind=DEFERRED.get(kind, kind), size=size): name
+                PayloadMember(
+                    name=name.replace("\\", "/"),
+                    kind=DEFERRED.get(kind, kind),
+                    size=size,
+                    is_on_demand=kind in DEFERRED.keys() - _DEFERRED_AT_START.keys(),
+                ): name
                 for name, (_offset, size, _full_size, _is_compressed, kind) in self._archive.toc.items()
             }
             file_size = executable.stat().st_size
@@ -80,25 +94,64 @@ class Payload:
         """Every entry, in order."""
         return tuple(self._entries)
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the interpreter."""
+        return tuple(self._archive.options)
+
+    def read_stored(self, member: PayloadMember) -> bytes:
+        """The bytes that a member takes in the executable, compressed or not."""
+        offset, size, *_ = self._archive.toc[self._entries[member]]
+        return self._content[offset : offset + size]
+
     def read(self, member: PayloadMember) -> bytes:
+        """The content of a member."""
         with self._reading():
-            offset, size, _full_size, is_compressed, _kind = self._archive.toc[self._entries[member]]
+            offset, size, full_size, compression, _kind = self._archive.toc[self._entries[member]]
             content = self._content[offset : offset + size]
-            return self._inflate(content) if is_compressed else content
+            if compression == _ZSTANDARD:
+                return self._decompress(content, full_size)
+            return self._inflate(content) if compression else content
 
     @cached_property
     def module_sizes(self) -> dict[str, int]:
-        """The bytes that each bundled module takes in the executable, by dotted name."""
+        """The bytes that each bundled module takes in the executable, by dotted name.
+
+        Of a block, each module has the share that it has of its content.
+        """
+        sizes = {}
         with self._reading():
-            return {name: size for _start, toc in self._modules for name, (_kind, _offset, size) in toc.items()}
+            for _start, table in self._modules:
+                in_blocks = sum(size for _kind, offset, size in table.modules.values() if offset < 0)
+                share = sum(size for _offset, size in table.blocks) / max(1, in_blocks)
+                for name, (_kind, offset, size) in table.modules.items():
+                    sizes[name] = round(size * share) if offset < 0 else size
+        return sizes
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The names of bundled packages, with those that have no code."""
+        kinds = {_PACKAGE, _NAMESPACE_PACKAGE}
+        with self._reading():
+            return frozenset(
+                name for _start, table in self._modules for name, (kind, *_) in table.modules.items() if kind in kinds
+            )
 
     def read_modules(self) -> Iterator[tuple[str, bytes]]:
         """The name and marshalled code of every bundled module."""
-        for start, toc in self._modules:
-            for name, (kind, offset, size) in toc.items():
+        for start, table in self._modules:
+            with self._reading():
+                blocks = b"".join(
+                    self._decompress(self._content[start + offset : start + offset + size], BLOCK_SIZE)
+                    for offset, size in table.blocks
+                )
+            for name, (kind, offset, size) in table.modules.items():
                 if kind != _NAMESPACE_PACKAGE:
                     with self._reading():
-                        content = self._inflate(self._content[start + offset : start + offset + size])
+                        if offset < 0:
+                            content = _part(blocks, ~offset, size)
+                        else:
+                            content = self._inflate(self._content[start + offset : start + offset + size])
                     yield name, content
 
     @property
@@ -132,6 +185,11 @@ class Payload:
                 found.append((offset, read_module_table(self._content[offset : offset + size])))
         return found
 
+    def _decompress(self, content: bytes, size: int) -> bytes:
+        decompressed = decompress(content, min(size, self._may_inflate))
+        self._may_inflate -= len(decompressed)
+        return decompressed
+
     def _inflate(self, content: bytes) -> bytes:
         inflater = zlib.decompressobj()
         # For zlib, 0 means no limit.
@@ -151,3 +209,9 @@ class Payload:
             yield
         except _READ_ERRORS as error:
             raise PayloadError(self._executable, str(error) or type(error).__name__) from None
+
+
+def _part(content: bytes, position: int, size: int) -> bytes:
+    if position + size > len(content):
+        raise ValueError("a module is outside of the blocks")
+    return content[position : position + size]

@@ -11,11 +11,19 @@ _RULE = "=" * 80
 _LICENSE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
-def third_party_licenses(dependencies: Sequence[InstalledDistribution], pyinstaller: InstalledDistribution) -> str:
-    """A section with the full license text for Python, PyInstaller's bootloader and each dependency, in that order."""
+def third_party_licenses(
+    dependencies: Sequence[InstalledDistribution],
+    pyinstaller: InstalledDistribution,
+    zstandard: InstalledDistribution | None,
+) -> str:
+    """A section with the full license text of each part: Python, what unpacks the program, and the dependencies.
+
+    `zstandard` decompresses the program; from 3.14 on, that's part of Python.
+    """
     sections = [
         _section(f"Python {platform.python_version()}", python_license()),
         _section(f"PyInstaller {pyinstaller.version} (its bootloader starts the program)", _all_texts(pyinstaller)),
+        *([_section(f"{zstandard.label} (decompresses the program)", _all_texts(zstandard))] if zstandard else []),
         *(_section(installed.label, _all_texts(installed)) for installed in dependencies),
     ]
     return "This program contains the following software, each under its own license.\n\n" + "\n".join(sections)

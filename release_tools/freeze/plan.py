@@ -12,7 +12,7 @@ from release_tools.distributions import (
     InstalledEnvironment,
     source_module,
 )
-from release_tools.freeze.runtime.unpacked_folder import MARKER
+from release_tools.freeze.runtime.unpacking import MARKER
 from release_tools.freeze.runtime_hooks import PACKAGE as RUNTIME_PACKAGE
 from release_tools.freeze.runtime_hooks import write_runtime_hook
 from release_tools.freeze.selection import excluded_names, select, without_excluded
@@ -85,8 +85,6 @@ class FreezePlan:
     binary_format: BinaryFormat
     glibc_floor: str | None
     is_stripped: bool
-    # Whether the program unpacks most files itself.
-    is_deferred: bool
     # Where `freeze.spec` writes what it noticed.
     notes: str
     # Where it writes what UPX packed; "" if UPX isn't used.
@@ -155,8 +153,6 @@ def make_plan(
         upx_report=str(folder / "upx.json") if settings.is_upx_used and platform.can_use_upx else "",
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
-        # On Windows, PyInstaller's start-up code looks for folders of DLLs.
-        is_deferred=platform.os != "windows",
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
         else None,
@@ -195,12 +191,14 @@ def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
     launcher = folder / "launcher" / f"start-{settings.executable}.py"
     launcher.parent.mkdir(parents=True)
     launcher.write_text(
-        "import multiprocessing\n"
         "import sys\n"
         "\n"
         'if __name__ == "__main__":\n'
         "    # multiprocessing starts this program again for each worker; without this, the worker would run the app.\n"
-        "    multiprocessing.freeze_support()\n"
+        "    if any('multiprocessing' in argument for argument in sys.argv):\n"
+        "        import multiprocessing\n"
+        "\n"
+        "        multiprocessing.freeze_support()\n"
         f"    from {RUNTIME_PACKAGE} import interpreter, signals\n"
         "\n"
         "    sys.argv[1:] = interpreter.own_arguments(sys.argv[1:])\n"

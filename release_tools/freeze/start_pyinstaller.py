@@ -19,6 +19,7 @@ USERS_OF_TOOLS: Final = (
     "release_tools.freeze.dll_folders",
     "release_tools.freeze.faster_scan",
     "release_tools.freeze.kept_scans",
+    "release_tools.freeze.module_blocks",
     "release_tools.freeze.records",
     "release_tools.freeze.upx",
     "release_tools.freeze.version_resource",

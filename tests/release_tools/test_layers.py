@@ -98,8 +98,10 @@ def reached_from(*start: Path) -> set[Path]:
 
 def third_party_imports(*paths: Path) -> set[str]:
     """Without Nox and uv, which come together; without uv the PATH is searched."""
-    known = {*sys.stdlib_module_names, "release_tools", "nox", "uv"}
-    return {parts[0] for path in paths for parts in imports_of(path)} - known
+    # Python 3.14 has `compression`; `backports-zstd` is the only backport.
+    known = {*sys.stdlib_module_names, "compression", "release_tools", "nox", "uv"}
+    found = {parts[0] for path in paths for parts in imports_of(path)} - known
+    return {"backports-zstd" if name == "backports" else name for name in found}
 
 
 def test_bootstrap_needs_only_python_3_11() -> None:

@@ -6,14 +6,16 @@ Every start pays for this: it takes a few milliseconds, and imports nothing that
 
 def install() -> None:
     """Prepare this process; called once, by the first run-time hook."""
-    from . import bootloader, imports, signals, unpacking
+    from . import bootloader, compressed_modules, imports, on_demand, signals, unpacking
 
     bootloader.install()
     imports.install()
     # The first to ask for it is the last to be called when the program ends.
     signals.install()
-    # What is imported until here needs no file of the bundle, and what comes after it may.
-    unpacking.unpack()
+    # What is imported until here needs no file of the bundle and no compressed module, and what comes after it may.
+    entries = unpacking.unpack()
+    compressed_modules.install()
+    on_demand.install(entries)
     from . import (
         authorities,
         child_environment,

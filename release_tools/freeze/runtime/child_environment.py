@@ -12,7 +12,6 @@ import contextlib
 import functools
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -163,6 +162,7 @@ def execv(path: Any, argv: Any, /) -> None:
 if sys.platform == "win32":
     import _winapi
     import ctypes
+    import subprocess
     import threading
     import types
 
@@ -243,22 +243,18 @@ if sys.platform == "win32":
         setattr(os, "system", system_on_windows)  # noqa: B010
 
 else:
-    import _posixsubprocess
-
     # On POSIX the library path is a variable, which `child_environment` deals with.
     outside_libraries = contextlib.nullcontext
-    original_fork_exec: Any = _posixsubprocess.fork_exec
+    original_fork_exec: Any = None
     # Positions in the parameters; the pipes are this process's ends of them.
     PATHS, ENVIRONMENT = 1, 5
     PIPES = (7, 8, 10)
     NEW_SESSION, PROCESS_GROUP, GROUP, USER = 15, 16, 17, 19
 
-    @functools.wraps(original_fork_exec)
     def start_worker(*args: Any) -> int:
         """What multiprocessing starts its workers with."""
         return start(args, is_tied=True)
 
-    @functools.wraps(original_fork_exec)
     def start_for_popen(*args: Any) -> int:
         is_attached = (args[NEW_SESSION], args[PROCESS_GROUP], args[GROUP], args[USER]) == (False, -1, None, None)
         return start(args, is_tied=is_attached and any(args[end] != -1 for end in PIPES))
@@ -309,12 +305,20 @@ else:
             except ChildProcessError:
                 return -1
 
-    def _install_for_system() -> None:
-        # Popen has its own reference.
-        setattr(_posixsubprocess, "fork_exec", start_worker)  # noqa: B010
-        setattr(subprocess, "_fork_exec", start_for_popen)  # noqa: B010
+    def replace_fork_exec(module: Any) -> None:
+        global original_fork_exec  # noqa: PLW0603 - a fact about this process
+        original_fork_exec = module.fork_exec
+        module.fork_exec = functools.wraps(original_fork_exec)(start_worker)
+
+    def change_popen(module: Any) -> None:
+        # It has its own reference.
+        module._fork_exec = functools.wraps(original_fork_exec)(start_for_popen)  # noqa: SLF001
         # The other way of Popen, which doesn't tell whether there's a pipe. Python documents that this may be set.
-        setattr(subprocess, "_USE_POSIX_SPAWN", False)  # noqa: B010
+        module._USE_POSIX_SPAWN = False  # noqa: SLF001
+
+    def _install_for_system() -> None:
+        imports.when_imported("_posixsubprocess", replace_fork_exec)
+        imports.when_imported("subprocess", change_popen)
         for function in ("posix_spawn", "posix_spawnp"):
             if hasattr(os, function):
                 setattr(os, function, with_child_environment(getattr(os, function)))

@@ -1,10 +1,16 @@
 """Changes modules that the app may import, once it does: importing them at every start would take long."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+# PyInstaller's run-time hooks that change a module which many programs never import.
+HOOKS = {"pyi_rth_inspect": "inspect", "pyi_rth_multiprocessing": "multiprocessing", "pyi_rth_pkgutil": "pkgutil"}
+# The one for inspect takes long, and only changes this function.
+LATE_HOOK, LATE_FUNCTION = "pyi_rth_inspect", "getsourcefile"
 
 waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
 
@@ -12,6 +18,31 @@ waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
 def install() -> None:
     """Look out for imports, before every other finder."""
     sys.meta_path.insert(0, Watcher)
+    for hook, name in HOOKS.items():
+        when_imported(name, run_when_called if hook == LATE_HOOK else run(hook))
+
+
+def run(hook: str) -> Callable[[ModuleType], None]:
+    """What runs a hook of PyInstaller's, which is a module of the bundle if the program needs it."""
+
+    def change(_: ModuleType) -> None:
+        with contextlib.suppress(ModuleNotFoundError):
+            __import__(hook)
+
+    return change
+
+
+def run_when_called(module: Any) -> None:
+    """Run the hook when the function that it replaces is called for the first time."""
+    original = getattr(module, LATE_FUNCTION)
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if getattr(module, LATE_FUNCTION) is wrapper:
+            setattr(module, LATE_FUNCTION, original)
+            run(LATE_HOOK)(module)
+        return getattr(module, LATE_FUNCTION)(*args, **kwargs)
+
+    setattr(module, LATE_FUNCTION, wrapper)
 
 
 def when_imported(name: str, change: Callable[[Any], None]) -> None:

@@ -5,17 +5,25 @@ the machine's encoding.
 """
 
 import os
-import subprocess
 import sys
 from typing import Any
 
-original_text_encoding: Any = getattr(subprocess, "_text_encoding", None)
+from . import imports
+
+original_text_encoding: Any = None
 
 
 def install() -> None:
     """Replace what chooses the encoding of pipes in text mode; a private function, of Python 3.11 and later."""
-    if original_text_encoding is not None and sys.flags.utf8_mode:
-        setattr(subprocess, "_text_encoding", text_encoding)  # noqa: B010 - the type checker doesn't know it
+    if sys.flags.utf8_mode:
+        imports.when_imported("subprocess", replace)
+
+
+def replace(subprocess: Any) -> None:
+    global original_text_encoding  # noqa: PLW0603 - a fact about this process
+    original_text_encoding = getattr(subprocess, "_text_encoding", None)
+    if original_text_encoding is not None:
+        subprocess._text_encoding = text_encoding  # noqa: SLF001
 
 
 def text_encoding() -> str:

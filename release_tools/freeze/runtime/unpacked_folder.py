@@ -14,14 +14,12 @@ import sys
 import time
 from typing import Any
 
-from . import bootloader, signals
+from . import bootloader, on_demand, signals
+from .unpacking import MARKER
 
 if sys.platform != "win32":
     import fcntl
 
-# Every unpacked folder has this file, with the app's name in it. It's unpacked first, so that the folder of an
-# interrupted start has it too.
-MARKER = "!app"
 # How long a start may spend on removing the folders of others; it's enough for dozens of them.
 SWEEP_SECONDS = 5.0
 # How long the bootloader may take to remove a folder.
@@ -105,6 +103,8 @@ def after_opening(change_user: Any) -> Any:
     """`os.setuid` or the like, wrapped: before, every user may read the folder."""
 
     def wrapper(*ids: int) -> None:
+        # Afterwards, it may not be allowed to write there.
+        on_demand.unpack_all()
         for folder, _, files in os.walk(BUNDLE):
             for path in (folder, *(os.path.join(folder, name) for name in files)):  # noqa: PTH118
                 mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116

@@ -1,4 +1,5 @@
-"""Unpacks the bundle's files, except the few that Python needs to get here, which the bootloader has unpacked.
+"""Unpacks the files that every start needs, except the few that Python needs to get here, which the bootloader has
+unpacked.
 
 A signal that ends the bootloader while it unpacks leaves its folder behind. One that ends this process doesn't: the
 bootloader removes the folder then.
@@ -8,105 +9,67 @@ import contextlib
 import os
 import sys
 
-from . import bootloader
+from . import bootloader, payload
 
-# How the payload of an executable ends: this mark, then four numbers and the name of Python's library (`CArchiveWriter`
-# in PyInstaller/archive/writers.py).
-MARK = b"MEI\014\013\012\013\016"
-COOKIE_SIZE = 88
-# What an entry of its table begins with: six numbers, the last two of one byte each, before the name.
-ENTRY_SIZE = 18
+# Every unpacked folder has this file, with the app's name in it. It's unpacked first, so that the folder of an
+# interrupted start has it too.
+MARKER = "!app"
 
-# The kinds of files that the bootloader leaves to this module, and the permissions they get from it otherwise.
-PERMISSIONS = {b"B": 0o700, b"X": 0o600}
-
-# The kind, name, position and size in bytes.
-Entry = tuple[bytes, str, int, int]
+# The permissions of the files that are unpacked at every start.
+PERMISSIONS = {payload.NATIVE_AT_START: 0o700, payload.DATA_AT_START: 0o600}
 
 
-def unpack() -> None:
-    """Unpack the files, in the process that the bootloader started; every other one finds them unpacked."""
-    # The bootloader of Windows has unpacked them all.
-    if sys.platform == "win32":
-        return
+def unpack() -> list[payload.Entry]:
+    """Unpack the files, in the process that the bootloader started, and return all entries of the payload."""
     folder: str = getattr(sys, "_MEIPASS", "")
-    if not bootloader.process_id:
-        if is_abandoned(folder):
-            os._exit(1)
-        return
+    if not getattr(sys, "frozen", False):
+        return []
     created = {""}
-    executable = os.open(sys.executable, os.O_RDONLY)
     try:
-        files = deferred_files(executable)
+        entries = payload.read_table()
+        # The bootloader of Windows has unpacked them.
+        files = [entry for entry in entries if entry[0] in PERMISSIONS]
         # A program that has replaced itself, by `os.execv`, has the same process and folder.
         if is_unpacked(files, folder):
-            return
-        for kind, name, offset, size in files:
+            return entries
+        if not bootloader.process_id:
+            if is_abandoned(folder):
+                os._exit(1)
+            return entries
+        # What decompresses the others isn't compressed.
+        for kind, name, position, size, is_compressed in sorted(files, key=is_entry_compressed):
             create_folder(folder, os.path.dirname(name), created)  # noqa: PTH120 - pathlib would cost time
-            copy(executable, offset, size, f"{folder}/{name}", PERMISSIONS[kind])
+            write(f"{folder}/{name}", position, size, PERMISSIONS[kind], is_compressed=is_compressed)
     except OSError as error:
-        program = os.path.basename(sys.executable)  # noqa: PTH119
-        sys.stderr.write(f"{program}: error: can't unpack {error.filename or folder}: {error.strerror}\n")
-        sys.stderr.write("hint: free some space there, or set TMPDIR to another folder\n")
-        sys.stderr.flush()
+        report(error)
         os._exit(1)
-    finally:
-        os.close(executable)
+    return entries
+
+
+def is_entry_compressed(entry: payload.Entry) -> bool:
+    return entry[-1]
+
+
+def report(error: OSError) -> None:
+    """Tell the user why a file can't be unpacked, and what to do."""
+    program = os.path.basename(sys.executable)  # noqa: PTH119
+    folder = getattr(sys, "_MEIPASS", "")
+    sys.stderr.write(f"{program}: error: can't unpack {error.filename or folder}: {error.strerror}\n")
+    # The reasons without a number are ours.
+    cure = "free some space there, or set TMPDIR to another folder" if error.errno else "start it again"
+    sys.stderr.write(f"hint: {cure}\n")
+    sys.stderr.flush()
 
 
 def is_abandoned(folder: str) -> bool:
     """Whether the bootloader was killed before this process could find out that it's the first one."""
     unpacked_by = bootloader.process_of(folder)
-    if not unpacked_by or bootloader.is_alive(unpacked_by):
-        return False
-    try:
-        with open(sys.executable, "rb") as executable:  # noqa: PTH123
-            return not is_unpacked(deferred_files(executable.fileno()), folder)
-    except OSError:
-        return False
+    return bool(unpacked_by) and not bootloader.is_alive(unpacked_by)
 
 
-def deferred_files(executable: int) -> list[Entry]:
-    """The files that the bootloader leaves to this module. Raises `OSError` if the executable has no payload."""
-    return [entry for entry in read_table(executable) if entry[0] in PERMISSIONS]
-
-
-def is_unpacked(files: list[Entry], folder: str) -> bool:
+def is_unpacked(files: list[payload.Entry], folder: str) -> bool:
     """Whether the last of the files is there."""
-    return not files or os.path.isfile(f"{folder}/{files[-1][1]}")  # noqa: PTH113
-
-
-def read_table(executable: int) -> list[Entry]:
-    """Each entry of an executable's payload.
-
-    Raises `OSError` if there's none.
-    """
-    end = find_cookie(executable)
-    numbers = os.pread(executable, COOKIE_SIZE, end)[len(MARK) :]
-    length, table_position, table_size = (int.from_bytes(numbers[at : at + 4]) for at in (0, 4, 8))
-    start = end + COOKIE_SIZE - length
-    table = os.pread(executable, table_size, start + table_position)
-    entries = []
-    at = 0
-    while at < len(table):
-        entry_size, offset, size = (int.from_bytes(table[at + begin : at + begin + 4]) for begin in (0, 4, 8))
-        name = table[at + ENTRY_SIZE : at + entry_size].rstrip(b"\0").decode()
-        entries.append((table[at + ENTRY_SIZE - 1 : at + ENTRY_SIZE], name, start + offset, size))
-        at += entry_size
-    return entries
-
-
-def find_cookie(executable: int) -> int:
-    """The position of the mark. What comes behind the payload, such as section headers or a signature, is small."""
-    block = 64 * 1024
-    end = os.fstat(executable).st_size
-    while end > 0:
-        begin = max(0, end - block)
-        found = os.pread(executable, end - begin + len(MARK), begin).rfind(MARK)
-        if found >= 0:
-            return begin + found
-        end = begin
-    raise OSError(0, "the executable has no payload", sys.executable)
+    return not files or os.path.isfile(f"{folder}/{max(files, key=is_entry_compressed)[1]}")  # noqa: PTH113
 
 
 def create_folder(root: str, folder: str, created: set[str]) -> None:
@@ -119,16 +82,16 @@ def create_folder(root: str, folder: str, created: set[str]) -> None:
             os.mkdir(f"{root}/{folder}", 0o700)  # noqa: PTH102
 
 
-def copy(executable: int, offset: int, size: int, path: str, permissions: int) -> None:
-    """Write a part of the executable to a new file."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, permissions)
+def write(
+    path: str, position: int, size: int, permissions: int, *, is_compressed: bool, below: int | None = None
+) -> None:
+    """Write an entry of the payload to a new file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    file = os.open(path, flags, permissions, dir_fd=below)
     try:
-        while size:
-            content = os.pread(executable, min(size, 1 << 20), offset)
-            if not content:
-                raise OSError(0, "the executable is truncated", sys.executable)
-            offset, size = offset + len(content), size - len(content)
-            while content:
-                content = content[os.write(file, content) :]
+        for content in payload.chunks(position, size, is_compressed=is_compressed):
+            at = 0
+            while at < len(content):
+                at += os.write(file, content[at:] if at else content)
     finally:
         os.close(file)

@@ -6,24 +6,26 @@ hook sets that folder to None, and with it the entry: a web server's workers wou
 
 import contextlib
 import os
-import sys
 from typing import Any
+
+from . import imports
 
 
 def install() -> None:
-    """Fill the entry in again; only in a program that has multiprocessing, whose hook has imported it."""
-    spawn: Any = sys.modules.get("multiprocessing.spawn")
-    if spawn is None:
-        return
+    """Fill the entry in again, once the program imports what starts workers."""
     start_folder = ""
     # The folder may have been deleted.
     with contextlib.suppress(OSError):
         start_folder = os.getcwd()  # noqa: PTH109 - pathlib costs every start some milliseconds
-    get_preparation_data = spawn.get_preparation_data
 
-    def with_start_folder(name: str) -> dict[str, Any]:
-        data: dict[str, Any] = get_preparation_data(name)
-        data["sys_path"] = [start_folder if folder is None else folder for folder in data["sys_path"]]
-        return data
+    def change(spawn: Any) -> None:
+        get_preparation_data = spawn.get_preparation_data
 
-    spawn.get_preparation_data = with_start_folder
+        def with_start_folder(name: str) -> dict[str, Any]:
+            data: dict[str, Any] = get_preparation_data(name)
+            data["sys_path"] = [start_folder if folder is None else folder for folder in data["sys_path"]]
+            return data
+
+        spawn.get_preparation_data = with_start_folder
+
+    imports.when_imported("multiprocessing.spawn", change)

@@ -22,7 +22,7 @@ _HINT: Final = (
 def check_unpacked_files(context: VerificationContext) -> Passed:
     """How many files and bytes every start unpacks: many are noted, and far too many are refused."""
     payload = Payload(context.executable)
-    members = [member for member in payload.members if member.kind in UNPACKED]
+    members = [member for member in payload.members if member.kind in UNPACKED and not member.is_on_demand]
     figure = f"{len(members):,} files, {sum(member.size for member in members) / 1_000_000:.1f} MB"
     if len(members) <= NOTED_FILES:
         return Passed(figure=figure)

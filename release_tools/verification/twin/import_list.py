@@ -5,6 +5,7 @@ It's read from the shipped executable and from the metadata of the frozen enviro
 
 import dis
 import importlib.util
+import marshal
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -12,20 +13,13 @@ from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import Final
 
-from PyInstaller.archive.readers import CArchiveReader
-
 from release_tools.binaries.code_objects import blocks_of, strings_in
+from release_tools.binaries.payload import BINARY, DATA, Payload
 from release_tools.distributions import InstalledDistribution, InstalledEnvironment
 from release_tools.freeze.selection import is_foreign_group
 
 # Importing these prints, or opens a browser or a window.
 _NOT_IMPORTED: Final = ("this", "antigravity", "idlelib", "turtle", "turtledemo")
-
-_PYZ: Final = "z"
-_EXTENSION: Final = "b"
-_DATA: Final = "x"
-_PYZ_PACKAGE: Final = 1
-_PYZ_NAMESPACE: Final = 3
 
 _IMPORT_NAME, _EXTENDED_ARG, _LOAD_CONST = (dis.opmap[name] for name in ("IMPORT_NAME", "EXTENDED_ARG", "LOAD_CONST"))
 _LOAD_SMALL_INT: Final = dis.opmap.get("LOAD_SMALL_INT")
@@ -59,12 +53,18 @@ def read_bundled_code(executable: Path, within: Collection[str] = ()) -> Bundled
 
     That takes about 2 s for 8,000 modules.
     """
-    archive = CArchiveReader(str(executable))
-    codes, packages = _modules_in_archive(archive, within)
+    payload = Payload(executable)
+    codes = {
+        # It's executed by the program anyway.
+        name: marshal.loads(content)  # noqa: S302
+        for name, content in payload.read_modules()
+        if not within or name.partition(".")[0] in within
+    }
+    packages = {name for name in payload.packages if not within or name.partition(".")[0] in within}
     return BundledCode(
         codes=codes,
         packages=frozenset(packages),
-        modules=frozenset({*codes, *packages, *_modules_in_files(archive)}),
+        modules=frozenset({*codes, *packages, *_modules_in_files(payload)}),
     )
 
 
@@ -164,34 +164,16 @@ def _argument(raw: bytes, position: int) -> tuple[int, int]:
     return value, max(position, 0)
 
 
-def _modules_in_archive(archive: CArchiveReader, within: Collection[str]) -> tuple[Mapping[str, CodeType], set[str]]:
-    """The code of every module in the bundle's PYZ, and the names of packages, including namespace packages."""
-    codes: dict[str, CodeType] = {}
-    packages = set()
-    for member, entry in archive.toc.items():
-        if entry[-1] != _PYZ:
-            continue
-        pyz = archive.open_embedded_archive(member)
-        for name, (module_kind, _, _) in pyz.toc.items():
-            if within and name.partition(".")[0] not in within:
-                continue
-            if module_kind in (_PYZ_PACKAGE, _PYZ_NAMESPACE):
-                packages.add(name)
-            if module_kind != _PYZ_NAMESPACE:
-                codes[name] = pyz.extract(name)
-    return codes, packages
-
-
-def _modules_in_files(archive: CArchiveReader) -> Iterator[str]:
+def _modules_in_files(payload: Payload) -> Iterator[str]:
     """The names of extension modules, and of modules that are bundled only as source files."""
-    paths = {PurePosixPath(member.replace("\\", "/")): kind for member, (*_, kind) in archive.toc.items()}
+    paths = {PurePosixPath(member.name): member.kind for member in payload.members}
     for path, kind in paths.items():
         suffix = next((it for it in EXTENSION_SUFFIXES if path.name.endswith(it)), None)
-        if kind == _EXTENSION and suffix is not None:
+        if kind == BINARY and suffix is not None:
             parts = path.parts[2:] if path.parts[1:2] == ("lib-dynload",) else path.parts
             # A package may be compiled too.
             name = ".".join((*parts[:-1], path.name.removesuffix(suffix))).removesuffix(".__init__")
-        elif kind == _DATA and path.suffix == ".py" and _is_in_package(path, paths):
+        elif kind == DATA and path.suffix == ".py" and _is_in_package(path, paths):
             name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
         else:
             continue

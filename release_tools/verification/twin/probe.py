@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from PyInstaller.archive.readers import CArchiveReader
-
-from release_tools.binaries.payload import SCRIPT
+from release_tools.binaries.payload import Payload
 from release_tools.errors import CommandFailedError
 from release_tools.freeze.plan import PROBE_LAUNCHER
 from release_tools.processes.run import Finished, observe
@@ -41,10 +39,10 @@ class Reply:
 
 def check_equality(context: VerificationContext) -> str:
     """The twin and the executable are equal except for the main script, so what's true of one is true of the other."""
-    shipped, twin = (CArchiveReader(str(path)) for path in (context.executable, context.probe))
-    members, twin_members = set(shipped.toc), set(twin.toc)
-    differing = (members ^ twin_members) - {_main_script(shipped), _main_script(twin)}
-    differing |= {name for name in members & twin_members if shipped.extract(name) != twin.extract(name)}
+    shipped, twin = Payload(context.executable), Payload(context.probe)
+    members, twin_members = set(shipped.members), set(twin.members)
+    differing = {member.name for member in (members ^ twin_members) - {shipped.main_script, twin.main_script}}
+    differing |= {one.name for one in members & twin_members if shipped.read_stored(one) != twin.read_stored(one)}
     if shipped.options != twin.options:
         differing.add("run-time options")
     refuse(
@@ -54,11 +52,6 @@ def check_equality(context: VerificationContext) -> str:
         hint="freeze.spec writes both from one analysis; run the build again, and look there if they still differ",
     )
     return f"{len(members & twin_members)} members equal"
-
-
-def _main_script(archive: CArchiveReader) -> str:
-    """The last script; those before it are run-time hooks, which both have."""
-    return next((name for name, (*_, kind) in reversed(archive.toc.items()) if kind == SCRIPT), "")
 
 
 def ask(

@@ -1,10 +1,11 @@
 import marshal
 import struct
 import tracemalloc
+from typing import Any
 
 import pytest
 
-from release_tools.binaries.module_table import read_module_table
+from release_tools.binaries.module_table import BLOCK_SIZE, ModuleTable, read_module_table
 
 TABLE = {
     "app": (1, 17, 30),
@@ -22,12 +23,42 @@ def archive_with(table: bytes, size: int = 80_000) -> bytes:
 
 @pytest.mark.parametrize("version", range(marshal.version + 1))
 def test_table_in_every_marshal_version_is_read(version: int) -> None:
-    assert read_module_table(archive_with(marshal.dumps(list(TABLE.items()), version))) == TABLE
+    found = read_module_table(archive_with(marshal.dumps(list(TABLE.items()), version)))
+    assert found == ModuleTable(modules=TABLE, blocks=())
 
 
 def test_table_of_many_modules_is_read() -> None:
     table = {f"module_{number}": (0, number, 1) for number in range(3000)}
-    assert read_module_table(archive_with(marshal.dumps(list(table.items())))) == table
+    assert read_module_table(archive_with(marshal.dumps(list(table.items())))).modules == table
+
+
+def with_blocks(blocks: Any, modules: dict[str, tuple[int, int, int]]) -> bytes:
+    """An archive whose modules are in blocks."""
+    listed = marshal.dumps(blocks)
+    begin = struct.pack("!4s4sii", b"PYZ\0", b"\xf3\r\r\n", 80_000, 1000).ljust(1000, b"\0")
+    archive = begin + struct.pack("!i", len(listed)) + listed
+    return archive.ljust(80_000, b"\0") + marshal.dumps(list(modules.items()))
+
+
+def test_blocks_are_read() -> None:
+    blocks = [(100, 50), (150, 30)]
+    modules = {"app": (1, 17, 30), "app.cli": (0, ~0, 500_000), "app.other": (0, ~500_000, 900_000)}
+    assert read_module_table(with_blocks(blocks, modules)) == ModuleTable(modules=modules, blocks=tuple(blocks))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "size", "reason"),
+    [
+        ([(100, 50)], BLOCK_SIZE + 1, "larger"),
+        ([(100, 90_000)], 1, "larger"),
+        ([(100, -1)], 1, "damaged"),
+        ({}, 1, "unexpected type"),
+        ("blocks", 1, "damaged"),
+    ],
+)
+def test_damaged_list_of_blocks_is_refused(blocks: Any, size: int, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_module_table(with_blocks(blocks, {"app": (0, ~0, size)}))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +73,8 @@ def test_table_of_many_modules_is_read() -> None:
         (marshal.dumps([[[[]]]]), "unexpected type"),
         (marshal.dumps("app"), "damaged"),
         (marshal.dumps([("app", (0, 1))]), "damaged"),
-        (marshal.dumps([("app", (0, -1, 5))]), "damaged"),
+        (marshal.dumps([("app", (0, 1, -5))]), "damaged"),
+        (marshal.dumps([("app", (0, -1, 5))]), "larger"),
         (marshal.dumps([(7, (0, 1, 5))]), "damaged"),
         (marshal.dumps([("app", (0, 20, 79_000)), ("other", (0, 20, 79_000))]), "larger"),
     ],

@@ -8,6 +8,7 @@ from release_tools.freeze.licenses import license_texts, python_license, third_p
 from tests.release_tools.installed import install
 
 PYINSTALLER = InstalledDistribution(found=distribution("pyinstaller"))
+ZSTANDARD = InstalledDistribution(found=distribution("backports.zstd"))
 
 
 @pytest.fixture
@@ -17,15 +18,15 @@ def tiny(tmp_path: Path) -> InstalledDistribution:
 
 def test_every_section_has_its_license_text(tiny: InstalledDistribution) -> None:
     assert license_texts(tiny) == (("licenses/LICENSE", "tiny terms"),)
-    text = third_party_licenses([tiny], PYINSTALLER)
-    titles = ("Python 3.13", f"PyInstaller {PYINSTALLER.version}", "tiny-app 1.0", "tiny terms")
+    text = third_party_licenses([tiny], PYINSTALLER, ZSTANDARD)
+    titles = ("Python 3.13", f"PyInstaller {PYINSTALLER.version}", ZSTANDARD.label, "tiny-app 1.0", "tiny terms")
     assert sorted(titles, key=text.index) == list(titles)
 
 
 def test_license_in_metadata_replaces_missing_file(tiny: InstalledDistribution) -> None:
     (tiny.metadata_folder / "licenses" / "LICENSE").unlink()
     (tiny.metadata_folder / "METADATA").write_text("Name: tiny-app\nVersion: 1.0\nLicense-Expression: MIT\n")
-    assert "License: MIT" in third_party_licenses([tiny], PYINSTALLER)
+    assert "License: MIT" in third_party_licenses([tiny], PYINSTALLER, None)
 
 
 def test_python_license_is_the_installed_text() -> None:

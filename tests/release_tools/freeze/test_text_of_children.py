@@ -34,7 +34,8 @@ def test_text_of_children_has_the_encoding_as_from_source(tmp_path: Path, variab
     subprocess.run([localedef, "--inputfile=en_US", "--charmap=ISO-8859-1", locale], check=True, timeout=60)
     environment = {"PATH": os.environ["PATH"], "LOCPATH": str(tmp_path), **variables}
     runtime = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
-    runtime += "from release_tools.freeze.runtime import text_of_children\ntext_of_children.install()\n"
+    runtime += "from release_tools.freeze.runtime import imports, text_of_children\n"
+    runtime += "imports.install()\ntext_of_children.install()\n"
     source, frozen = (
         subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
         for command in ([sys.executable, "-c", SHOW], [sys.executable, "-Xutf8", "-c", runtime + SHOW])

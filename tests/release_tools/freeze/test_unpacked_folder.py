@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.freeze.runtime import bootloader, unpacked_folder
+from release_tools.freeze.runtime.unpacking import MARKER
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -25,7 +26,7 @@ def unpack(folder: Path, process: int, app: str = "tiny") -> Path:
     """A folder as the bootloader of `process` unpacks it."""
     unpacked = folder / f"_MEI{process:08x}abcdef"
     (unpacked / "package").mkdir(parents=True)
-    (unpacked / unpacked_folder.MARKER).write_text(app, encoding="utf-8")
+    (unpacked / MARKER).write_text(app, encoding="utf-8")
     return unpacked
 
 
@@ -50,7 +51,7 @@ def other_app(folder: Path) -> Path:
 
 def without_marker(folder: Path) -> Path:
     unpacked = unpack(folder, next(ENDED))
-    (unpacked / unpacked_folder.MARKER).unlink()
+    (unpacked / MARKER).unlink()
     return unpacked
 
 
@@ -78,7 +79,7 @@ def test_every_other_folder_stays(own: Path, make: Callable[[Path], Path]) -> No
 def test_marker_is_removed_last(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = unpack(own.parent, next(ENDED))
     seen: list[bool] = []
-    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: seen.append((folder / unpacked_folder.MARKER).is_file()))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: seen.append((folder / MARKER).is_file()))
     unpacked_folder.sweep()
     assert seen == [True, True]
 
@@ -134,6 +135,7 @@ import os, sys
 sys._MEIPASS = sys.argv[1]
 sys.path.insert(0, {str(REPOSITORY)!r})
 from release_tools.freeze.runtime import bootloader, unpacked_folder
+from release_tools.freeze.runtime.unpacking import MARKER
 bootloader.install(); unpacked_folder.install()
 file = os.path.join(sys._MEIPASS, "file")
 """

@@ -5,15 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from PyInstaller.archive.writers import CArchiveWriter
 
 from release_tools.binaries.payload import BINARY, DATA, Payload
-from release_tools.freeze import deferred_files
-from release_tools.freeze.runtime import bootloader, unpacking
+from release_tools.freeze.deferred_files import Deferral, Moment
+from release_tools.freeze.runtime import bootloader, payload, unpacking
+from tests.release_tools.freeze.executables import run_as, write_executable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="on Windows, the bootloader unpacks everything")
 
 FILES = {"needed": ("x", b"needed"), "deep/er/data": ("x", b"data" * 500_000), "deep/library": ("b", b"library")}
+KINDS = {"deep/er/data": payload.DATA_AT_START, "deep/library": payload.NATIVE_AT_START}
+PLAN = Deferral(moments=dict.fromkeys(KINDS, Moment.START), libraries={})
 
 
 class EndedError(Exception):
@@ -23,19 +25,7 @@ class EndedError(Exception):
 @pytest.fixture
 def executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An executable that leaves all but one of its files to the program."""
-    entries = []
-    for number, (name, (kind, content)) in enumerate(FILES.items()):
-        source = tmp_path / f"source{number}"
-        source.write_bytes(content)
-        entries.append((name, str(source), False, kind))
-    # Restores PyInstaller's own at the end.
-    monkeypatch.setattr(CArchiveWriter, "_serialize_toc", CArchiveWriter._serialize_toc)
-    deferred_files.install(frozenset({"needed"}))
-    archive = tmp_path / "archive"
-    CArchiveWriter(str(archive), entries, "libpython")
-    path = tmp_path / "executable"
-    path.write_bytes(b"program" * 20_000 + archive.read_bytes() + b"section headers" * 5_000)
-    return path
+    return write_executable(tmp_path, monkeypatch, FILES, PLAN)
 
 
 @pytest.fixture
@@ -43,7 +33,8 @@ def folder(tmp_path: Path, executable: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The folder of a program that the bootloader has just started."""
     folder = tmp_path / "_MEI"
     (folder / "deep").mkdir(parents=True)
-    monkeypatch.setattr(sys, "executable", str(executable))
+    run_as(executable, monkeypatch)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "_MEIPASS", str(folder), raising=False)
     monkeypatch.setattr(bootloader, "process_id", os.getppid())
 
@@ -54,15 +45,17 @@ def folder(tmp_path: Path, executable: Path, monkeypatch: pytest.MonkeyPatch) ->
     return folder
 
 
-def test_bootloader_unpacks_only_what_is_needed(executable: Path) -> None:
-    table = {name: kind for kind, name, _, _ in unpacking.read_table(os.open(executable, os.O_RDONLY))}
-    assert table == {"needed": b"x", "deep/er/data": b"X", "deep/library": b"B"}
+@pytest.mark.usefixtures("folder")
+def test_bootloader_unpacks_only_what_is_needed() -> None:
+    table = {name: kind for kind, name, _, _, _ in payload.read_table()}
+    assert table == {"needed": "x", payload.LIBRARIES: payload.INDEX, **KINDS}
 
 
 def test_checks_see_ordinary_files(executable: Path) -> None:
-    payload = Payload(executable)
-    assert {member.name: (member.kind, payload.read(member)) for member in payload.members} == FILES
-    assert {member.kind for member in payload.members} == {BINARY, DATA}
+    found = Payload(executable)
+    files = [member for member in found.members if member.kind in {BINARY, DATA}]
+    assert {member.name: (member.kind, found.read(member)) for member in files} == FILES
+    assert not any(member.is_on_demand for member in files)
 
 
 def test_program_unpacks_the_rest(folder: Path) -> None:
@@ -95,7 +88,9 @@ def test_process_without_its_killed_bootloader_ends(folder: Path, monkeypatch: p
     monkeypatch.setattr(bootloader, "process_id", 0)
     with pytest.raises(EndedError):
         unpacking.unpack()
-    (abandoned / "deep/library").touch()
+    for name in KINDS:
+        (abandoned / name).parent.mkdir(exist_ok=True)
+        (abandoned / name).touch()
     unpacking.unpack()
 
 
@@ -114,7 +109,7 @@ def test_link_in_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("keep", [0, 100, 200_000])
+@pytest.mark.parametrize("keep", [0, 100, 140_050])
 def test_damaged_executable_ends_the_program(folder: Path, executable: Path, keep: int) -> None:
     content = executable.read_bytes()
     executable.write_bytes(content[:keep])

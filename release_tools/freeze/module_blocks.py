@@ -1,0 +1,114 @@
+"""Compresses the modules of the bundle together, in blocks; `runtime/compressed_modules.py` reads them.
+
+Alone, most modules are too small to compress well. They're in the order in which they're probably imported, so that a
+start reads few blocks. Executed by `freeze.spec`.
+"""
+
+import io
+import marshal
+import os
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from PyInstaller.archive.writers import ZlibArchiveWriter
+from PyInstaller.building import api
+from PyInstaller.compat import BYTECODE_MAGIC
+
+from release_tools.binaries.compression import compress
+from release_tools.freeze.runtime.compressed_modules import BLOCK_SIZE
+from release_tools.freeze.runtime_hooks import BEFORE_COMPRESSED_MODULES, PACKAGE
+
+# Magic, Python's magic, the position of the table, and the room where the position of the blocks is.
+_HEADER_SIZE: Final = 16
+# What the package for run time imports until it has installed the reader.
+_FIRST: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES))
+
+
+class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no types
+    """Serializes modules without compressing them."""
+
+    _COMPRESSION_LEVEL = 0
+
+
+def install(order: Sequence[str], alone: Collection[str]) -> None:
+    """Have PyInstaller write such an archive, with blocks in this order, and without these modules in them."""
+
+    def write(path: str, entries: Iterable[Any], code_dict: dict[str, Any]) -> None:
+        write_archive(path, list(entries), code_dict, order, alone)
+
+    api.ZlibArchiveWriter = write
+
+
+def write_archive(
+    path: str, entries: Sequence[Any], code_dict: dict[str, Any], order: Sequence[str], alone: Collection[str]
+) -> None:
+    """Write the archive that `PyInstaller.archive.writers.ZlibArchiveWriter` would write, but for the compression."""
+    contents: dict[str, tuple[int, bytes]] = {}
+    for entry in entries:
+        name, (kind, _, size) = _Stored._write_entry(buffer := io.BytesIO(), entry, code_dict)  # noqa: SLF001
+        contents[name] = (kind, zlib.decompress(buffer.getvalue()) if size else b"")
+    table: dict[str, tuple[int, int, int]] = {}
+    with open(path, "wb") as file:  # noqa: PTH123 - PyInstaller gives a string
+        file.write(bytes(_HEADER_SIZE))
+        blocks = bytearray()
+        for name in dict.fromkeys((*(one for one in order if one in contents), *contents)):
+            kind, content = contents[name]
+            if name in alone or name.partition(".")[0] == PACKAGE:
+                table[name] = (kind, file.tell(), file.write(zlib.compress(content)))
+            else:
+                table[name] = (kind, ~len(blocks), len(content))
+                blocks += content
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            compressed = pool.map(compress, _split(bytes(blocks)))
+            positions = [(file.tell(), file.write(block)) for block in compressed]
+        blocks_at = file.tell()
+        listed = marshal.dumps(positions)
+        file.write(len(listed).to_bytes(4) + listed)
+        table_at = file.tell()
+        # In PyInstaller's order.
+        file.write(marshal.dumps([(name, table[name]) for name in contents]))
+        file.seek(0)
+        file.write(b"PYZ\0" + BYTECODE_MAGIC + table_at.to_bytes(4) + blocks_at.to_bytes(4))
+
+
+def _split(content: bytes) -> Iterator[bytes]:
+    return (content[at : at + BLOCK_SIZE] for at in range(0, len(content), BLOCK_SIZE))
+
+
+def needed_by_reader(graph: Any) -> frozenset[str]:
+    """The modules that are imported before the reader of blocks is there, which are compressed one by one."""
+    return frozenset(name for first in _FIRST for name in _imported_at_once(graph, graph.find_node(first), set()))
+
+
+def import_order(graph: Any, scripts: Iterable[str]) -> list[str]:
+    """The modules in the order in which scripts import them, after those of the package for run time.
+
+    Imports in functions come after all others, in the same way.
+    """
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    starts = [node for node in graph.nodes() if str(node.identifier).partition(".")[0] == PACKAGE]
+    starts += (graph.find_node(script) for script in scripts)
+    for start in starts:
+        for node in _imported_at_once(graph, start, seen).values():
+            found[str(node.identifier)] = None
+            starts += (target for target in graph.outgoing(node) if id(target) not in seen)
+    return [*found]
+
+
+def _imported_at_once(graph: Any, start: Any, seen: set[int]) -> dict[str, Any]:
+    """The nodes of the modules that importing one imports, in this order, except those already seen."""
+    found = {}
+    waiting = [start]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and id(node) not in seen:
+            seen.add(id(node))
+            found[str(node.identifier)] = node
+            targets = [*graph.outgoing(node)]
+            waiting += (
+                each for each in reversed(targets) if not getattr(graph.edgeData(node, each), "function", False)
+            )
+    return found

@@ -1,0 +1,349 @@
+"""Unpacks a file when the program needs it: most programs use a small part of what they bundle.
+
+An extension module comes, with its libraries, when it's imported; data when its package is. Whatever else opens, lists
+or loads a file is noticed by Python's audit events. So the program sees every file as if it had been there all along.
+"""
+
+import _thread
+import contextlib
+import os
+import sys
+import time
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+from . import payload, unpacking
+
+# The folders of distributions' metadata. Nothing imports them before they're read.
+METADATA_SUFFIXES = (".dist-info", ".egg-info")
+# Names all files of its distribution. Programs look whether those exist, which is no audit event.
+RECORD = "RECORD"
+
+PERMISSIONS = {
+    payload.NATIVE_ON_IMPORT: 0o700,
+    payload.LINK_ON_IMPORT: 0o700,
+    payload.NATIVE_ON_DEMAND: 0o700,
+    payload.DATA_ON_DEMAND: 0o600,
+    payload.SOURCE_ON_DEMAND: 0o600,
+}
+
+IS_WINDOWS = sys.platform == "win32"
+# Lists folders too, but asks the finder below before it uses a file that isn't there yet.
+IMPORT_SYSTEM = "<frozen importlib._bootstrap_external>"
+# Looks for nothing but folders of metadata.
+METADATA_READERS = tuple(
+    name.replace("/", os.sep) for name in ("importlib/metadata/__init__.py", "importlib_metadata/__init__.py")
+)
+
+
+def install(entries: list[payload.Entry]) -> None:
+    """Look out for whatever needs the files."""
+    files = FilesOnDemand(getattr(sys, "_MEIPASS", ""), entries)
+    if files.waiting:
+        sys.meta_path.insert(0, files)
+        sys.addaudithook(files.watch)
+        unpackers.append(files)
+
+
+# Whatever has files to unpack: one, or none.
+unpackers: list["FilesOnDemand"] = []
+
+
+def unpack_all() -> None:
+    """Unpack everything that is still missing, for what comes next can't."""
+    for files in unpackers:
+        files.bring(*files.waiting)
+
+
+def unpack_sources(package: str) -> None:
+    """Unpack the source of a top-level package's modules, for finders that look for it."""
+    for files in unpackers:
+        files.bring(*(key for key in files.waiting if key.startswith(f"{key_of(package)}/")))
+
+
+def key_of(path: str) -> str:
+    """What the same file has in common, however its path is written."""
+    return path.replace("\\", "/").lower() if IS_WINDOWS else path
+
+
+class FilesOnDemand:
+    """The files of the bundle that aren't unpacked yet, by their path in it.
+
+    Several threads and processes may unpack the same file: the first wins. There are no locks, which a fork would copy.
+    """
+
+    def __init__(self, root: str, entries: list[payload.Entry]) -> None:
+        self.root = root
+        self.entries = entries
+        self.prefixes = tuple(f"{key_of(path)}/" for path in dict.fromkeys((root, os.path.realpath(root))))
+        self.waiting: dict[str, payload.Entry] = {}
+        # Files by the package that brings them, and extension modules by the last part of their name.
+        self.packages: dict[str, list[str]] = {}
+        self.modules: dict[str, list[str]] = {}
+        self.metadata: set[str] = set()
+        # The files and subfolders of each folder, by their keys. Only those who list folders need it.
+        self.folders: dict[str, dict[str, str]] | None = None
+        self.libraries: dict[str, tuple[str, ...]] | None = None
+        # The threads that unpack something now, which raises the same events.
+        self.unpacking: set[int] = set()
+        for entry in entries:
+            kind = entry[0]
+            if kind in PERMISSIONS:
+                key = key_of(entry[1])
+                self.waiting[key] = entry
+                if kind == payload.NATIVE_ON_IMPORT:
+                    folder, _, file = entry[1].replace("\\", "/").rpartition("/")
+                    stem = file.partition(".")[0]
+                    if stem == "__init__":
+                        folder, _, stem = folder.rpartition("/")
+                    self.modules.setdefault(stem, []).append(key)
+                elif (name := entry[1].replace("\\", "/").partition("/")[0]).endswith(METADATA_SUFFIXES):
+                    self.metadata.add(name)
+                elif kind != payload.SOURCE_ON_DEMAND:
+                    self.packages.setdefault(key.partition("/")[0], []).append(key)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Unpack the module, or the data of its package, for the other finders."""
+        if path is None and (brought := self.packages.pop(key_of(name), None)) is not None:
+            self.bring(*brought)
+        stem = name.rpartition(".")[2]
+        if stem in self.modules:
+            for folder in sys.path if path is None else path:
+                inside = self.inside(folder)
+                for key in [] if inside is None else self.modules[stem]:
+                    parent = key.rpartition("/")[0]
+                    if key in self.waiting and parent in {inside, f"{inside}/{stem}".lstrip("/")}:
+                        self.bring(key)
+                        # It may have listed the folder within the same tick of the clock.
+                        finder = sys.path_importer_cache.get(folder)
+                        if finder is not None and hasattr(finder, "invalidate_caches"):
+                            finder.invalidate_caches()
+        return None
+
+    def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """The audit hook: unpack what an event is about."""
+        if self.waiting and event in WATCHED and _thread.get_ident() not in self.unpacking:
+            WATCHED[event](self, arguments)
+
+    def opened(self, arguments: tuple[Any, ...]) -> None:
+        inside = self.inside(arguments[0])
+        # The bundle itself is opened at every start, to lock it.
+        if not inside:
+            return
+        if inside in self.waiting:
+            folder, _, file = inside.rpartition("/")
+            is_record = file == RECORD and folder.endswith(METADATA_SUFFIXES)
+            self.bring(*(self.waiting if is_record else (inside,)))
+        else:
+            self.reveal(inside)
+
+    def listed(self, arguments: tuple[Any, ...]) -> None:
+        folder = arguments[0] if arguments else None
+        if type(folder) is int:
+            folder = path_of_descriptor(folder)
+        inside = self.inside("." if folder is None else folder)
+        if inside is None:
+            return
+        # The frame that called the function that raised the event that called `watch`.
+        caller = sys._getframe(2).f_code.co_filename  # noqa: SLF001
+        if caller.endswith(METADATA_READERS):
+            self.reveal_metadata()
+        elif caller != IMPORT_SYSTEM:
+            self.reveal(inside)
+
+    def loaded(self, arguments: tuple[Any, ...]) -> None:
+        """A library, by its path or name."""
+        for name in arguments:
+            if isinstance(name, str) and name and "/" not in name and not IS_WINDOWS:
+                self.bring(*(key for key in self.waiting if key.rpartition("/")[2] == name))
+            elif (inside := self.inside(name)) is not None:
+                self.bring(inside, f"{inside}.so", f"{inside}.dll")
+
+    def imported(self, arguments: tuple[Any, ...]) -> None:
+        if arguments[1] is not None:
+            self.loaded(arguments[1:2])
+
+    def mentioned(self, arguments: tuple[Any, ...]) -> None:
+        """Paths among the arguments of a call, or of a program that it starts, which may use all that's below."""
+        for argument in arguments:
+            for path in argument if isinstance(argument, list | tuple) else (argument,):
+                inside = self.inside(path)
+                if inside:
+                    self.bring(inside, *(key for key in self.waiting if key.startswith(f"{inside}/")))
+
+    def inside(self, path: Any) -> str | None:
+        """The path in the bundle, "" for the bundle itself; None if it isn't there."""
+        if type(path) is not str:
+            try:
+                path = os.fsdecode(path)
+            except TypeError:
+                return None
+        if not os.path.isabs(path):  # noqa: PTH117
+            try:
+                path = os.path.abspath(path)  # noqa: PTH100
+            except OSError:
+                return None
+        key = key_of(path)
+        for prefix in self.prefixes:
+            if key.startswith(prefix):
+                inside = key[len(prefix) :]
+                # Collapses "..", "." and double separators.
+                return (
+                    key_of(os.path.normpath(inside)) if "/." in f"/{inside}" or "//" in inside else inside.rstrip("/")
+                )
+            if key == prefix[:-1]:
+                return ""
+        return None
+
+    def reveal(self, folder: str) -> None:
+        """Unpack the files in a folder, and create its subfolders, so that a list has all of them."""
+        if self.folders is None:
+            self.folders = {}
+            for key, entry in self.waiting.items():
+                end = len(key)
+                while end > 0:
+                    begin = key.rfind("/", 0, end)
+                    self.folders.setdefault(key[: max(begin, 0)], {})[key[:end]] = entry[1][:end]
+                    end = begin
+        for key, name in self.folders.pop(folder, {}).items():
+            if key in self.waiting:
+                self.bring(key)
+            elif key in self.folders:
+                os.makedirs(os.path.join(self.root, name), 0o700, exist_ok=True)  # noqa: PTH103, PTH118
+
+    def reveal_metadata(self) -> None:
+        """Create the folders of distributions' metadata."""
+        for name in self.metadata:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(self.root, name), 0o700)  # noqa: PTH102, PTH118
+        self.metadata.clear()
+
+    def bring(self, *keys: str) -> None:
+        """Unpack these files, each with the libraries that it needs before it.
+
+        Ends the program if that's impossible: it can't go on without them, and must not take them for optional.
+        """
+        thread = _thread.get_ident()
+        self.unpacking.add(thread)
+        try:
+            if self.libraries is None:
+                self.libraries = payload.read_libraries(self.entries)
+            for key in [*keys]:
+                entry = self.waiting.get(key)
+                for name in (*self.libraries.get(entry[1], ()), entry[1]) if entry else ():
+                    self.unpack(key_of(name))
+        except OSError as error:
+            unpacking.report(error)
+            raise SystemExit(1) from None
+        finally:
+            self.unpacking.discard(thread)
+
+    def unpack(self, key: str) -> None:
+        entry = self.waiting.get(key)
+        if entry is None:
+            return
+        path = os.path.join(self.root, entry[1])  # noqa: PTH118
+        if not os.path.lexists(path):
+            if IS_WINDOWS:
+                os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+                self.place(entry, path, None)
+            else:
+                self.wait_for(unpacking.MARKER)
+                # Not by its name, which the folder may be without for a moment.
+                folder = os.open(self.root, os.O_RDONLY)
+                try:
+                    create_folders(entry[1], folder)
+                    self.place(entry, entry[1], folder)
+                finally:
+                    os.close(folder)
+                self.wait_for(entry[1])
+        self.waiting.pop(key, None)
+
+    def place(self, entry: payload.Entry, path: str, below: int | None) -> None:
+        """Write a file under another name, and give it its own at once."""
+        kind, _, position, size, is_compressed = entry
+        if kind == payload.LINK_ON_IMPORT:
+            target = b"".join(payload.chunks(position, size, is_compressed=is_compressed)).rstrip(b"\0").decode()
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, path, dir_fd=below)
+            return
+        unfinished = f"{path}.{os.getpid()}-{_thread.get_ident()}"
+        try:
+            permissions = PERMISSIONS[kind]
+            unpacking.write(unfinished, position, size, permissions, is_compressed=is_compressed, below=below)
+            move(unfinished, path, below)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(unfinished, dir_fd=below)
+
+    def wait_for(self, name: str) -> None:
+        """Wait while the bootloader removes what it takes for the folder; see `unpacked_folder.keep`."""
+        if not os.path.lexists(path := f"{self.root}/{name}"):
+            from .unpacked_folder import BOOTLOADER_SECONDS
+
+            deadline = time.monotonic() + BOOTLOADER_SECONDS
+            while not os.path.lexists(path) and time.monotonic() < deadline:
+                time.sleep(0.001)
+
+
+def create_folders(path: str, below: int) -> None:
+    """Create the folders of a file."""
+    end = path.find("/")
+    while end > 0:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path[:end], 0o700, dir_fd=below)
+        end = path.find("/", end + 1)
+
+
+def move(unfinished: str, path: str, below: int | None) -> None:
+    """Give a file its name, unless there's one already, which may be in use. The other name may stay."""
+    with contextlib.suppress(FileExistsError):
+        if not IS_WINDOWS:
+            try:
+                os.link(unfinished, path, src_dir_fd=below, dst_dir_fd=below)
+            except FileExistsError:
+                raise
+            except OSError:
+                # This file system has no hard links.
+                pass
+            else:
+                return
+        os.rename(unfinished, path, src_dir_fd=below, dst_dir_fd=below)
+
+
+def path_of_descriptor(descriptor: int) -> str:
+    """The path of an open folder, where the system tells."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
+    except OSError:
+        return ""
+
+
+WATCHED = {
+    "open": FilesOnDemand.opened,
+    "os.chdir": FilesOnDemand.opened,
+    **dict.fromkeys(("os.listdir", "os.scandir"), FilesOnDemand.listed),
+    "import": FilesOnDemand.imported,
+    **dict.fromkeys(("ctypes.dlopen", "sqlite3.load_extension"), FilesOnDemand.loaded),
+    **dict.fromkeys(
+        (
+            "os.chmod",
+            "os.exec",
+            "os.link",
+            "os.posix_spawn",
+            "os.remove",
+            "os.rename",
+            "os.spawn",
+            "os.startfile",
+            "os.truncate",
+            "os.utime",
+            "shutil.copyfile",
+            "shutil.copymode",
+            "shutil.copystat",
+            "shutil.copytree",
+            "shutil.move",
+            "subprocess.Popen",
+        ),
+        FilesOnDemand.mentioned,
+    ),
+}

@@ -1,0 +1,270 @@
+"""What brings files that aren't unpacked at every start."""
+
+import ctypes
+import importlib.metadata
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import pytest
+
+from release_tools.freeze.deferred_files import Deferral, Moment
+from release_tools.freeze.runtime import on_demand, payload, unpacking
+from release_tools.freeze.runtime.on_demand import FilesOnDemand
+from tests.release_tools.freeze.executables import run_as, write_executable
+
+SUFFIX = ".abi3.so"
+FILES = {
+    "!app": ("b", b"tiny", None),
+    f"brought/_fast{SUFFIX}": ("b", b"module", Moment.IMPORT),
+    f"_alone{SUFFIX}": ("b", b"module", Moment.IMPORT),
+    "brought.libs/libone.so.1": ("b", b"library", Moment.IMPORT),
+    "libone.so": ("n", b"brought.libs/libone.so.1", Moment.IMPORT),
+    "brought/libplain.so": ("b", b"plain", Moment.USE),
+    "brought/texts/a.txt": ("x", b"a", Moment.USE),
+    "brought/texts/deep/b.txt": ("x", b"b" * 3_000_000, Moment.USE),
+    "brought/code.py": ("x", b"CODE", Moment.READING),
+    "other/c.txt": ("x", b"c", Moment.USE),
+    "Tiny_App-1.0.dist-info/METADATA": ("x", b"Name: tiny-app\nVersion: 1.0\n", Moment.USE),
+    "Tiny_App-1.0.dist-info/RECORD": ("x", b"other/c.txt,,\n", Moment.USE),
+}
+LIBRARIES = {f"brought/_fast{SUFFIX}": ("brought.libs/libone.so.1", "libone.so")}
+IS_WINDOWS = sys.platform == "win32"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "_MEI"
+    folder.mkdir()
+    (folder / "!app").write_bytes(b"tiny")
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FilesOnDemand]:
+    """A program that has unpacked nothing yet."""
+    contents = {name: (kind, content) for name, (kind, content, _) in FILES.items() if not (IS_WINDOWS and kind == "n")}
+    moments = {name: moment for name, (_, _, moment) in FILES.items() if moment}
+    executable = write_executable(tmp_path, monkeypatch, contents, Deferral(moments=moments, libraries=LIBRARIES))
+    run_as(executable, monkeypatch)
+    monkeypatch.setattr(sys, "path", [str(root), *sys.path])
+    found = FilesOnDemand(str(root), payload.read_table())
+    monkeypatch.setattr(sys, "meta_path", [found, *sys.meta_path])
+    # It can't be removed, but has nothing to do once no file is waiting.
+    sys.addaudithook(found.watch)
+    yield found
+    found.waiting.clear()
+    sys.path_importer_cache.pop(str(root), None)
+
+
+def unpacked(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()} - {"!app"}
+
+
+def of_package() -> set[str]:
+    return {"brought/libplain.so", "brought/texts/a.txt", "brought/texts/deep/b.txt"}
+
+
+def seen(files: FilesOnDemand) -> set[str]:
+    """What was unpacked, looked up without events that would bring more."""
+    files.waiting.clear()
+    return unpacked(Path(files.root))
+
+
+def test_module_comes_with_its_libraries_when_it_is_looked_up(files: FilesOnDemand, root: Path) -> None:
+    # The folder is listed, and the list kept, before the module is there.
+    (root / "brought").mkdir()
+    assert PathFinder.find_spec("brought.missing", [str(root / "brought")]) is None
+    assert files.find_spec("brought._fast", [str(root / "brought")]) is None
+    spec = PathFinder.find_spec("brought._fast", [str(root / "brought")])
+    assert spec
+    assert spec.origin == str(root / f"brought/_fast{SUFFIX}")
+    links = set() if IS_WINDOWS else {"libone.so"}
+    assert seen(files) == {f"brought/_fast{SUFFIX}", "brought.libs/libone.so.1"} | links
+    assert (root / "brought.libs/libone.so.1").read_bytes() == b"library"
+
+
+def test_module_at_the_top_is_found_on_the_path(files: FilesOnDemand) -> None:
+    assert importlib.util.find_spec("_alone")
+    assert seen(files) == {f"_alone{SUFFIX}"}
+
+
+def test_module_of_the_same_name_elsewhere_brings_nothing(files: FilesOnDemand, tmp_path: Path) -> None:
+    files.find_spec("other._fast", [str(tmp_path)])
+    files.find_spec("_fast")
+    assert seen(files) == set()
+
+
+def test_import_of_a_package_brings_its_data(files: FilesOnDemand, root: Path) -> None:
+    files.find_spec("brought")
+    assert seen(files) == of_package()
+    assert (root / "brought/texts/deep/b.txt").read_bytes() == b"b" * 3_000_000
+
+
+def test_source_comes_when_it_is_read(files: FilesOnDemand, root: Path) -> None:
+    files.find_spec("brought")
+    assert "brought/code.py" in files.waiting
+    assert (root / "brought/code.py").read_bytes() == b"CODE"
+
+
+def test_source_can_be_brought_for_finders(files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "unpackers", [files])
+    on_demand.unpack_sources("brought")
+    assert "brought/code.py" in seen(files)
+
+
+@pytest.mark.parametrize("reader", on_demand.METADATA_READERS)
+def test_reader_of_metadata_gets_no_other_files(files: FilesOnDemand, root: Path, reader: str) -> None:
+    listed: dict[str, list[str]] = {}
+    code = compile(f"import os; found = os.listdir({str(root)!r})", f"/somewhere/{reader}", "exec")
+    exec(code, listed)  # noqa: S102 - made by this test
+    assert set(listed["found"]) == {"!app", "Tiny_App-1.0.dist-info"}
+    assert seen(files) == set()
+
+
+def test_import_system_lists_folders_without_effect(files: FilesOnDemand) -> None:
+    assert importlib.util.find_spec("no_such_module") is None
+    assert seen(files) == set()
+
+
+@pytest.mark.parametrize(
+    ("use", "brought"),
+    [
+        (lambda root: (root / "other/c.txt").read_bytes(), {"other/c.txt"}),
+        (lambda root: os.close(os.open(os.fsencode(root / "other/../other/./c.txt"), os.O_RDONLY)), {"other/c.txt"}),
+        (lambda root: list((root / "brought/texts").iterdir()), {"brought/texts/a.txt"}),
+        (lambda root: list((root / "brought/texts").rglob("*")), {"brought/texts/a.txt", "brought/texts/deep/b.txt"}),
+        (lambda root: shutil.copytree(root / "other", root.parent / "copy"), {"other/c.txt"}),
+        (lambda root: (root / "other/c.txt").rename(root.parent / "moved") and None, set()),
+        (lambda root: sys.audit("subprocess.Popen", "cp", ["cp", root / "brought/texts"], None, None), None),
+        (lambda _: importlib.metadata.version("tiny-app"), {"Tiny_App-1.0.dist-info/METADATA"}),
+    ],
+    ids=["open", "bytes", "list", "walk", "copy", "move", "program", "version"],
+)
+def test_use_brings_files(
+    files: FilesOnDemand, root: Path, use: Callable[[Path], object], brought: set[str] | None
+) -> None:
+    use(root)
+    expected = {"brought/texts/a.txt", "brought/texts/deep/b.txt"} if brought is None else brought
+    assert expected <= seen(files)
+    assert seen(files) - expected <= {"libone.so"}
+
+
+@pytest.mark.usefixtures("files")
+def test_listing_shows_what_would_be_there(root: Path) -> None:
+    listed = {path.name for path in root.iterdir()} - {"libone.so"}
+    assert listed == {"!app", f"_alone{SUFFIX}", "brought", "brought.libs", "other", "Tiny_App-1.0.dist-info"}
+
+
+@pytest.mark.usefixtures("files")
+def test_files_of_a_distribution_exist(root: Path) -> None:
+    (found,) = importlib.metadata.files("tiny-app") or []
+    assert Path(str(found.locate())) == root / "other/c.txt"
+
+
+@pytest.mark.usefixtures("files")
+def test_relative_path_brings_a_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    assert Path("other/c.txt").read_bytes() == b"c"
+
+
+@pytest.mark.parametrize("by", ["path", "name"])
+def test_loaded_library_is_brought(files: FilesOnDemand, root: Path, by: str) -> None:
+    name = "brought.libs/libone.so.1"
+    if by == "name" and IS_WINDOWS:
+        pytest.skip("the bootloader of Windows unpacks libraries")
+    with pytest.raises(OSError, match=r"."):
+        ctypes.CDLL(str(root / name) if by == "path" else "libone.so.1")
+    assert name in seen(files)
+
+
+def test_threads_may_bring_the_same_file(files: FilesOnDemand, root: Path) -> None:
+    start = threading.Barrier(8)
+    found: list[bytes] = []
+
+    def read() -> None:
+        start.wait()
+        found.append((root / "brought/texts/deep/b.txt").read_bytes())
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [b"b" * 3_000_000] * 8
+    assert seen(files) == {"brought/texts/deep/b.txt"}
+
+
+def test_file_in_use_is_not_replaced(files: FilesOnDemand, root: Path) -> None:
+    (root / "other").mkdir()
+    waiting = {**files.waiting}
+    files.waiting.clear()
+    (root / "other/c.txt").write_bytes(b"of another process")
+    files.waiting.update(waiting)
+    files.bring("other/c.txt")
+    assert (root / "other/c.txt").read_bytes() == b"of another process"
+    assert seen(files) == {"other/c.txt"}
+
+
+def test_all_can_be_brought_at_once(files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "unpackers", [files])
+    on_demand.unpack_all()
+    assert files.waiting == {}
+    assert {path for path in FILES if path != "!app"} - seen(files) <= ({"libone.so"} if IS_WINDOWS else set())
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+@pytest.mark.usefixtures("files")
+def test_folder_without_its_name_is_waited_for(root: Path) -> None:
+    kept = root.rename(root.with_suffix(".kept"))
+    root.mkdir()
+
+    def put_back() -> None:
+        root.rmdir()
+        kept.rename(root)
+
+    timer = threading.Timer(0.2, put_back)
+    timer.start()
+    assert (root / "other/c.txt").read_bytes() == b"c"
+    timer.join()
+
+
+def test_file_that_cannot_be_written_ends_the_program(
+    files: FilesOnDemand, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "brought").symlink_to("nowhere")
+    with pytest.raises(SystemExit) as caught:
+        files.bring("brought/libplain.so")
+    assert caught.value.code == 1
+    assert "hint: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.skipif(IS_WINDOWS, reason="on Windows, the executable isn't kept open")
+def test_moved_executable_is_still_read(root: Path) -> None:
+    Path(sys.executable).rename(f"{sys.executable}.old")
+    Path(sys.executable).write_bytes(b"a new version")
+    assert (root / "other/c.txt").read_bytes() == b"c"
+
+
+def test_replaced_executable_is_refused(files: FilesOnDemand, capsys: pytest.CaptureFixture[str]) -> None:
+    # A daemon closes all open files.
+    if not IS_WINDOWS:
+        os.close(payload.descriptor)
+    Path(sys.executable).rename(f"{sys.executable}.old")
+    Path(sys.executable).write_bytes(b"a new version")
+    with pytest.raises(SystemExit):
+        files.bring("other/c.txt")
+    assert "replaced" in capsys.readouterr().err
+
+
+def test_nothing_to_bring_installs_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_MEIPASS", str(root), raising=False)
+    before = [*sys.meta_path]
+    on_demand.install([("x", "needed", 0, 0, False)])
+    assert sys.meta_path == before
+    assert unpacking.MARKER == "!app"
