@@ -9,7 +9,6 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType
 from typing import Any
 
-from . import on_demand
 from .build_facts import SOURCE_PACKAGES
 
 
@@ -46,7 +45,6 @@ def show_source_files(finder: Any) -> None:
         spec: ModuleSpec | None = find_frozen(self, fullname, target)
         if spec is None or fullname.partition(".")[0] not in SOURCE_PACKAGES or installed_hooks() == without_hooks:
             return spec
-        on_demand.unpack_sources(fullname.partition(".")[0])
         # The finder whose hook comes next: Python's own, or that of the app.
         next_finder = self.fallback_finder
         found: ModuleSpec | None = next_finder.find_spec(fullname, target) if next_finder else None

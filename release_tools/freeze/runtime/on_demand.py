@@ -9,7 +9,8 @@ import contextlib
 import os
 import sys
 import time
-from importlib.machinery import ModuleSpec
+from collections.abc import Iterator
+from importlib.machinery import FileFinder, ModuleSpec
 from typing import Any
 
 from . import payload, unpacking
@@ -27,8 +28,11 @@ PERMISSIONS = {
     payload.SOURCE_ON_DEMAND: 0o600,
 }
 
+# What comes with the import of a package.
+WITH_PACKAGE = {payload.NATIVE_ON_DEMAND, payload.DATA_ON_DEMAND}
+
 IS_WINDOWS = sys.platform == "win32"
-# Lists folders too, but asks the finder below before it uses a file that isn't there yet.
+# Lists folders too, but unpacks a module itself before it looks for it there.
 IMPORT_SYSTEM = "<frozen importlib._bootstrap_external>"
 # Looks for nothing but folders of metadata.
 METADATA_READERS = tuple(
@@ -40,7 +44,9 @@ def install(entries: list[payload.Entry]) -> None:
     """Look out for whatever needs the files."""
     files = FilesOnDemand(getattr(sys, "_MEIPASS", ""), entries)
     if files.waiting:
+        files.create_folders_on_path()
         sys.meta_path.insert(0, files)
+        FileFinder.find_spec = files.before_find_spec(FileFinder.find_spec)  # type: ignore[method-assign]
         sys.addaudithook(files.watch)
         unpackers.append(files)
 
@@ -53,12 +59,6 @@ def unpack_all() -> None:
     """Unpack everything that is still missing, for what comes next can't."""
     for files in unpackers:
         files.bring(*files.waiting)
-
-
-def unpack_sources(package: str) -> None:
-    """Unpack the source of a top-level package's modules, for finders that look for it."""
-    for files in unpackers:
-        files.bring(*(key for key in files.waiting if key.startswith(f"{key_of(package)}/")))
 
 
 def key_of(path: str) -> str:
@@ -99,26 +99,53 @@ class FilesOnDemand:
                     self.modules.setdefault(stem, []).append(key)
                 elif (name := entry[1].replace("\\", "/").partition("/")[0]).endswith(METADATA_SUFFIXES):
                     self.metadata.add(name)
-                elif kind != payload.SOURCE_ON_DEMAND:
-                    self.packages.setdefault(key.partition("/")[0], []).append(key)
+                    continue
+                self.packages.setdefault(key.partition("/")[0], []).append(key)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
-        """Unpack the module, or the data of its package, for the other finders."""
-        if path is None and (brought := self.packages.pop(key_of(name), None)) is not None:
-            self.bring(*brought)
-        stem = name.rpartition(".")[2]
-        if stem in self.modules:
-            for folder in sys.path if path is None else path:
-                inside = self.inside(folder)
-                for key in [] if inside is None else self.modules[stem]:
-                    parent = key.rpartition("/")[0]
-                    if key in self.waiting and parent in {inside, f"{inside}/{stem}".lstrip("/")}:
-                        self.bring(key)
-                        # It may have listed the folder within the same tick of the clock.
-                        finder = sys.path_importer_cache.get(folder)
-                        if finder is not None and hasattr(finder, "invalidate_caches"):
-                            finder.invalidate_caches()
+        """Unpack the data of a top-level package, for the other finders."""
+        if path is None:
+            self.bring_package(name)
         return None
+
+    def bring_package(self, name: str) -> None:
+        keys = self.packages.pop(key_of(name), None)
+        if keys is not None:
+            # Python looks for modules only in folders that exist when it first comes by.
+            entries = {key: entry for key in keys if (entry := self.waiting.get(key))}
+            for folder in {os.path.dirname(name) for _, name, *_ in entries.values()}:  # noqa: PTH120
+                self.create_folder(folder)
+            self.bring(*(key for key, (kind, *_) in entries.items() if kind in WITH_PACKAGE))
+
+    def create_folders_on_path(self) -> None:
+        """Create the folders on the import path that have nothing yet."""
+        for folder in sys.path:
+            inside = self.inside(folder)
+            if inside and any(key.startswith(f"{inside}/") for key in self.waiting):
+                self.create_folder(inside)
+
+    def create_folder(self, name: str) -> None:
+        with self.unpacks():
+            os.makedirs(os.path.join(self.root, name), 0o700, exist_ok=True)  # noqa: PTH103, PTH118
+
+    def before_find_spec(self, find_spec: Any) -> Any:
+        """The method of Python's finder for a folder, wrapped: before, it unpacks the module that is looked for."""
+
+        def wrapper(finder: Any, fullname: str, target: Any = None) -> ModuleSpec | None:
+            stem = fullname.rpartition(".")[2]
+            inside = self.inside(finder.path) if self.waiting else None
+            if inside is not None:
+                prefix = f"{inside}/{stem}".lstrip("/")
+                named = (each for each in self.modules.get(stem, ()) if each.rpartition("/")[0] in {inside, prefix})
+                keys = [key for key in (*named, f"{prefix}.py", f"{prefix}/__init__.py") if key in self.waiting]
+                if keys:
+                    self.bring(*keys)
+                    # It may have listed the folder within the same tick of the clock.
+                    finder.invalidate_caches()
+            spec: ModuleSpec | None = find_spec(finder, fullname, target)
+            return spec
+
+        return wrapper
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook: unpack what an event is about."""
@@ -160,6 +187,8 @@ class FilesOnDemand:
                 self.bring(inside, f"{inside}.so", f"{inside}.dll")
 
     def imported(self, arguments: tuple[Any, ...]) -> None:
+        # Another finder may come first.
+        self.bring_package(arguments[0].partition(".")[0])
         if arguments[1] is not None:
             self.loaded(arguments[1:2])
 
@@ -209,13 +238,12 @@ class FilesOnDemand:
             if key in self.waiting:
                 self.bring(key)
             elif key in self.folders:
-                os.makedirs(os.path.join(self.root, name), 0o700, exist_ok=True)  # noqa: PTH103, PTH118
+                self.create_folder(name)
 
     def reveal_metadata(self) -> None:
         """Create the folders of distributions' metadata."""
         for name in self.metadata:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(os.path.join(self.root, name), 0o700)  # noqa: PTH102, PTH118
+            self.create_folder(name)
         self.metadata.clear()
 
     def bring(self, *keys: str) -> None:
@@ -223,20 +251,28 @@ class FilesOnDemand:
 
         Ends the program if that's impossible: it can't go on without them, and must not take them for optional.
         """
-        thread = _thread.get_ident()
-        self.unpacking.add(thread)
-        try:
+        with self.unpacks():
             if self.libraries is None:
                 self.libraries = payload.read_libraries(self.entries)
-            for key in [*keys]:
+            for key in keys:
                 entry = self.waiting.get(key)
                 for name in (*self.libraries.get(entry[1], ()), entry[1]) if entry else ():
                     self.unpack(key_of(name))
+
+    @contextlib.contextmanager
+    def unpacks(self) -> Iterator[None]:
+        """Ignore the events of this thread, and end the program if something can't be written."""
+        thread = _thread.get_ident()
+        is_nested = thread in self.unpacking
+        self.unpacking.add(thread)
+        try:
+            yield
         except OSError as error:
             unpacking.report(error)
             raise SystemExit(1) from None
         finally:
-            self.unpacking.discard(thread)
+            if not is_nested:
+                self.unpacking.discard(thread)
 
     def unpack(self, key: str) -> None:
         entry = self.waiting.get(key)

@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.machinery import PathFinder
+from importlib.machinery import FileFinder, PathFinder
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ FILES = {
     "!app": ("b", b"tiny", None),
     f"brought/_fast{SUFFIX}": ("b", b"module", Moment.IMPORT),
     f"_alone{SUFFIX}": ("b", b"module", Moment.IMPORT),
+    f"compiled/__init__{SUFFIX}": ("b", b"module", Moment.IMPORT),
     "brought.libs/libone.so.1": ("b", b"library", Moment.IMPORT),
     "libone.so": ("n", b"brought.libs/libone.so.1", Moment.IMPORT),
     "brought/libplain.so": ("b", b"plain", Moment.USE),
@@ -54,6 +55,7 @@ def files(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(sys, "path", [str(root), *sys.path])
     found = FilesOnDemand(str(root), payload.read_table())
     monkeypatch.setattr(sys, "meta_path", [found, *sys.meta_path])
+    monkeypatch.setattr(FileFinder, "find_spec", found.before_find_spec(FileFinder.find_spec))
     # It can't be removed, but has nothing to do once no file is waiting.
     sys.addaudithook(found.watch)
     yield found
@@ -79,7 +81,6 @@ def test_module_comes_with_its_libraries_when_it_is_looked_up(files: FilesOnDema
     # The folder is listed, and the list kept, before the module is there.
     (root / "brought").mkdir()
     assert PathFinder.find_spec("brought.missing", [str(root / "brought")]) is None
-    assert files.find_spec("brought._fast", [str(root / "brought")]) is None
     spec = PathFinder.find_spec("brought._fast", [str(root / "brought")])
     assert spec
     assert spec.origin == str(root / f"brought/_fast{SUFFIX}")
@@ -93,9 +94,16 @@ def test_module_at_the_top_is_found_on_the_path(files: FilesOnDemand) -> None:
     assert seen(files) == {f"_alone{SUFFIX}"}
 
 
+def test_package_that_is_a_module_is_found(files: FilesOnDemand, root: Path) -> None:
+    spec = PathFinder.find_spec("compiled", [str(root)])
+    assert spec
+    assert spec.submodule_search_locations == [str(root / "compiled")]
+    assert seen(files) == {f"compiled/__init__{SUFFIX}"}
+
+
 def test_module_of_the_same_name_elsewhere_brings_nothing(files: FilesOnDemand, tmp_path: Path) -> None:
-    files.find_spec("other._fast", [str(tmp_path)])
-    files.find_spec("_fast")
+    PathFinder.find_spec("other._fast", [str(tmp_path)])
+    PathFinder.find_spec("_fast", [files.root])
     assert seen(files) == set()
 
 
@@ -105,16 +113,38 @@ def test_import_of_a_package_brings_its_data(files: FilesOnDemand, root: Path) -
     assert (root / "brought/texts/deep/b.txt").read_bytes() == b"b" * 3_000_000
 
 
+def test_import_of_a_package_creates_the_folders_of_its_modules(files: FilesOnDemand, root: Path) -> None:
+    files.find_spec("compiled")
+    assert seen(files) == set()
+    assert (root / "compiled").is_dir()
+
+
+def test_folders_on_the_import_path_exist(files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(root / "brought.libs")])
+    files.create_folders_on_path()
+    assert (root / "brought.libs").is_dir()
+    assert seen(files) == set()
+
+
 def test_source_comes_when_it_is_read(files: FilesOnDemand, root: Path) -> None:
     files.find_spec("brought")
     assert "brought/code.py" in files.waiting
     assert (root / "brought/code.py").read_bytes() == b"CODE"
 
 
-def test_source_can_be_brought_for_finders(files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_demand, "unpackers", [files])
-    on_demand.unpack_sources("brought")
-    assert "brought/code.py" in seen(files)
+def test_source_is_found_by_the_finder_for_files(files: FilesOnDemand, root: Path) -> None:
+    (root / "brought").mkdir()
+    spec = PathFinder.find_spec("brought.code", [str(root / "brought")])
+    assert spec
+    assert spec.origin == str(root / "brought/code.py")
+    assert seen(files) == {"brought/code.py"}
+
+
+def test_import_past_the_finder_brings_data(files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path[1:])
+    with pytest.raises(ModuleNotFoundError):
+        __import__("brought.missing")
+    assert of_package() <= seen(files)
 
 
 @pytest.mark.parametrize("reader", on_demand.METADATA_READERS)
@@ -157,7 +187,15 @@ def test_use_brings_files(
 @pytest.mark.usefixtures("files")
 def test_listing_shows_what_would_be_there(root: Path) -> None:
     listed = {path.name for path in root.iterdir()} - {"libone.so"}
-    assert listed == {"!app", f"_alone{SUFFIX}", "brought", "brought.libs", "other", "Tiny_App-1.0.dist-info"}
+    assert listed == {
+        "!app",
+        f"_alone{SUFFIX}",
+        "brought",
+        "brought.libs",
+        "compiled",
+        "other",
+        "Tiny_App-1.0.dist-info",
+    }
 
 
 @pytest.mark.usefixtures("files")
