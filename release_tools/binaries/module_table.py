@@ -13,8 +13,8 @@ from typing import Final
 # that in all decompressed blocks.
 _HEADER: Final = struct.Struct("!4s4xiI")
 _SIZE: Final = struct.Struct("!I")
-# The bytes that a block decompresses to; the last one may have fewer.
-BLOCK_SIZE: Final = 1 << 20
+# The most bytes that a block decompresses to.
+LARGEST_BLOCK: Final = 4 << 20
 _MAGIC: Final = b"PYZ\0"
 
 # The type codes of Python/marshal.c that a table uses, and the flag of an object that is referenced later.
@@ -28,13 +28,14 @@ _DEEPEST: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleTable:
-    """The typecode, offset and size in bytes of each module's code, by dotted name, and the offset and size of blocks.
+    """The typecode, offset and size in bytes of each module's code, by dotted name.
 
-    A negative offset is that of a module in a block.
+    A negative offset is that of a module in the decompressed `blocks`: these have the offset there, and the offset and
+    size in the archive.
     """
 
     modules: dict[str, tuple[int, int, int]]
-    blocks: tuple[tuple[int, int], ...]
+    blocks: tuple[tuple[int, int, int], ...]
 
 
 def read_module_table(archive: bytes) -> ModuleTable:
@@ -55,21 +56,21 @@ def read_module_table(archive: bytes) -> ModuleTable:
                 raise ValueError("the PYZ archive's table of contents is damaged")
     blocks = _read_blocks(archive, blocks_start) if blocks_start else ()
     alone = sum(size for _, offset, size in table.values() if offset >= 0)
-    if alone + sum(size for _, size in blocks) > len(archive):
+    if alone + sum(size for *_, size in blocks) > len(archive):
         raise ValueError("its modules are larger than the PYZ archive")
-    if sum(size for _, offset, size in table.values() if offset < 0) > len(blocks) * BLOCK_SIZE:
+    if sum(size for _, offset, size in table.values() if offset < 0) > len(blocks) * LARGEST_BLOCK:
         raise ValueError("its modules are larger than the blocks of the PYZ archive")
     return ModuleTable(modules=table, blocks=blocks)
 
 
-def _read_blocks(archive: bytes, start: int) -> tuple[tuple[int, int], ...]:
+def _read_blocks(archive: bytes, start: int) -> tuple[tuple[int, int, int], ...]:
     (size,) = _SIZE.unpack_from(archive, start)
     listed = _Reader(archive[start + _SIZE.size :][:size]).read_value(_DEEPEST)
     blocks = []
     for entry in listed if isinstance(listed, list) else [None]:
         match entry:
-            case (int(offset), int(length)) if min(offset, length) >= 0:
-                blocks.append((offset, length))
+            case (int(begin), int(offset), int(length)) if min(begin, offset, length) >= 0:
+                blocks.append((begin, offset, length))
             case _:
                 raise ValueError("the PYZ archive's list of blocks is damaged")
     return tuple(blocks)

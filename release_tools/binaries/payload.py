@@ -15,7 +15,7 @@ from typing import Final
 from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
 
 from release_tools.binaries.compression import decompress
-from release_tools.binaries.module_table import BLOCK_SIZE, ModuleTable, read_module_table
+from release_tools.binaries.module_table import LARGEST_BLOCK, ModuleTable, read_module_table
 from release_tools.errors import ReleaseError
 
 # The typecodes of members in PyInstaller/archive/readers.py.
@@ -123,7 +123,7 @@ class Payload:
         with self._reading():
             for _start, table in self._modules:
                 in_blocks = sum(size for _kind, offset, size in table.modules.values() if offset < 0)
-                share = sum(size for _offset, size in table.blocks) / max(1, in_blocks)
+                share = sum(size for *_, size in table.blocks) / max(1, in_blocks)
                 for name, (_kind, offset, size) in table.modules.items():
                     sizes[name] = round(size * share) if offset < 0 else size
         return sizes
@@ -142,8 +142,8 @@ class Payload:
         for start, table in self._modules:
             with self._reading():
                 blocks = b"".join(
-                    self._decompress(self._content[start + offset : start + offset + size], BLOCK_SIZE)
-                    for offset, size in table.blocks
+                    self._decompress(self._content[start + offset : start + offset + size], LARGEST_BLOCK)
+                    for _begin, offset, size in table.blocks
                 )
             for name, (kind, offset, size) in table.modules.items():
                 if kind != _NAMESPACE_PACKAGE:

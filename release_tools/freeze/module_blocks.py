@@ -8,8 +8,9 @@ import io
 import marshal
 import os
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Final
 
 from PyInstaller.archive.writers import ZlibArchiveWriter
@@ -17,11 +18,17 @@ from PyInstaller.building import api
 from PyInstaller.compat import BYTECODE_MAGIC
 
 from release_tools.binaries.compression import compress
-from release_tools.freeze.runtime.compressed_modules import BLOCK_SIZE
+from release_tools.binaries.module_table import LARGEST_BLOCK
 from release_tools.freeze.runtime_hooks import BEFORE_COMPRESSED_MODULES, PACKAGE
 
 # Magic, Python's magic, the position of the table, and the room where the position of the blocks is.
 _HEADER_SIZE: Final = 16
+
+# In bytes. Larger blocks compress better, but each is decompressed as a whole, in about a millisecond per mebibyte. The
+# first mebibytes have more modules than a start of most apps.
+_HOT_BLOCK: Final = 1 << 20
+_HOT: Final = 16 << 20
+_COLD_BLOCK: Final = LARGEST_BLOCK
 # What the package for run time imports until it has installed the reader.
 _FIRST: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES))
 
@@ -60,9 +67,11 @@ def write_archive(
             else:
                 table[name] = (kind, ~len(blocks), len(content))
                 blocks += content
+        starts = _starts(len(blocks))
+        contents_of_blocks = (bytes(blocks[start:end]) for start, end in pairwise([*starts, len(blocks)]))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compressed = pool.map(compress, _split(bytes(blocks)))
-            positions = [(file.tell(), file.write(block)) for block in compressed]
+            compressed = zip(starts, pool.map(compress, contents_of_blocks), strict=True)
+            positions = [(start, file.tell(), file.write(block)) for start, block in compressed]
         blocks_at = file.tell()
         listed = marshal.dumps(positions)
         file.write(len(listed).to_bytes(4) + listed)
@@ -73,8 +82,10 @@ def write_archive(
         file.write(b"PYZ\0" + BYTECODE_MAGIC + table_at.to_bytes(4) + blocks_at.to_bytes(4))
 
 
-def _split(content: bytes) -> Iterator[bytes]:
-    return (content[at : at + BLOCK_SIZE] for at in range(0, len(content), BLOCK_SIZE))
+def _starts(size: int) -> list[int]:
+    """Where the blocks of so many bytes begin: those that a start probably reads are smaller."""
+    hot = min(size, _HOT)
+    return [*range(0, hot, _HOT_BLOCK), *range(hot, size, _COLD_BLOCK)]
 
 
 def needed_by_reader(graph: Any) -> frozenset[str]:

@@ -10,8 +10,6 @@ from typing import Any
 
 from . import payload
 
-# The bytes of a block before it was compressed; the last one may have fewer.
-BLOCK_SIZE = 1 << 20
 # Where a PYZ archive has room for a number of ours.
 BLOCKS_AT = 12
 # A block is used for many modules in a row, but they import others meanwhile.
@@ -38,9 +36,9 @@ class CompressedModules:
     def __init__(self, table: dict[str, tuple[int, int, int]], start: int) -> None:
         self.toc = table
         self.start = start
-        # Pairs of a position and a size in the archive.
+        # Where each begins in the decompressed blocks, and its position and size in the archive.
         position = int.from_bytes(payload.read(start + BLOCKS_AT, 4))
-        self.blocks: list[tuple[int, int]] = []
+        self.blocks: list[tuple[int, int, int]] = []
         if position:
             size = int.from_bytes(payload.read(start + position, 4))
             self.blocks = marshal.loads(payload.read(start + position + 4, size))  # noqa: S302 - ours
@@ -65,7 +63,10 @@ class CompressedModules:
 
     def read(self, position: int, size: int) -> bytes:
         """Part of the decompressed blocks."""
-        number, begin = divmod(position, BLOCK_SIZE)
+        number = len(self.blocks) - 1
+        while self.blocks[number][0] > position:
+            number -= 1
+        begin = position - self.blocks[number][0]
         content = self.block(number)[begin : begin + size]
         return content if len(content) == size else content + self.read(position + len(content), size - len(content))
 
@@ -73,7 +74,7 @@ class CompressedModules:
         """A decompressed block."""
         content = self.recent.get(number)
         if content is None:
-            position, size = self.blocks[number]
+            _, position, size = self.blocks[number]
             content = b"".join(payload.chunks(self.start + position, size, is_compressed=True))
             if len(self.recent) >= MOST_BLOCKS:
                 # Another thread may have removed it.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from release_tools.binaries.module_table import BLOCK_SIZE, ModuleTable, read_module_table
+from release_tools.binaries.module_table import LARGEST_BLOCK, ModuleTable, read_module_table
 
 TABLE = {
     "app": (1, 17, 30),
@@ -41,7 +41,7 @@ def with_blocks(blocks: Any, modules: dict[str, tuple[int, int, int]]) -> bytes:
 
 
 def test_blocks_are_read() -> None:
-    blocks = [(100, 50), (150, 30)]
+    blocks = [(0, 100, 50), (1_000_000, 150, 30)]
     modules = {"app": (1, 17, 30), "app.cli": (0, ~0, 500_000), "app.other": (0, ~500_000, 900_000)}
     assert read_module_table(with_blocks(blocks, modules)) == ModuleTable(modules=modules, blocks=tuple(blocks))
 
@@ -49,9 +49,9 @@ def test_blocks_are_read() -> None:
 @pytest.mark.parametrize(
     ("blocks", "size", "reason"),
     [
-        ([(100, 50)], BLOCK_SIZE + 1, "larger"),
-        ([(100, 90_000)], 1, "larger"),
-        ([(100, -1)], 1, "damaged"),
+        ([(0, 100, 50)], LARGEST_BLOCK + 1, "larger"),
+        ([(0, 100, 90_000)], 1, "larger"),
+        ([(0, 100, -1)], 1, "damaged"),
         ({}, 1, "unexpected type"),
         ("blocks", 1, "damaged"),
     ],

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
-from release_tools.binaries.module_table import read_module_table
+from release_tools.binaries.module_table import LARGEST_BLOCK, read_module_table
 from release_tools.binaries.payload import Payload
+from release_tools.freeze import module_blocks
 from release_tools.freeze.module_blocks import import_order, needed_by_reader, write_archive
 from release_tools.freeze.runtime import compressed_modules
-from release_tools.freeze.runtime.compressed_modules import BLOCK_SIZE, CompressedModules
+from release_tools.freeze.runtime.compressed_modules import CompressedModules
 from release_tools.freeze.runtime_hooks import PACKAGE
 from tests.release_tools.freeze.executables import run_as
 from tests.release_tools.verification.static.samples import make_elf
@@ -21,14 +22,16 @@ from tests.release_tools.verification.static.samples import make_elf
 SOURCES = {
     "alone": "VALUE = 1",
     "app": "VALUE = 2",
-    "app.large": f"VALUE = {'x' * BLOCK_SIZE!r}",
+    "app.large": f"VALUE = {'x' * LARGEST_BLOCK!r}",
     "app.last": "VALUE = 3",
 }
 NAMESPACE = "app.names"
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # So that there are blocks of both sizes.
+    monkeypatch.setattr(module_blocks, "_HOT", 2 << 20)
     entries = [(name, f"{name}/__init__.py" if name == "app" else f"{name}.py", "PYMODULE") for name in SOURCES]
     codes = {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()}
     path = tmp_path / "modules.pyz"
@@ -57,7 +60,7 @@ def test_every_module_is_read(modules: CompressedModules) -> None:
         names: dict[str, object] = {}
         exec(modules.extract(name), names)  # noqa: S102 - made by this test
         values[name] = names["VALUE"]
-    assert values == {"alone": 1, "app": 2, "app.large": "x" * BLOCK_SIZE, "app.last": 3}
+    assert values == {"alone": 1, "app": 2, "app.large": "x" * LARGEST_BLOCK, "app.last": 3}
     assert isinstance(modules.extract("app", raw=True), bytes)
 
 
