@@ -11,7 +11,7 @@ from release_tools.archives import sha256_of
 from release_tools.errors import RequestError
 from release_tools.packages.linux import package_file_name, package_name, package_version, write_linux_packages
 from release_tools.platforms import PLATFORMS, host_platform
-from tests.release_tools.installers.machines import system_program
+from tests.release_tools.installers.machines import SYSTEM_PATH, system_program
 from tests.release_tools.packages.sample_package import (
     LINUX,
     SYSTEM_PROGRAM,
@@ -102,7 +102,10 @@ def test_refuses_a_program_of_another_platform(content: bytes | None, tmp_path: 
 
 
 def run(*args: str | Path) -> str:
-    finished = subprocess.run(list(map(str, args)), capture_output=True, text=True, check=False, timeout=300)
+    # The system's programs start others of its own.
+    environment = {**os.environ, "PATH": SYSTEM_PATH}
+    command = list(map(str, args))
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 
