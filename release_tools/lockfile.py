@@ -33,7 +33,7 @@ RELEASE_TOOLS: Final = ("build", "release")
 MIRROR_TOOLS: Final = ("build", "release", "mirror")
 PACKAGE_TOOLS: Final = ("build", "release", "packages")
 NOX_TOOLS: Final = ("nox",)
-ALL_TOOLS: Final = ("build", "release", "mirror", "packages", "nox")
+ALL_TOOLS: Final = ("build", "release", "mirror", "packages", "nox", "workflow")
 # What the benchmark compares with: plain PyInstaller, and other tools.
 PLAIN_TOOLS: Final = ("plain",)
 PEER_TOOLS: Final = ("peers",)
