@@ -4,7 +4,6 @@ Nothing compresses it again: the release archive can't make it smaller. Python h
 """
 
 import functools
-import hashlib
 import sys
 from pathlib import Path
 from typing import Final
@@ -21,15 +20,14 @@ else:
 # The highest that needs no more memory than usual: files of a bundle become 1 % smaller with the ones above it.
 _LEVEL: Final = 19
 
-_compressed: dict[bytes, bytes] = {}
+# What another version writes may differ.
+VERSION: Final = f"zstd {zstd.zstd_version}, level {_LEVEL}"
 
 
 def compress(content: bytes) -> bytes:
-    """The content as one frame, which tells its size; remembered, since the executable's twin has the same files."""
-    digest = hashlib.sha256(content).digest()
-    if digest not in _compressed:
-        _compressed[digest] = zstd.compress(content, level=_LEVEL)
-    return _compressed[digest]
+    """The content as one frame, which tells its size."""
+    compressed: bytes = zstd.compress(content, level=_LEVEL)
+    return compressed
 
 
 def decompress(content: bytes, most: int) -> bytes:

@@ -7,7 +7,8 @@ program needs them: an extension module with its libraries when it's imported, d
 import io
 import marshal
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from typing import Any, Final
 from PyInstaller.archive.writers import CArchiveWriter
 from PyInstaller.depend.bindepend import get_python_library_path
 
-from release_tools.binaries.compression import compress, zstd_module
+from release_tools.binaries.compression import zstd_module
 from release_tools.binaries.native_files import read_native
 from release_tools.binaries.payload import BINARY, DATA, SYMLINK
 from release_tools.binaries.rpaths import Entry
@@ -172,10 +173,11 @@ def bundled_zstd_module() -> str:
     return f"{PACKAGE}/{zstd_module().name}"
 
 
-def install(deferral: Deferral, index: Path) -> list[Entry]:
+def install(deferral: Deferral, index: Path, compress: Callable[[bytes], bytes]) -> list[Entry]:
     """Have PyInstaller write the deferred files with kinds that the bootloader doesn't know, compressed.
 
-    Writes what extension modules need to the file `index`, and returns its entry for the bundle.
+    Several threads call `compress`, which remembers. Writes what extension modules need to the file `index`, and
+    returns its entry for the bundle.
     """
     write_entry: Any = CArchiveWriter._write_entry  # noqa: SLF001 - nothing public sees every entry
 
@@ -190,13 +192,28 @@ def install(deferral: Deferral, index: Path) -> list[Entry]:
         *_, written_kind, name = write_entry(writer, buffer, entry)
         kind = _KINDS[moment, written_kind] if moment else payload.INDEX
         content = buffer.getvalue()
-        # What unpacks the others can't be compressed.
-        is_compressed = kind != payload.LINK_ON_IMPORT and Path(name).as_posix() != bundled_zstd_module()
-        stored = compress(content) if is_compressed else content
+        is_raw = kind == payload.LINK_ON_IMPORT or Path(name).as_posix() == bundled_zstd_module()
+        stored = content if is_raw else compress(content)
         position = file.tell()
         file.write(stored)
-        return (position, len(stored), len(content), payload.COMPRESSED if is_compressed else 0, kind, name)
+        return (position, len(stored), len(content), 0 if is_raw else payload.COMPRESSED, kind, name)
 
-    setattr(CArchiveWriter, "_write_entry", write)  # noqa: B010 - refused by the type checker
+    initialize: Any = CArchiveWriter.__init__
+
+    def compress_before(writer: Any, path: str, entries: Any, pylib_name: str) -> None:
+        entries = list(entries)
+        names = ((Path(name).as_posix(), source, kind) for name, source, *_, kind in entries)
+        sources = [Path(source) for name, source, kind in names if kind in {BINARY, DATA} and is_compressed(name)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(lambda source: compress(source.read_bytes()), sources):
+                pass
+        initialize(writer, path, entries, pylib_name)
+
+    def is_compressed(name: str) -> bool:
+        # What unpacks the others can't be.
+        return name in deferral.moments and name != bundled_zstd_module()
+
+    setattr(CArchiveWriter, "__init__", compress_before)  # noqa: B010 - refused by the type checker
+    setattr(CArchiveWriter, "_write_entry", write)  # noqa: B010
     index.write_bytes(marshal.dumps(dict(deferral.libraries)))
     return [(payload.LIBRARIES, os.fspath(index), "DATA")]

@@ -1,6 +1,7 @@
-"""Keeps what PyInstaller's analysis finds in each source file, and the file's code, for the next build.
+"""Keeps what PyInstaller's analysis finds in each source file, the file's code, and what was compressed, for the next
+build.
 
-Both depend on the file's content alone. Executed by `freeze.spec`. The analysis of a file that isn't known yet works
+All depend on the content alone. Executed by `freeze.spec`. The analysis of a file that isn't known yet works
 with the kept form too: the bytes of the executable depend on which objects the code shares, so they'd differ otherwise
 from those of a build that knows the file.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
+from release_tools.binaries import compression
 from release_tools.freeze import faster_scan
 
 # PyInstaller replaces it by the path in the bundle, and an entry may come from another folder.
@@ -84,6 +86,13 @@ class KeptScans:
         if tree is None:
             raise ValueError(f"the scan of {file_name} can't be read back")
         return tree
+
+    def compressed(self, content: bytes) -> bytes:
+        """The content, compressed; several threads may ask."""
+        key = hashlib.sha256(compression.VERSION.encode() + content).digest()
+        kept = self._stored.get(key) or self.used.get(key) or compression.compress(content)
+        self.used[key] = kept
+        return kept
 
     def save(self) -> None:
         """Write what this build used; anything else is left out."""

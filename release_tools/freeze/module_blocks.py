@@ -8,16 +8,14 @@ import io
 import marshal
 import os
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, Final
 
 from PyInstaller.archive.writers import ZlibArchiveWriter
 from PyInstaller.building import api
 from PyInstaller.compat import BYTECODE_MAGIC
 
-from release_tools.binaries.compression import compress
 from release_tools.binaries.module_table import LARGEST_BLOCK
 from release_tools.freeze.runtime_hooks import BEFORE_COMPRESSED_MODULES, PACKAGE
 
@@ -28,7 +26,9 @@ _HEADER_SIZE: Final = 16
 # first mebibytes have more modules than a start of most apps.
 _HOT_BLOCK: Final = 1 << 20
 _HOT: Final = 16 << 20
-_COLD_BLOCK: Final = LARGEST_BLOCK
+_COLD_BLOCK: Final = 3 << 20
+# A block may end after every so many modules.
+_ENDS: Final = 16
 # What the package for run time imports until it has installed the reader.
 _FIRST: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES))
 
@@ -39,17 +39,26 @@ class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no typ
     _COMPRESSION_LEVEL = 0
 
 
-def install(order: Sequence[str], alone: Collection[str]) -> None:
-    """Have PyInstaller write such an archive, with blocks in this order, and without these modules in them."""
+def install(order: Sequence[str], alone: Collection[str], compress: Callable[[bytes], bytes]) -> None:
+    """Have PyInstaller write such an archive, with blocks in this order, and without these modules in them.
+
+    Several threads call `compress`.
+    """
 
     def write(path: str, entries: Iterable[Any], code_dict: dict[str, Any]) -> None:
-        write_archive(path, list(entries), code_dict, order, alone)
+        write_archive(path, list(entries), code_dict, order, alone=alone, compress=compress)
 
     api.ZlibArchiveWriter = write
 
 
 def write_archive(
-    path: str, entries: Sequence[Any], code_dict: dict[str, Any], order: Sequence[str], alone: Collection[str]
+    path: str,
+    entries: Sequence[Any],
+    code_dict: dict[str, Any],
+    order: Sequence[str],
+    *,
+    alone: Collection[str],
+    compress: Callable[[bytes], bytes],
 ) -> None:
     """Write the archive that `PyInstaller.archive.writers.ZlibArchiveWriter` would write, but for the compression."""
     contents: dict[str, tuple[int, bytes]] = {}
@@ -59,19 +68,23 @@ def write_archive(
     table: dict[str, tuple[int, int, int]] = {}
     with open(path, "wb") as file:  # noqa: PTH123 - PyInstaller gives a string
         file.write(bytes(_HEADER_SIZE))
-        blocks = bytearray()
+        position = 0
+        in_blocks = []
         for name in dict.fromkeys((*(one for one in order if one in contents), *contents)):
             kind, content = contents[name]
             if name in alone or name.partition(".")[0] == PACKAGE:
                 table[name] = (kind, file.tell(), file.write(zlib.compress(content)))
             else:
-                table[name] = (kind, ~len(blocks), len(content))
-                blocks += content
-        starts = _starts(len(blocks))
-        contents_of_blocks = (bytes(blocks[start:end]) for start, end in pairwise([*starts, len(blocks)]))
+                table[name] = (kind, ~position, len(content))
+                position += len(content)
+                in_blocks.append((name, content))
+        positions = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compressed = zip(starts, pool.map(compress, contents_of_blocks), strict=True)
-            positions = [(start, file.tell(), file.write(block)) for start, block in compressed]
+            start = 0
+            blocks = list(_blocks(in_blocks))
+            for block, compressed in zip(blocks, pool.map(compress, blocks), strict=True):
+                positions.append((start, file.tell(), file.write(compressed)))
+                start += len(block)
         blocks_at = file.tell()
         listed = marshal.dumps(positions)
         file.write(len(listed).to_bytes(4) + listed)
@@ -82,10 +95,24 @@ def write_archive(
         file.write(b"PYZ\0" + BYTECODE_MAGIC + table_at.to_bytes(4) + blocks_at.to_bytes(4))
 
 
-def _starts(size: int) -> list[int]:
-    """Where the blocks of so many bytes begin: those that a start probably reads are smaller."""
-    hot = min(size, _HOT)
-    return [*range(0, hot, _HOT_BLOCK), *range(hot, size, _COLD_BLOCK)]
+def _blocks(modules: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """The contents of modules, joined. A changed module changes few blocks, since names decide where they end."""
+    block = bytearray()
+    written = 0
+    for name, content in modules:
+        block += content
+        most = _HOT_BLOCK if written < _HOT else _COLD_BLOCK
+        is_end = zlib.crc32(name.encode()) % _ENDS == 0
+        if len(block) >= (most // 2 if is_end else most):
+            written += len(block)
+            yield from _split(block)
+            block.clear()
+    yield from _split(block)
+
+
+def _split(block: bytearray) -> Iterator[bytes]:
+    """A block that isn't too large: one module may be larger than any block."""
+    return (bytes(block[at : at + LARGEST_BLOCK]) for at in range(0, len(block), LARGEST_BLOCK))
 
 
 def needed_by_reader(graph: Any) -> frozenset[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
-from release_tools.binaries.compression import zstd_module
+from release_tools.binaries.compression import compress, zstd_module
 from release_tools.freeze import deferred_files, runtime
 from release_tools.freeze.deferred_files import Deferral
 from release_tools.freeze.runtime import payload
@@ -28,7 +28,8 @@ def write_executable(
         entries.append((name, content.decode() if kind == "n" else str(source), False, kind))
     # Restores PyInstaller's own at the end.
     monkeypatch.setattr(CArchiveWriter, "_write_entry", CArchiveWriter._write_entry)
-    index = deferred_files.install(deferral, folder / "index")
+    monkeypatch.setattr(CArchiveWriter, "__init__", CArchiveWriter.__init__)
+    index = deferred_files.install(deferral, folder / "index", compress)
     archive = folder / "archive"
     CArchiveWriter(str(archive), [*entries, *((name, source, False, "x") for name, source, _ in index)], "libpython")
     path = folder / "executable"

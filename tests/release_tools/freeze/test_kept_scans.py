@@ -10,6 +10,8 @@ import PyInstaller
 import pytest
 from PyInstaller.lib.modulegraph import modulegraph
 
+from release_tools.binaries import compression
+from release_tools.binaries.compression import decompress
 from release_tools.freeze import kept_scans
 from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
 
@@ -178,3 +180,23 @@ def test_other_pyinstaller_scans_itself(tmp_path: Path, monkeypatch: pytest.Monk
     scans = install(tmp_path / "scans")
     analyze(SOURCE)
     assert not scans.used
+
+
+def test_compressed_content_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scans = KeptScans(kept)
+    expected = scans.compressed(b"content" * 100)
+    scans.save()
+    calls: list[bytes] = []
+    monkeypatch.setattr(compression, "compress", calls.append)
+    assert KeptScans(kept).compressed(b"content" * 100) == expected
+    assert calls == []
+    assert decompress(expected, 700) == b"content" * 100
+
+
+def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scans = KeptScans(kept)
+    scans.compressed(b"content")
+    scans.save()
+    monkeypatch.setattr(compression, "VERSION", "another")
+    monkeypatch.setattr(compression, "compress", lambda _: b"again")
+    assert KeptScans(kept).compressed(b"content") == b"again"

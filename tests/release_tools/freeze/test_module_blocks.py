@@ -1,5 +1,6 @@
 """Modules that are compressed together, as the freeze writes and the program reads them."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from PyInstaller.archive.writers import CArchiveWriter
 
+from release_tools.binaries.compression import compress
 from release_tools.binaries.module_table import LARGEST_BLOCK, read_module_table
 from release_tools.binaries.payload import Payload
 from release_tools.freeze import module_blocks
-from release_tools.freeze.module_blocks import import_order, needed_by_reader, write_archive
+from release_tools.freeze.module_blocks import _blocks, import_order, needed_by_reader, write_archive
 from release_tools.freeze.runtime import compressed_modules
 from release_tools.freeze.runtime.compressed_modules import CompressedModules
 from release_tools.freeze.runtime_hooks import PACKAGE
@@ -36,7 +38,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     codes = {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()}
     path = tmp_path / "modules.pyz"
     order = ["app.last", "app.large", "not bundled"]
-    write_archive(str(path), [*entries, (NAMESPACE, "-", "PYMODULE")], codes, order, {"alone"})
+    write_archive(str(path), [*entries, (NAMESPACE, "-", "PYMODULE")], codes, order, alone={"alone"}, compress=compress)
     return path
 
 
@@ -94,12 +96,27 @@ def test_order_decides_about_blocks(archive: Path) -> None:
     assert sorted(positions, key=lambda name: positions[name]) == ["app.last", "app.large", "app", NAMESPACE]
 
 
+def test_changed_module_changes_few_blocks() -> None:
+    modules = [(f"module_{number}", os.urandom(40_000)) for number in range(400)]
+    before = list(_blocks(modules))
+    modules[3] = ("module_3", os.urandom(50_000))
+    after = list(_blocks(modules))
+    assert len(before) > 8
+    assert len(set(after) - set(before)) <= 3
+    assert max(map(len, after)) <= LARGEST_BLOCK
+
+
 def test_same_modules_make_the_same_archive(archive: Path, tmp_path: Path) -> None:
     first = archive.read_bytes()
     codes = {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()}
     entries = [(name, f"{name}/__init__.py" if name == "app" else f"{name}.py", "PYMODULE") for name in SOURCES]
     write_archive(
-        str(tmp_path / "again"), [*entries, (NAMESPACE, "-", "PYMODULE")], codes, ["app.last", "app.large"], {"alone"}
+        str(tmp_path / "again"),
+        [*entries, (NAMESPACE, "-", "PYMODULE")],
+        codes,
+        ["app.last", "app.large"],
+        alone={"alone"},
+        compress=compress,
     )
     assert (tmp_path / "again").read_bytes() == first
 
