@@ -62,7 +62,8 @@ def read_latest(store: ObjectStore) -> tuple[Latest, StoredText | None]:
 def update_versions(store: ObjectStore, change: Change) -> Manifest:
     """Change `versions.json`, and return it as the store shows it afterwards.
 
-    `change` is applied to what other publishers have written, as often as needed. Raises `MirrorIncompleteError`.
+    `change` is applied to what other publishers have written, as often as needed. Raises `MirrorIncompleteError`, and
+    `ManifestError` for a change that no reader would accept.
     """
     for attempt in range(1, _MAX_ROUNDS + 1):
         manifest, stored = read_manifest(store)
@@ -70,6 +71,8 @@ def update_versions(store: ObjectStore, change: Change) -> Manifest:
         if changed == manifest:
             return manifest
         text = replace(changed, revision=manifest.revision + 1).to_json()
+        # What every reader would refuse is never written.
+        Manifest.from_json(text)
         if not store.replace(VERSIONS_NAME, text, stored.etag if stored else None, _CONTENT_TYPE):
             store.back_off(attempt)
     raise MirrorIncompleteError(VERSIONS_NAME, _MAX_ROUNDS)

@@ -138,7 +138,10 @@ def with_installers(store: ObjectStore, entry: MirroredVersion, paths: Mapping[s
 
 def _installer(store: ObjectStore, version: str, path: Path) -> MirroredFile:
     """An installer that isn't listed yet; an earlier run may have uploaded it."""
-    stored = store.file(version, path.name) or StoredFile(size=path.stat().st_size, sha256=sha256_of(path))
+    stored = store.file(version, path.name)
+    # No installer is empty: such an answer is damaged.
+    if stored is None or not stored.size:
+        stored = StoredFile(size=path.stat().st_size, sha256=sha256_of(path))
     url = store.mirror.public_url(version, path.name)
     return MirroredFile(
         name=path.name, kind="installer", platform=None, url=url, size=stored.size, sha256=stored.sha256

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from release_tools.releasing.errors import ManifestError, UnknownVersionError, YankedVersionError
 from release_tools.releasing.mirror.manifest import Channel, Latest, Manifest, MirroredFile, MirroredVersion, channel_of
+from release_tools.releasing.mirror.manifest_updates import update_versions
 
 
 def a_file(version: str) -> MirroredFile:
@@ -146,3 +148,14 @@ def test_latest_never_names_a_yanked_version_or_prerelease(changes: Mapping[str,
 
 def test_unknown_keys_are_ignored() -> None:
     assert Manifest.from_json(with_file_changes(signature="x")) == FULL
+
+
+def test_change_that_no_reader_accepts_is_not_written() -> None:
+    written: list[str] = []
+    store: Any = SimpleNamespace(
+        mirror=SimpleNamespace(name="tiny"), text=lambda _: None, replace=lambda _, text, *__: written.append(text)
+    )
+    empty = replace(a_version("1.0.0"), files=(replace(a_file("1.0.0"), size=0),))
+    with pytest.raises(ManifestError):
+        update_versions(store, lambda manifest: manifest.with_version(empty))
+    assert written == []
