@@ -46,7 +46,7 @@ class Moment(Enum):
     READING = "reading"
 
 
-# By PyInstaller's kind. Files that PyInstaller must not strip are data, even libraries.
+# By PyInstaller's kind. Files that PyInstaller must not strip are data, even libraries; an executable text is a binary.
 _KINDS: Final = {
     (Moment.START, BINARY): payload.NATIVE_AT_START,
     (Moment.START, DATA): payload.DATA_AT_START,
@@ -55,6 +55,7 @@ _KINDS: Final = {
     (Moment.IMPORT, SYMLINK): payload.LINK_ON_IMPORT,
     (Moment.USE, BINARY): payload.NATIVE_ON_DEMAND,
     (Moment.USE, DATA): payload.DATA_ON_DEMAND,
+    (Moment.READING, BINARY): payload.SOURCE_ON_DEMAND,
     (Moment.READING, DATA): payload.SOURCE_ON_DEMAND,
 }
 

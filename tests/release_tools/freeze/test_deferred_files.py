@@ -152,3 +152,8 @@ def test_checks_know_every_kind() -> None:
         payload.SOURCE_ON_DEMAND,
     }
     assert checked.DEFERRED.keys() == {*on_demand, payload.NATIVE_AT_START, payload.DATA_AT_START}
+
+
+def test_every_file_has_a_kind_at_every_moment() -> None:
+    kinds = {(moment, kind) for moment in Moment for kind in (checked.BINARY, checked.DATA)}
+    assert kinds <= deferred_files._KINDS.keys()
