@@ -222,13 +222,13 @@ class InstalledEnvironment:
 
     @cached_property
     def build_only_modules(self) -> tuple[str, ...]:
-        """The top-level names that only the tools have, in order.
+        """The top-level names that only the tools have, in order; of a namespace package, the names below it.
 
         The app doesn't have them, so its bundle mustn't either. PyInstaller would add some: if setuptools is installed,
         it resolves imports to setuptools' vendored packages.
         """
         return tuple(
-            sorted(_top_level_names(self.tools) - _top_level_names(self.distributions) - sys.stdlib_module_names)
+            sorted(_importable_roots(self.tools) - _importable_roots(self.distributions) - sys.stdlib_module_names)
         )
 
 
@@ -268,8 +268,15 @@ def _required(found: Mapping[str, InstalledDistribution], name: str) -> Installe
         raise PackageNotFoundError(name) from None
 
 
-def _top_level_names(found: Iterable[InstalledDistribution]) -> set[str]:
-    return {module.partition(".")[0] for one in found for module in one.modules}
+def _importable_roots(found: Iterable[InstalledDistribution]) -> set[str]:
+    """The shortest names with a file. A namespace package has none, so it's the names below it that count."""
+    roots = set()
+    for one in found:
+        for module in one.modules:
+            parts = module.split(".")
+            prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+            roots.add(next(prefix for prefix in prefixes if prefix in one.module_names))
+    return roots
 
 
 def locked_here(lock: LockFile, groups: Collection[str]) -> dict[str, str]:

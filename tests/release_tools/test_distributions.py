@@ -130,7 +130,7 @@ def test_environment_knows_what_only_the_tools_have(tmp_path: Path) -> None:
         ),
     )
     assert environment.build_only == {"freezer", "plugin"}
-    assert environment.build_only_modules == ("freezer", "freezer_hack")
+    assert environment.build_only_modules == ("freezer", "freezer_hack", "shared.plugin")
     assert [one.label for one in environment.bundled] == ["colors 1.0", "tiny-app 1.0"]
 
 

@@ -19,7 +19,7 @@ def undeclared_import_problems(module: OwnModule, build_only: Collection[str]) -
             hint="add its distribution to the project's dependencies, then run `poetry lock`",
         )
         for line, imported in _needed_imports(module.tree.body)
-        if imported.partition(".")[0] in build_only
+        if any(f"{imported}.".startswith(f"{name}.") for name in build_only)
     ]
 
 
