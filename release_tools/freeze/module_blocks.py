@@ -7,6 +7,7 @@ start reads few blocks. Executed by `freeze.spec`.
 import io
 import marshal
 import os
+import sys
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +30,14 @@ _HOT: Final = 16 << 20
 _COLD_BLOCK: Final = 3 << 20
 # A block may end after every so many modules.
 _ENDS: Final = 16
-# What the package for run time imports until it has installed the reader.
-_FIRST: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES))
+# What PyInstaller's start-up code and the package for run time import until the reader is installed. On Windows, that
+# code needs more of ctypes.
+_FIRST: Final = (
+    "ctypes",
+    *(["ctypes.util"] if sys.platform == "win32" else []),
+    PACKAGE,
+    *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES),
+)
 
 
 class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no types
