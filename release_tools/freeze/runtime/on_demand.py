@@ -6,6 +6,7 @@ or loads a file is noticed by Python's audit events. So the program sees every f
 
 import _thread
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -58,7 +59,7 @@ unpackers: list["FilesOnDemand"] = []
 def unpack_all() -> None:
     """Unpack everything that is still missing, for what comes next can't."""
     for files in unpackers:
-        files.bring(*files.waiting)
+        files.bring(*files.all_waiting())
 
 
 def key_of(path: str) -> str:
@@ -81,9 +82,6 @@ class FilesOnDemand:
         self.packages: dict[str, list[str]] = {}
         self.modules: dict[str, list[str]] = {}
         self.metadata: set[str] = set()
-        # The files and subfolders of each folder, by their keys. Only those who list folders need it.
-        self.folders: dict[str, dict[str, str]] | None = None
-        self.libraries: dict[str, tuple[str, ...]] | None = None
         # The threads that unpack something now, which raises the same events.
         self.unpacking: set[int] = set()
         for entry in entries:
@@ -92,12 +90,12 @@ class FilesOnDemand:
                 key = key_of(entry[1])
                 self.waiting[key] = entry
                 if kind == payload.NATIVE_ON_IMPORT:
-                    folder, _, file = entry[1].replace("\\", "/").rpartition("/")
+                    folder, _, file = entry[1].rpartition("/")
                     stem = file.partition(".")[0]
                     if stem == "__init__":
                         folder, _, stem = folder.rpartition("/")
                     self.modules.setdefault(stem, []).append(key)
-                elif (name := entry[1].replace("\\", "/").partition("/")[0]).endswith(METADATA_SUFFIXES):
+                elif (name := entry[1].partition("/")[0]).endswith(METADATA_SUFFIXES):
                     self.metadata.add(name)
                     continue
                 self.packages.setdefault(key.partition("/")[0], []).append(key)
@@ -113,20 +111,24 @@ class FilesOnDemand:
         if keys is not None:
             # Python looks for modules only in folders that exist when it first comes by.
             entries = {key: entry for key in keys if (entry := self.waiting.get(key))}
-            for folder in {os.path.dirname(name) for _, name, *_ in entries.values()}:  # noqa: PTH120
+            for folder in {name.rpartition("/")[0] for _, name, *_ in entries.values()}:
                 self.create_folder(folder)
             self.bring(*(key for key, (kind, *_) in entries.items() if kind in WITH_PACKAGE))
+
+    def all_waiting(self) -> list[str]:
+        """The keys at this moment: other threads unpack files meanwhile."""
+        return [*self.waiting]
 
     def create_folders_on_path(self) -> None:
         """Create the folders on the import path that have nothing yet."""
         for folder in sys.path:
             inside = self.inside(folder)
-            if inside and any(key.startswith(f"{inside}/") for key in self.waiting):
+            if inside and any(key.startswith(f"{inside}/") for key in self.all_waiting()):
                 self.create_folder(inside)
 
     def create_folder(self, name: str) -> None:
         with self.unpacks():
-            os.makedirs(os.path.join(self.root, name), 0o700, exist_ok=True)  # noqa: PTH103, PTH118
+            unpacking.create_folders(f"{self.root}/{name}/", len(self.root) + 1)
 
     def before_find_spec(self, find_spec: Any) -> Any:
         """The method of Python's finder for a folder, wrapped: before, it unpacks the module that is looked for."""
@@ -147,6 +149,23 @@ class FilesOnDemand:
 
         return wrapper
 
+    @functools.cached_property
+    def folders(self) -> dict[str, dict[str, str]]:
+        """The files and subfolders of each folder, by their keys. Only those who list folders need it."""
+        folders: dict[str, dict[str, str]] = {}
+        for key, (_, name, *_) in [*self.waiting.items()]:
+            end = len(key)
+            while end > 0:
+                begin = key.rfind("/", 0, end)
+                folders.setdefault(key[: max(begin, 0)], {})[key[:end]] = name[:end]
+                end = begin
+        return folders
+
+    @functools.cached_property
+    def libraries(self) -> dict[str, tuple[str, ...]]:
+        """The files that must be there before a native file is loaded, by its name."""
+        return payload.read_libraries(self.entries)
+
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook: unpack what an event is about."""
         if self.waiting and event in WATCHED and _thread.get_ident() not in self.unpacking:
@@ -160,7 +179,7 @@ class FilesOnDemand:
         if inside in self.waiting:
             folder, _, file = inside.rpartition("/")
             is_record = file == RECORD and folder.endswith(METADATA_SUFFIXES)
-            self.bring(*(self.waiting if is_record else (inside,)))
+            self.bring(*(self.all_waiting() if is_record else (inside,)))
         else:
             self.reveal(inside)
 
@@ -182,7 +201,7 @@ class FilesOnDemand:
         """A library, by its path or name."""
         for name in arguments:
             if isinstance(name, str) and name and "/" not in name and not IS_WINDOWS:
-                self.bring(*(key for key in self.waiting if key.rpartition("/")[2] == name))
+                self.bring(*(key for key in self.all_waiting() if key.rpartition("/")[2] == name))
             elif (inside := self.inside(name)) is not None:
                 self.bring(inside, f"{inside}.so", f"{inside}.dll")
 
@@ -198,7 +217,7 @@ class FilesOnDemand:
             for path in argument if isinstance(argument, list | tuple) else (argument,):
                 inside = self.inside(path)
                 if inside:
-                    self.bring(inside, *(key for key in self.waiting if key.startswith(f"{inside}/")))
+                    self.bring(inside, *(key for key in self.all_waiting() if key.startswith(f"{inside}/")))
 
     def inside(self, path: Any) -> str | None:
         """The path in the bundle, "" for the bundle itself; None if it isn't there."""
@@ -226,14 +245,6 @@ class FilesOnDemand:
 
     def reveal(self, folder: str) -> None:
         """Unpack the files in a folder, and create its subfolders, so that a list has all of them."""
-        if self.folders is None:
-            self.folders = {}
-            for key, entry in self.waiting.items():
-                end = len(key)
-                while end > 0:
-                    begin = key.rfind("/", 0, end)
-                    self.folders.setdefault(key[: max(begin, 0)], {})[key[:end]] = entry[1][:end]
-                    end = begin
         for key, name in self.folders.pop(folder, {}).items():
             if key in self.waiting:
                 self.bring(key)
@@ -252,8 +263,6 @@ class FilesOnDemand:
         Ends the program if that's impossible: it can't go on without them, and must not take them for optional.
         """
         with self.unpacks():
-            if self.libraries is None:
-                self.libraries = payload.read_libraries(self.entries)
             for key in keys:
                 entry = self.waiting.get(key)
                 for name in (*self.libraries.get(entry[1], ()), entry[1]) if entry else ():
@@ -278,17 +287,17 @@ class FilesOnDemand:
         entry = self.waiting.get(key)
         if entry is None:
             return
-        path = os.path.join(self.root, entry[1])  # noqa: PTH118
+        path = f"{self.root}/{entry[1]}"
         if not os.path.lexists(path):
             if IS_WINDOWS:
-                os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+                unpacking.create_folders(path, len(self.root) + 1)
                 self.place(entry, path, None)
             else:
                 self.wait_for(unpacking.MARKER)
                 # Not by its name, which the folder may be without for a moment.
                 folder = os.open(self.root, os.O_RDONLY)
                 try:
-                    create_folders(entry[1], folder)
+                    unpacking.create_folders(entry[1], below=folder)
                     self.place(entry, entry[1], folder)
                 finally:
                     os.close(folder)
@@ -320,15 +329,6 @@ class FilesOnDemand:
             deadline = time.monotonic() + BOOTLOADER_SECONDS
             while not os.path.lexists(path) and time.monotonic() < deadline:
                 time.sleep(0.001)
-
-
-def create_folders(path: str, below: int) -> None:
-    """Create the folders of a file."""
-    end = path.find("/")
-    while end > 0:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path[:end], 0o700, dir_fd=below)
-        end = path.find("/", end + 1)
 
 
 def move(unfinished: str, path: str, below: int | None) -> None:

@@ -29,7 +29,7 @@ COMPRESSED = 2
 # In bytes.
 CHUNK = 1 << 20
 
-# The kind, name, position, size in the executable, and whether it's compressed.
+# The kind, name with "/" on every platform, position, size in the executable, and whether it's compressed.
 Entry = tuple[str, str, int, int, bool]
 
 # The open executable, which one process after the other may have closed; and which file that is.
@@ -51,6 +51,8 @@ def read_table() -> list[Entry]:
         next_at = at + number(table[at : at + 4])
         name_at = at + ENTRY_SIZE
         name = table[name_at : table.index(b"\0", name_at)].decode()
+        if sys.platform == "win32":
+            name = name.replace("\\", "/")
         position, size = start + number(table[at + 4 : at + 8]), number(table[at + 8 : at + 12])
         entries.append((chr(table[name_at - 1]), name, position, size, table[name_at - 2] == COMPRESSED))
         at = next_at

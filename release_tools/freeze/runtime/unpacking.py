@@ -24,11 +24,10 @@ def unpack() -> list[payload.Entry]:
     folder: str = getattr(sys, "_MEIPASS", "")
     if not getattr(sys, "frozen", False):
         return []
-    created = {""}
     try:
         entries = payload.read_table()
-        # The bootloader of Windows has unpacked them.
-        files = [entry for entry in entries if entry[0] in PERMISSIONS]
+        # The bootloader of Windows has unpacked them. What decompresses the others isn't compressed.
+        files = sorted((entry for entry in entries if entry[0] in PERMISSIONS), key=is_entry_compressed)
         # A program that has replaced itself, by `os.execv`, has the same process and folder.
         if is_unpacked(files, folder):
             return entries
@@ -36,9 +35,8 @@ def unpack() -> list[payload.Entry]:
             if is_abandoned(folder):
                 os._exit(1)
             return entries
-        # What decompresses the others isn't compressed.
-        for kind, name, position, size, is_compressed in sorted(files, key=is_entry_compressed):
-            create_folder(folder, os.path.dirname(name), created)  # noqa: PTH120 - pathlib would cost time
+        for kind, name, position, size, is_compressed in files:
+            create_folders(f"{folder}/{name}", len(folder) + 1)
             write(f"{folder}/{name}", position, size, PERMISSIONS[kind], is_compressed=is_compressed)
     except OSError as error:
         report(error)
@@ -69,17 +67,17 @@ def is_abandoned(folder: str) -> bool:
 
 def is_unpacked(files: list[payload.Entry], folder: str) -> bool:
     """Whether the last of the files is there."""
-    return not files or os.path.isfile(f"{folder}/{max(files, key=is_entry_compressed)[1]}")  # noqa: PTH113
+    return not files or os.path.isfile(f"{folder}/{files[-1][1]}")  # noqa: PTH113
 
 
-def create_folder(root: str, folder: str, created: set[str]) -> None:
-    """Create a folder below `root` and those above it, unless they are among `created`."""
-    if folder not in created:
-        create_folder(root, os.path.dirname(folder), created)  # noqa: PTH120
-        created.add(folder)
-        # The bootloader may have unpacked files there.
+def create_folders(path: str, start: int = 0, *, below: int | None = None) -> None:
+    """Create the folders of a file, from this position in its path on."""
+    end = path.find("/", start)
+    while end > 0:
+        # Others may have unpacked files there.
         with contextlib.suppress(FileExistsError):
-            os.mkdir(f"{root}/{folder}", 0o700)  # noqa: PTH102
+            os.mkdir(path[:end], 0o700, dir_fd=below)
+        end = path.find("/", end + 1)
 
 
 def write(
