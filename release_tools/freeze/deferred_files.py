@@ -87,12 +87,14 @@ def plan_deferral(
         (links if kind == "SYMLINK" else data).add(Path(name).as_posix())
     closures = _Closures(natives, links)
     needed = needed_at_start(closures)
-    extensions = {name for name, source in natives.items() if name not in needed and _is_extension_module(name, source)}
+    # What decompresses the others looks like an extension module of a package, but is needed at every start.
+    candidates = natives.keys() - needed - {bundled_zstd_module()}
+    extensions = {name for name in candidates if _is_extension_module(name, natives[name])}
     on_import = set(extensions)
     if not is_windows:
         on_import.update(*map(closures.of, extensions))
     packages = {module.partition(".")[0] for module in modules}
-    on_use = {name for name in data | natives.keys() if _is_of_package(name, packages)} - on_import
+    on_use = {name for name in data | candidates if _is_of_package(name, packages)} - on_import
     # What a library that is there from the start loads must be there too.
     on_import = on_import.difference(*map(closures.of, natives.keys() - on_import - on_use))
     moments: dict[str, Moment] = {}
@@ -156,7 +158,7 @@ def _is_extension_module(name: str, source: Path) -> bool:
     """Whether this is loaded by an import; a library that has the same suffix isn't."""
     path = PurePosixPath(name)
     stem = path.name.partition(".")[0]
-    if path.suffix not in _EXTENSIONS or name == bundled_zstd_module():
+    if path.suffix not in _EXTENSIONS:
         return False
     module = path.parent.name if stem == "__init__" else stem
     return f"PyInit_{module}\0".encode() in source.read_bytes()
@@ -165,8 +167,7 @@ def _is_extension_module(name: str, source: Path) -> bool:
 def _is_of_package(name: str, packages: Collection[str]) -> bool:
     """Whether this is below the folder of a package, which is imported before, or of a distribution's metadata."""
     top, separator, _ = name.partition("/")
-    is_separate = bool(separator) and name != bundled_zstd_module()
-    return is_separate and (top in packages or top.endswith(METADATA_SUFFIXES))
+    return bool(separator) and (top in packages or top.endswith(METADATA_SUFFIXES))
 
 
 def bundled_zstd_module() -> str:
@@ -193,26 +194,28 @@ def install(deferral: Deferral, index: Path, compress: Callable[[bytes], bytes])
         *_, written_kind, name = write_entry(writer, buffer, entry)
         kind = _KINDS[moment, written_kind] if moment else payload.INDEX
         content = buffer.getvalue()
-        is_raw = kind == payload.LINK_ON_IMPORT or Path(name).as_posix() == bundled_zstd_module()
+        is_raw = kind == payload.LINK_ON_IMPORT or is_decompressor(name)
         stored = content if is_raw else compress(content)
         position = file.tell()
         file.write(stored)
         return (position, len(stored), len(content), 0 if is_raw else payload.COMPRESSED, kind, name)
 
+    def is_decompressor(name: str) -> bool:
+        return Path(name).as_posix() == bundled_zstd_module()
+
     initialize: Any = CArchiveWriter.__init__
 
     def compress_before(writer: Any, path: str, entries: Any, pylib_name: str) -> None:
         entries = list(entries)
-        names = ((Path(name).as_posix(), source, kind) for name, source, *_, kind in entries)
-        sources = [Path(source) for name, source, kind in names if kind in {BINARY, DATA} and is_compressed(name)]
+        sources = [
+            Path(source)
+            for name, source, *_, kind in entries
+            if kind in {BINARY, DATA} and Path(name).as_posix() in deferral.moments and not is_decompressor(name)
+        ]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(lambda source: compress(source.read_bytes()), sources):
                 pass
         initialize(writer, path, entries, pylib_name)
-
-    def is_compressed(name: str) -> bool:
-        # What unpacks the others can't be.
-        return name in deferral.moments and name != bundled_zstd_module()
 
     setattr(CArchiveWriter, "__init__", compress_before)  # noqa: B010 - refused by the type checker
     setattr(CArchiveWriter, "_write_entry", write)  # noqa: B010

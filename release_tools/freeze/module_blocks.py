@@ -18,7 +18,7 @@ from PyInstaller.building import api
 from PyInstaller.compat import BYTECODE_MAGIC
 
 from release_tools.binaries.module_table import LARGEST_BLOCK
-from release_tools.freeze.runtime_hooks import BEFORE_COMPRESSED_MODULES, PACKAGE
+from release_tools.freeze.runtime_hooks import PACKAGE
 
 # Magic, Python's magic, the position of the table, and the room where the position of the blocks is.
 _HEADER_SIZE: Final = 16
@@ -30,14 +30,8 @@ _HOT: Final = 16 << 20
 _COLD_BLOCK: Final = 3 << 20
 # A block may end after every so many modules.
 _ENDS: Final = 16
-# What PyInstaller's start-up code and the package for run time import until the reader is installed. On Windows, that
-# code needs more of ctypes.
-_FIRST: Final = (
-    "ctypes",
-    *(["ctypes.util"] if sys.platform == "win32" else []),
-    PACKAGE,
-    *(f"{PACKAGE}.{name}" for name in BEFORE_COMPRESSED_MODULES),
-)
+# What PyInstaller's start-up code imports.
+_START_UP: Final = ("ctypes", *(["ctypes.util"] if sys.platform == "win32" else []))
 
 
 class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no types
@@ -79,7 +73,7 @@ def write_archive(
         in_blocks = []
         for name in dict.fromkeys((*(one for one in order if one in contents), *contents)):
             kind, content = contents[name]
-            if name in alone or name.partition(".")[0] == PACKAGE:
+            if name in alone:
                 table[name] = (kind, file.tell(), file.write(zlib.compress(content)))
             else:
                 table[name] = (kind, ~position, len(content))
@@ -123,8 +117,9 @@ def _split(block: bytearray) -> Iterator[bytes]:
 
 
 def needed_by_reader(graph: Any) -> frozenset[str]:
-    """The modules that are imported before the reader of blocks is there, which are compressed one by one."""
-    return frozenset(name for first in _FIRST for name in _imported_at_once(graph, graph.find_node(first), set()))
+    """The modules that may be imported before the reader of blocks is there, which are compressed one by one."""
+    starts = [*map(graph.find_node, _START_UP), *_of_run_time(graph)]
+    return frozenset(name for start in starts for name in _imported_at_once(graph, start, set()))
 
 
 def import_order(graph: Any, scripts: Iterable[str]) -> list[str]:
@@ -134,13 +129,16 @@ def import_order(graph: Any, scripts: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     seen: set[int] = set()
-    starts = [node for node in graph.nodes() if str(node.identifier).partition(".")[0] == PACKAGE]
-    starts += (graph.find_node(script) for script in scripts)
+    starts = [*_of_run_time(graph), *map(graph.find_node, scripts)]
     for start in starts:
         for node in _imported_at_once(graph, start, seen).values():
             found[str(node.identifier)] = None
             starts += (target for target in graph.outgoing(node) if id(target) not in seen)
     return [*found]
+
+
+def _of_run_time(graph: Any) -> list[Any]:
+    return [node for node in graph.nodes() if str(node.identifier).partition(".")[0] == PACKAGE]
 
 
 def _imported_at_once(graph: Any, start: Any, seen: set[int]) -> dict[str, Any]:

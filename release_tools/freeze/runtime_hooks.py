@@ -10,16 +10,6 @@ RUNTIME: Final = Path(__file__).with_name("runtime")
 
 # The package's name in the bundle, chosen so that no app's module clashes with it.
 PACKAGE: Final = "_release_tools_runtime"
-# Its modules that are imported before `compressed_modules` reads those that aren't compressed alone.
-BEFORE_COMPRESSED_MODULES: Final = (
-    "bootloader",
-    "compressed_modules",
-    "imports",
-    "on_demand",
-    "payload",
-    "signals",
-    "unpacking",
-)
 
 # Cleans up like PyInstaller's own hooks: they run in `__main__`, and the app would see any name they leave.
 _HOOK: Final = f"""\
