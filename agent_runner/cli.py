@@ -220,11 +220,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    run.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
-    run.add_argument(
-        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
-    )
-    run.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
+    _add_input(run)
     run.add_argument("--ephemeral", action="store_true", help="don't store the run, so it can't be continued")
     _add_run_options(run)
 
@@ -269,11 +265,7 @@ def _add_submit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         description="Queue a run for the workers of a shared store, and print its ID.",
         allow_abbrev=False,
     )
-    submit.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
-    submit.add_argument(
-        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
-    )
-    submit.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
+    _add_input(submit)
     submit.add_argument("--id", help="the run's ID; submitting it twice queues one run")
     submit.add_argument("--wait", action="store_true", help="wait for the answer and print it")
     submit.add_argument("--json", action="store_true", help="print JSON")
@@ -314,6 +306,14 @@ def _add_cancel(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_store(parser: argparse.ArgumentParser, purpose: str) -> None:
     parser.add_argument("--store", metavar="URL", help=f"{purpose}: postgresql://USER@HOST/DATABASE")
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
+    parser.add_argument(
+        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
+    )
+    parser.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
