@@ -104,6 +104,17 @@ def totals_by_part(contents: Contents, before: Contents | None) -> list[Total]:
     return _totals(contents, before, lambda part: part.name)
 
 
+def unattributed_total(contents: Contents, before: Contents | None) -> Total:
+    """What belongs to no part: the bootloader and the tables of contents."""
+    return Total(
+        name=UNATTRIBUTED,
+        count=0,
+        raw=contents.unattributed,
+        packed=contents.unattributed,
+        change=contents.unattributed - before.unattributed if before else None,
+    )
+
+
 def _totals(contents: Contents, before: Contents | None, key: Callable[[Part], str]) -> list[Total]:
     now, then = _grouped(contents.parts, key), _grouped(before.parts if before else (), key)
     totals = []

@@ -17,13 +17,13 @@ from release_tools.platforms import Platform
 from release_tools.reporting.output import print_plain
 from release_tools.settings import ReleaseSettings
 from release_tools.sizes.contents import (
-    UNATTRIBUTED,
     Contents,
     Total,
     keep_contents,
     read_parts,
     totals_by_owner,
     totals_by_part,
+    unattributed_total,
 )
 from release_tools.sizes.treemap import treemap_html
 from release_tools.verification.static.sizes import find_owners
@@ -66,13 +66,7 @@ def report_sizes(settings: ReleaseSettings, platform: Platform, console: Console
 def print_sizes(contents: Contents, before: Contents | None, console: Console) -> None:
     """Print a table of the distributions, one of the largest parts, and one of those that changed most."""
     owners, parts = totals_by_owner(contents, before), totals_by_part(contents, before)
-    rest = Total(
-        name=UNATTRIBUTED,
-        count=0,
-        raw=contents.unattributed,
-        packed=contents.unattributed,
-        change=contents.unattributed - before.unattributed if before else None,
-    )
+    rest = unattributed_total(contents, before)
     whole = Total(
         name="executable",
         count=len(contents.parts),

@@ -15,6 +15,7 @@ from release_tools.sizes.contents import (
     Total,
     totals_by_owner,
     totals_by_part,
+    unattributed_total,
 )
 
 _TEMPLATE: Final = Path(__file__).with_name("treemap.html")
@@ -24,13 +25,7 @@ _SHOWN_PARTS: Final = 100
 def treemap_html(contents: Contents, before: Contents | None) -> str:
     """The text of the file, with the same figures as tables."""
     owners = totals_by_owner(contents, before)
-    rest = Total(
-        name=UNATTRIBUTED,
-        count=0,
-        raw=contents.unattributed,
-        packed=contents.unattributed,
-        change=contents.unattributed - before.unattributed if before else None,
-    )
+    rest = unattributed_total(contents, before)
     values = {
         "TITLE": html.escape(f"What is in {contents.archive}"),
         "FACTS": html.escape(
