@@ -8,7 +8,7 @@ from rich.console import Console
 
 from release_tools.benchmark.bench import Bench, run_benchmark
 from release_tools.command_line import run_command
-from release_tools.errors import MissingWheelsError, NoCommitError
+from release_tools.errors import MissingWheelsError
 from release_tools.lockfile import TOOLS_LOCK, read_lock_file
 from release_tools.pipeline import plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
@@ -20,7 +20,7 @@ from release_tools.reporting.progress import Progress
 from release_tools.reporting.records import read_records
 from release_tools.reporting.report import records_report, write_report
 from release_tools.reporting.validation import validation_report
-from release_tools.repository import read_commit
+from release_tools.repository import require_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.sizes.report import report_sizes
 from release_tools.verification.downloaded import verify_downloads
@@ -47,9 +47,7 @@ def _verify(options: argparse.Namespace, console: Console) -> None:
 
 def _build_remotely(options: argparse.Namespace, console: Console) -> None:
     root = Path.cwd()
-    commit = read_commit(root)
-    if commit is None:
-        raise NoCommitError(root)
+    commit = require_commit(root)
     build = RemoteBuild(
         settings=ReleaseSettings.load(root),
         platforms=tuple(find_platform(name) for name in options.platform),
@@ -74,9 +72,7 @@ def _report(options: argparse.Namespace, console: Console) -> None:
 
 def _bench(options: argparse.Namespace, console: Console) -> None:
     root = Path.cwd()
-    commit = read_commit(root)
-    if commit is None:
-        raise NoCommitError(root)
+    commit = require_commit(root)
     bench = Bench(
         root=root,
         settings=ReleaseSettings.load(root),

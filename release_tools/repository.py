@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.errors import CommandFailedError
+from release_tools.errors import CommandFailedError, NoCommitError
 from release_tools.processes.run import EnvironmentChanges, capture
 
 # Git hooks and `git rebase --exec` set the variables that are removed here (`git rev-parse --local-env-vars` lists
@@ -56,6 +56,14 @@ def read_commit(root: Path) -> Commit | None:
     time = git(root, "show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD").strip()
     changes = git(root, "status", "--porcelain", "--untracked-files=normal")
     return Commit(sha=sha, time=int(time), is_dirty=bool(changes.strip()))
+
+
+def require_commit(root: Path) -> Commit:
+    """The commit of `root`. Raises `NoCommitError` if there's none, and the errors of `read_commit`."""
+    commit = read_commit(root)
+    if commit is None:
+        raise NoCommitError(root)
+    return commit
 
 
 def git(folder: Path, *args: str) -> str:

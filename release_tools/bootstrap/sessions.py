@@ -22,10 +22,10 @@ from release_tools.bootstrap.environment import (
 from release_tools.bootstrap.folder_lock import exclusive_use
 from release_tools.bootstrap.stages import done_line, stage_line
 from release_tools.bootstrap.up_to_date import STAMP, delete_stamp, digest_of_inputs, unchanged_digest, write_stamp
-from release_tools.errors import NoCommitError, RequestError, UnreproducibleError
+from release_tools.errors import RequestError, UnreproducibleError
 from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS
 from release_tools.platforms import find_platform, host_platform
-from release_tools.repository import git, read_commit
+from release_tools.repository import git, read_commit, require_commit
 from release_tools.settings import ReleaseSettings
 from release_tools.versions import BuildVersion, archive_name, resolve_version
 
@@ -104,9 +104,7 @@ def reproduce(root: Path) -> None:
 
     Raises `UnreproducibleError` with the members that differ, and the errors of a build.
     """
-    commit = read_commit(root)
-    if commit is None:
-        raise NoCommitError(root)
+    commit = require_commit(root)
     host = host_platform()
     work = ReleaseSettings.load(root).build_folder(host.name) / "reproduce"
     shutil.rmtree(work, ignore_errors=True)
