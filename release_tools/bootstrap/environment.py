@@ -213,13 +213,8 @@ def source_environment(
     Raises the errors of `tool_environment`.
     """
     settings = _load_current(root, name)
-    lock = read_lock_file(settings.lock_path)
-    requirements = lock.requirements(groups)
-    if with_tools:
-        without = {package.name for package in lock.packages_of(groups)}
-        requirements += read_lock_file(TOOLS_LOCK).requirements(ALL_TOOLS, without=without)
-    python = _create(settings, _kept_folder(settings, name), find_python(settings), is_kept=True)
-    _sync(settings, python, requirements)
+    tools = ALL_TOOLS if with_tools else ()
+    python = create_environment(settings, _kept_folder(settings, name), groups, is_kept=True, tools=tools)
     if with_project:
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--python", str(python)]
         _uv(root, "pip", "install", *options, "--editable", str(root))
