@@ -29,6 +29,7 @@ from release_tools.errors import CommandFailedError
 from release_tools.processes.run import Finished
 from tests.release_tools.releasing.fake_rights import FakeToken, right_of
 from tests.release_tools.releasing.github_description import completed, description_problem
+from tests.release_tools.releasing.serving import serving
 
 OWNER_AND_NAME = "owner/tiny"
 # GitHub redirects the requests for a former name here.
@@ -510,14 +511,10 @@ def serve(repository: FakeRepository) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="gh-", dir="/tmp"))
     (folder / "config.yml").write_text(f"http_unix_socket: {folder / 'socket'}\n", encoding="utf-8")
     server = socketserver.ThreadingUnixStreamServer(str(folder / "socket"), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     try:
-        yield folder
+        with serving(server):
+            yield folder
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
         shutil.rmtree(folder)
 
 

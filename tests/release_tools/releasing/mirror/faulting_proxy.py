@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from packaging.version import Version
 
 from tests.release_tools.releasing.mirror.s3_server import BUCKET, S3Server
+from tests.release_tools.releasing.serving import serving
 
 FaultKind = Literal[
     "unavailable",  # the store answers 503 and does nothing
@@ -217,14 +218,8 @@ def faulting_proxy(server: S3Server) -> Iterator[FaultingProxy]:
     proxy = FaultingProxy(server)
     httpd = _ProxyServer(proxy)
     proxy.port = httpd.server_address[1]
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(httpd):
         yield proxy
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
 
 
 def error_body(code: str) -> bytes:
