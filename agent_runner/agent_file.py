@@ -111,7 +111,7 @@ def _check_variable(name: str) -> str:
 
 
 def _pass_on_names(value: object) -> object:
-    """Accept a list of names, which stands for the same variables of this program."""
+    """Accept a list of names: the variables of this program with these names."""
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name: f"${{{name}}}" for name in value}
     return value

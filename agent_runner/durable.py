@@ -44,7 +44,7 @@ def dbos_config(database_url: str, executor_id: str) -> "DBOSConfig":
         "system_database_url": database_url,
         "executor_id": executor_id,
         "application_version": _APPLICATION_VERSION,
-        # Pickle, the default, would let whoever can write to the store run code in the workers.
+        # Pickle, the default, would let anyone who can write to the store run code in the workers.
         "serializer": DBOSPortableJSONSerializer(),
         # ERROR prints two tracebacks for each failed run; INFO prints advertisements.
         "log_level": "CRITICAL",

@@ -1,4 +1,4 @@
-"""Stands in for `cryptography`, which the MCP libraries import for OAuth and for servers' state.
+"""Replaces `cryptography`, which the MCP libraries import for OAuth and for servers' state.
 
 A run uses neither, so the binary doesn't contain it: its wheels for Intel Macs ended with a version that has known
 vulnerabilities, and it's a tenth of the download elsewhere. From source it's left out too, so that both do the same.

@@ -27,7 +27,7 @@ _WRITE_SECONDS = 1.0
 # Control characters, bidirectional controls and lone surrogates. Text from a model, server or file must not move the
 # terminal's cursor, set its title or disguise itself.
 _CONTROL_CHARS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# What stands in for a secret in every message.
+# Replaces a secret in every message.
 _hidden: dict[str, str] = {}
 # Hiding shorter text would garble messages and protect nothing.
 _SHORTEST_SECRET = 6

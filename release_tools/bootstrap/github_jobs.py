@@ -79,7 +79,7 @@ def _tag_problem(settings: ReleaseSettings) -> Problem:
 
 
 def _branch_problems(root: Path, branch: str) -> list[Problem]:
-    """Whoever can push a tag could otherwise release a commit that nobody has merged."""
+    """Why the tagged commit isn't on the branch: anyone who can push a tag could release what nobody has merged."""
     ref = f"refs/remotes/origin/{branch}"
     if not branch or not is_checkout(root) or not git(root, "for-each-ref", ref):
         what = f"this checkout has no {branch or 'default'} branch to find the tagged commit on"
