@@ -1,10 +1,15 @@
 """Runs LLM agents described in a YAML file."""
 
+import sys
+
 DISTRIBUTION_NAME = "agent-runner"
 
 
 def program_version() -> str:
-    """Return the version in the installed or bundled metadata."""
+    """Return the version that the build gave to the program, or that in the installed metadata."""
+    bundled: str | None = getattr(sys, "frozen_version", None)
+    if bundled is not None:
+        return bundled
     # Imported here because every start imports this package.
     from importlib.metadata import PackageNotFoundError, version
 

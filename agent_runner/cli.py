@@ -1,57 +1,72 @@
-"""The command line.
+"""Runs a command.
 
-Heavy imports are inside functions, so that `--version` and `--help` respond immediately.
+Imports are where they're needed: `--version` is answered without any, and `--help` without heavy ones.
 """
 
-import argparse
-import math
-import re
+import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from agent_runner import program_version
-from agent_runner.echo_server import ECHO_COMMAND
+from agent_runner import DISTRIBUTION_NAME, program_version
 from agent_runner.errors import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     EXIT_SUCCESS,
     InternalError,
     RunnerError,
-    UsageError,
 )
-from agent_runner.garbage_collection import collection_paused
-from agent_runner.output import Detail, Reporter, configure_streams, flush_stdout
-from agent_runner.third_party import configure_logging
+from agent_runner.streams import configure_streams, flush_stdout
 
 if TYPE_CHECKING:
-    from agent_runner.processes import ChildTrackingLoop
+    import argparse
 
-_EPILOG = """\
-exit codes:
-  0    success
-  1    the run failed
-  2    invalid usage, agent file or environment variable; nothing was started
-  3    a limit or --timeout was reached
-  130  interrupted (SIGINT)
-  143  terminated (SIGTERM)
-"""
+    from agent_runner.output import Detail, Reporter
+    from agent_runner.processes import ChildTrackingLoop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; the arguments default to `sys.argv`."""
     given = sys.argv[1:] if arguments is None else arguments
-    # Also for errors in the arguments themselves.
-    reporter = Reporter(as_json="--json" in given, as_events="--json-events" in given)
     try:
         configure_streams()
-        options = _parse(arguments)
-        reporter = Reporter(
-            as_json=getattr(options, "json", False),
-            as_events=getattr(options, "json_events", False),
-            detail=_detail(options),
-        )
+        if [*given] == ["--version"]:
+            return _print_version()
+        from agent_runner.command_line import parse
+
+        return _run(parse(given))
+    except SystemExit as end:
+        # Raised by argparse, as for `--help`.
+        flush_stdout()
+        return EXIT_SUCCESS if end.code is None else int(end.code)
+    except KeyboardInterrupt:
+        # Before the signal handlers are installed.
+        return EXIT_INTERRUPTED
+    except RunnerError as error:
+        from agent_runner.output import Reporter
+
+        Reporter(as_json="--json" in given, as_events="--json-events" in given).failed(error)
+        return error.exit_code
+
+
+def _print_version() -> int:
+    # As argparse does, which takes longer to import than everything else: nobody may be reading any more.
+    with contextlib.suppress(OSError):
+        print(DISTRIBUTION_NAME, program_version(), flush=True)
+    return EXIT_SUCCESS
+
+
+def _run(options: "argparse.Namespace") -> int:
+    from agent_runner.garbage_collection import collection_paused
+    from agent_runner.output import Reporter
+    from agent_runner.third_party import configure_logging
+
+    reporter = Reporter(
+        as_json=getattr(options, "json", False),
+        as_events=getattr(options, "json_events", False),
+        detail=_detail(options),
+    )
+    try:
         if getattr(options, "transcript", None) is not None:
             reporter.open_transcript(options.transcript)
         configure_logging(verbose=reporter.is_verbose, warn=reporter.warn)
@@ -60,40 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunnerError as error:
         reporter.failed(error)
         return error.exit_code
-    except SystemExit as end:
-        # Raised by argparse: for `--help`, `--version` and usage errors.
-        flush_stdout()
-        return EXIT_SUCCESS if end.code is None else int(end.code)
-    except KeyboardInterrupt:
-        # Before the signal handlers are installed.
-        return EXIT_INTERRUPTED
+    except (SystemExit, KeyboardInterrupt):
+        raise
     except BaseException as error:  # noqa: BLE001 - no traceback without -v, also for cancellations
         reporter.failed(InternalError.wrap(error))
         return EXIT_FAILURE
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _build_parser()
-    options, extra = parser.parse_known_args(arguments)
-    if options.command in ("run", "submit") and options.prompt is None:
-        options.prompt = _prompt_after_options(extra)
-        extra = extra if options.prompt is None else []
-    if extra:
-        parser.error(f"unrecognized arguments: {' '.join(extra)}")
-    return options
+def _dispatch(options: "argparse.Namespace", reporter: "Reporter") -> int:  # noqa: PLR0911 - one per kind of command
+    from agent_runner.command_line import ECHO_COMMAND
 
-
-def _prompt_after_options(extra: list[str]) -> str | None:
-    """Return a PROMPT that follows an option, where argparse doesn't recognize an optional argument."""
-    match extra:
-        case ["--", prompt]:
-            return prompt
-        case [prompt] if prompt == "-" or not prompt.startswith("-"):
-            return prompt
-    return None
-
-
-def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:  # noqa: PLR0911 - one per kind of command
     if options.command == ECHO_COMMAND:
         from agent_runner.echo_server import serve_echo
 
@@ -133,7 +124,7 @@ def _dispatch(options: argparse.Namespace, reporter: Reporter) -> int:  # noqa: 
             stopped.set()
 
 
-def _examine(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
+def _examine(options: "argparse.Namespace", reporter: "Reporter", loop: "ChildTrackingLoop") -> int:
     from agent_runner.doctor import check_agent_file, check_installation
 
     if options.agent_file is None:
@@ -141,7 +132,7 @@ def _examine(options: argparse.Namespace, reporter: Reporter, loop: "ChildTracki
     return check_agent_file(options.agent_file, reporter, loop)
 
 
-def _use_store(options: argparse.Namespace, reporter: Reporter) -> int:
+def _use_store(options: "argparse.Namespace", reporter: "Reporter") -> int:
     from agent_runner import store_commands
     from agent_runner.processes import kill_children_on_exit
 
@@ -158,202 +149,7 @@ def _use_store(options: argparse.Namespace, reporter: Reporter) -> int:
     return store_commands.show_runs(options, reporter)
 
 
-def _detail(options: argparse.Namespace) -> Detail:
+def _detail(options: "argparse.Namespace") -> "Detail":
     if getattr(options, "quiet", False):
         return "quiet"
     return "verbose" if getattr(options, "verbose", False) else "normal"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports usage errors like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        visible = re.sub(rf",? *'?{ECHO_COMMAND}'?", "", message)
-        raise UsageError(visible, f"see {self.prog} --help")
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="agent-runner",
-        description="Run LLM agents described in a YAML file.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
-    # Without `metavar`, the help shows the hidden command.
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{run,resume,runs,submit,worker,cancel,doctor,schema}"
-    )
-    _add_run(commands)
-    _add_resume(commands)
-    _add_runs(commands)
-    _add_submit(commands)
-    _add_worker(commands)
-    _add_cancel(commands)
-    doctor = commands.add_parser(
-        "doctor",
-        help="check that this program works, or that an agent file does",
-        description="Check that this program works on this machine, which needs no network or API key. With an agent "
-        "file, check the file instead: its keys, environment variables and model name, and that its MCP servers start.",
-        allow_abbrev=False,
-    )
-    doctor.add_argument("agent_file", metavar="AGENT.yaml", type=Path, nargs="?", help="the agent file to check")
-    _add_verbosity(doctor)
-    commands.add_parser(
-        "schema",
-        help="print the JSON Schema of agent files, for editors",
-        description="Print the JSON Schema of agent files. Point your editor to it with the first line of a file: "
-        "# yaml-language-server: $schema=agent-runner.schema.json",
-        allow_abbrev=False,
-    )
-    commands.add_parser(ECHO_COMMAND)
-    return parser
-
-
-def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    run = commands.add_parser(
-        "run",
-        help="run an agent and print its answer",
-        description="Run an agent. Its answer streams to standard output; everything else goes to standard error.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_input(run)
-    run.add_argument("--ephemeral", action="store_true", help="don't store the run, so it can't be continued")
-    _add_run_options(run)
-
-
-def _add_resume(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    resume = commands.add_parser(
-        "resume",
-        help="continue a run that failed or was interrupted",
-        description="Continue a run that failed, was interrupted, or was killed. What it has finished isn't repeated.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    which = resume.add_mutually_exclusive_group(required=True)
-    which.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
-    which.add_argument("--last", action="store_true", help="continue the run that was begun last")
-    resume.add_argument("-m", "--model", help="go on with another model")
-    resume.add_argument(
-        "-f", "--file", dest="agent_file", type=Path, metavar="AGENT.yaml", help="go on with a changed agent file"
-    )
-    _add_store(resume, "queue a run of this store again, instead of continuing one of this machine")
-    _add_run_options(resume)
-
-
-def _add_runs(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    runs = commands.add_parser(
-        "runs",
-        help="list the stored runs, or show one",
-        description="List the stored runs, the latest first. With an ID, show a run's steps and its outcome.",
-        allow_abbrev=False,
-    )
-    runs.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
-    _add_store(runs, "list the runs of this store instead of this machine's")
-    runs.add_argument("--json", action="store_true", help="print JSON")
-    _add_verbosity(runs)
-
-
-def _add_submit(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    submit = commands.add_parser(
-        "submit",
-        help="queue a run for the workers of a shared store",
-        description="Queue a run for the workers of a shared store, and print its ID.",
-        allow_abbrev=False,
-    )
-    _add_input(submit)
-    submit.add_argument("--id", help="the run's ID; submitting it twice queues one run")
-    submit.add_argument("--wait", action="store_true", help="wait for the answer and print it")
-    submit.add_argument("--json", action="store_true", help="print JSON")
-    submit.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
-    _add_store(submit, "the store")
-    _add_verbosity(submit)
-
-
-def _add_worker(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    worker = commands.add_parser(
-        "worker",
-        help="run what's submitted to a shared store",
-        description="Run what's submitted to a shared store, until SIGTERM or Ctrl-C. If a worker dies, others take "
-        "over its runs within seconds.",
-        allow_abbrev=False,
-    )
-    worker.add_argument(
-        "--concurrency",
-        type=_count,
-        metavar="N",
-        help="how many runs each worker of the store has at once; 1 until a worker sets it",
-    )
-    worker.add_argument(
-        "--grace", type=_seconds, default=30.0, metavar="S", help="how long runs may go on after SIGTERM; 30 by default"
-    )
-    _add_store(worker, "the store")
-    _add_verbosity(worker)
-
-
-def _add_cancel(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    cancel = commands.add_parser(
-        "cancel", help="cancel a run of a shared store", description="Cancel a run.", allow_abbrev=False
-    )
-    cancel.add_argument("run_id", metavar="RUN_ID", help="the run's ID, or its beginning")
-    _add_store(cancel, "the store")
-    _add_verbosity(cancel)
-
-
-def _add_store(parser: argparse.ArgumentParser, purpose: str) -> None:
-    parser.add_argument("--store", metavar="URL", help=f"{purpose}: postgresql://USER@HOST/DATABASE")
-
-
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
-    parser.add_argument(
-        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
-    )
-    parser.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument(
-        "--json", action="store_true", help="print the outcome as one JSON object, even if the run fails"
-    )
-    formats.add_argument("--json-events", action="store_true", help="print everything that happens, as JSON lines")
-    parser.add_argument(
-        "--transcript", type=Path, metavar="FILE", help="also write what happens to a file, as JSON lines"
-    )
-    parser.add_argument(
-        "--timeout", type=_seconds, metavar="S", help="stop the run after S seconds; overrides limits.seconds"
-    )
-    parser.add_argument(
-        "-y", "--yes", action="store_true", help="approve every tool call that `permissions` asks about"
-    )
-    parser.add_argument("-C", dest="directory", type=Path, metavar="DIR", help="change to this directory first")
-    _add_verbosity(parser)
-
-
-def _add_verbosity(parser: argparse.ArgumentParser) -> None:
-    verbosity = parser.add_mutually_exclusive_group()
-    verbosity.add_argument("-q", "--quiet", action="store_true", help="show only the answer and errors")
-    verbosity.add_argument(
-        "-v", "--verbose", action="store_true", help="show logs, MCP servers' standard error and tracebacks"
-    )
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
-    return seconds

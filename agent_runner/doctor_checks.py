@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from agent_runner import program_version
 from agent_runner.agent_file import AgentFile, AgentSettings, McpServerSettings
+from agent_runner.command_line import ECHO_COMMAND
 from agent_runner.durable import RUN_QUEUE, Json, dbos_config, launched_dbos, needs_unixepoch, sqlite_url
-from agent_runner.echo_server import ECHO_COMMAND
 from agent_runner.errors import RunnerError
 from agent_runner.local_runs import LocalRun
 from agent_runner.output import Reporter

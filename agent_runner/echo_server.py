@@ -4,16 +4,13 @@ It tests both sides of MCP over stdio, and that the program can start itself.
 """
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from agent_runner.garbage_collection import resume_collection
 from agent_runner.left_out import install_stand_in
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
-
-# Not in the help.
-ECHO_COMMAND: Final = "_mcp-echo"
 
 
 def serve_echo() -> None:

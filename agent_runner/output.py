@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from agent_runner import program_version
 from agent_runner.errors import OutputError, RunnerError, UsageError
+from agent_runner.streams import discard
 
 if TYPE_CHECKING:
     from pydantic_ai.usage import RunUsage
@@ -284,33 +285,10 @@ def _parsed(arguments: str) -> object:
         return arguments
 
 
-def configure_streams() -> None:
-    """Switch both streams to UTF-8, and discard standard error if it's closed.
-
-    Raises:
-        OutputError: if standard output is closed.
-    """
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - never closed
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    if sys.stdout is None:
-        raise OutputError("standard output is closed", "redirect it to a file or to /dev/null")
-
-
 def pluralize(number: float, noun: str) -> str:
     """Return a number and its noun: `1 request`, `2 requests`, `0.5 seconds`."""
     text = str(number) if isinstance(number, int) else f"{number:g}"
     return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
-
-
-def flush_stdout() -> None:
-    """Flush standard output, ignoring errors."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        _discard(sys.stdout)
 
 
 def write_stderr(text: str) -> None:
@@ -318,7 +296,7 @@ def write_stderr(text: str) -> None:
     try:
         print(replace_control_chars(without_secrets(text)), file=sys.stderr, flush=True)
     except (OSError, ValueError):
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
 def format_traceback(error: BaseException) -> str:
@@ -345,7 +323,7 @@ def _write_stdout(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         if _is_closed_by_reader(error):
             # As in `… | head`: nobody needs to hear about it.
             raise OutputError("") from error
@@ -376,17 +354,6 @@ def _write_unbuffered(descriptor: int, text: str) -> None:
     # Not `threading`, whose locks the interrupted code may hold.
     _thread.start_new_thread(write, ())
     finished.acquire(timeout=_WRITE_SECONDS)
-
-
-def _discard(stream: IO[str]) -> None:
-    # Otherwise Python flushes the stream again at exit, and reports that it failed.
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, stream.fileno())
-    except (OSError, ValueError):
-        return
-    finally:
-        os.close(null)
 
 
 def _usage_line(usage: dict[str, Any]) -> str:

@@ -113,7 +113,7 @@ def make_plan(
     }
     return FreezePlan(
         name=settings.executable,
-        launcher=str(write_launcher(settings, folder)),
+        launcher=str(write_launcher(settings, installed.project.version, folder)),
         probe_name=PROBE_NAME,
         probe_launcher=str(PROBE_LAUNCHER),
         hidden_imports=selection.modules,
@@ -181,8 +181,10 @@ def write_marker(settings: ReleaseSettings, folder: Path) -> Path:
     return marker
 
 
-def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
+def write_launcher(settings: ReleaseSettings, version: str, folder: Path) -> Path:
     """Write the script that calls the app's entry point, alone in a new folder in `folder`.
+
+    The app finds its version in `sys.frozen_version`: `importlib.metadata` takes long to import.
 
     The analysis looks for modules in the script's folder first. So nothing else is there, and the script's name isn't a
     valid module name: programs are often named like their package or a standard library module.
@@ -192,6 +194,8 @@ def write_launcher(settings: ReleaseSettings, folder: Path) -> Path:
     launcher.parent.mkdir(parents=True)
     launcher.write_text(
         "import sys\n"
+        "\n"
+        f"sys.frozen_version = {version!r}\n"
         "\n"
         'if __name__ == "__main__":\n'
         "    # multiprocessing starts this program again for each worker; without this, the worker would run the app.\n"

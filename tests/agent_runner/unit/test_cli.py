@@ -1,4 +1,8 @@
-"""Usage errors, which end the program before it imports or starts anything."""
+"""What is answered before the program imports or starts anything."""
+
+import io
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +41,43 @@ def test_invalid_log_level_is_environment_error(
 
     assert main(["doctor"]) == 2
     assert "AGENT_RUNNER_LOG" in capsys.readouterr().err
+
+
+def test_version_of_the_build_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "frozen_version", "1.2+dev", raising=False)
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == "agent-runner 1.2+dev\n"
+
+
+@pytest.mark.programs
+def test_version_imports_next_to_nothing() -> None:
+    code = "import sys; sys.frozen_version = '1'; from agent_runner.cli import main; main(['--version'])"
+    listing = f"{code}; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True, text=True).stdout.split()
+
+    slow = {
+        "argparse",
+        "dataclasses",
+        "importlib.metadata",
+        "inspect",
+        "json",
+        "logging",
+        "pathlib",
+        "shutil",
+        "traceback",
+    }
+    # What the environment of the tests imports at every start isn't the program's.
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, check=True, text=True
+    ).stdout.split()
+    assert not slow & set(modules) - set(bare)
+
+
+def test_version_that_nobody_reads_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert main(["--version"]) == 0

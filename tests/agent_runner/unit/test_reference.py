@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from agent_runner import cli, errors
+from agent_runner import command_line, errors
 from agent_runner.agent_file import (
     AgentSettings,
     BuiltInTool,
@@ -56,12 +56,12 @@ def test_exit_codes_are_those_of_the_program() -> None:
 
     table = re.findall(r"^\| ([\d, ]+) \|", SECTIONS["Exit codes"], re.MULTILINE)
     assert {int(code) for cell in table for code in cell.split(",")} == codes
-    assert {int(code) for code in re.findall(r"^  (\d+) ", cli._EPILOG, re.MULTILINE)} == codes
+    assert {int(code) for code in re.findall(r"^  (\d+) ", command_line._EPILOG, re.MULTILINE)} == codes
 
 
 def test_synopsis_lists_every_command_and_option() -> None:
     commands = next(
-        action for action in cli._build_parser()._actions if isinstance(action, argparse._SubParsersAction)
+        action for action in command_line._build_parser()._actions if isinstance(action, argparse._SubParsersAction)
     ).choices
     synopsis = REFERENCE.split("```")[1]
     for name, parser in commands.items():

@@ -1,5 +1,9 @@
 import compileall
+import runpy
+import sys
 from pathlib import Path
+
+import pytest
 
 from release_tools.freeze.plan import make_plan, write_launcher
 from release_tools.platforms import find_platform
@@ -8,14 +12,21 @@ from tests.release_tools.installed import environment_of, install
 
 
 def test_launcher_calls_freeze_support_before_importing_the_app(settings: ReleaseSettings) -> None:
-    launcher = write_launcher(settings, settings.root)
+    launcher = write_launcher(settings, "1.0", settings.root)
     text = launcher.read_text(encoding="utf-8")
     assert text.index("multiprocessing.freeze_support()") < text.index("from tiny_app.cli import main")
     assert compileall.compile_file(str(launcher), quiet=1)
 
 
+def test_launcher_tells_the_app_its_version(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys, "frozen_version", raising=False)
+    # As a worker process does, which must not start the app.
+    runpy.run_path(str(write_launcher(settings, "1.2+dev", settings.root)), run_name="__mp_main__")
+    assert vars(sys).pop("frozen_version") == "1.2+dev"
+
+
 def test_launcher_shadows_no_module(settings: ReleaseSettings, tmp_path: Path) -> None:
-    launcher = write_launcher(settings, tmp_path)
+    launcher = write_launcher(settings, "1.0", tmp_path)
     assert not launcher.stem.isidentifier()
     assert [path.name for path in launcher.parent.iterdir()] == ["start-tiny.py"]
 
