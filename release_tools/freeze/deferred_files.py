@@ -24,6 +24,7 @@ from release_tools.binaries.rpaths import Entry
 from release_tools.distributions import source_module
 from release_tools.freeze.runtime import payload
 from release_tools.freeze.runtime.on_demand import METADATA_SUFFIXES
+from release_tools.freeze.runtime.time_zones import ARCHIVE
 from release_tools.freeze.runtime.unpacking import MARKER
 from release_tools.freeze.runtime_hooks import PACKAGE
 from release_tools.freeze.standard_library import BASE_LIBRARY
@@ -94,7 +95,7 @@ def plan_deferral(
     if not is_windows:
         on_import.update(*map(closures.of, extensions))
     packages = {module.partition(".")[0] for module in modules}
-    on_use = {name for name in data | candidates if _is_of_package(name, packages)} - on_import
+    on_use = {name for name in data | candidates if _is_of_package(name, packages) or name == ARCHIVE} - on_import
     # What a library that is there from the start loads must be there too.
     on_import = on_import.difference(*map(closures.of, natives.keys() - on_import - on_use))
     moments: dict[str, Moment] = {}

@@ -11,9 +11,9 @@ from typing import Final
 
 from release_tools.binaries.payload import MODULES, SCRIPT, UNPACKED, Payload
 from release_tools.distributions import InstalledDistribution, module_name, source_module
+from release_tools.freeze.runtime.time_zones import ARCHIVE
 from release_tools.freeze.selection import is_excluded_module
 from release_tools.freeze.standard_library import BASE_LIBRARY, module_of_member
-from release_tools.freeze.time_zone_archive import ARCHIVE_NAME
 from release_tools.lockfile import METADATA_SUFFIX, distribution_of, normalized_name
 from release_tools.verification.suite.traces import Kind, Trace, Use
 
@@ -88,7 +88,7 @@ def read_contents(executable: Path) -> BundleContents:
         if member.kind not in {*UNPACKED, SCRIPT, MODULES}:
             # The modules of the bootloader.
             modules.add(member.name)
-        elif member.name in {BASE_LIBRARY, ARCHIVE_NAME}:
+        elif member.name in {BASE_LIBRARY, ARCHIVE}:
             with zipfile.ZipFile(io.BytesIO(payload.read(member))) as library:
                 modules |= set(map(module_of_member, library.namelist()))
                 files |= set(library.namelist())

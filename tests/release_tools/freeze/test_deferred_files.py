@@ -8,6 +8,7 @@ from release_tools.binaries import payload as checked
 from release_tools.freeze import deferred_files
 from release_tools.freeze.deferred_files import Deferral, Moment, plan_deferral
 from release_tools.freeze.runtime import payload
+from release_tools.freeze.runtime.time_zones import ARCHIVE
 from tests.release_tools.verification.static.samples import make_elf
 
 PYTHON = "libpython3.13.so.1.0"
@@ -81,8 +82,11 @@ def test_data_comes_with_its_package(tmp_path: Path) -> None:
         "package/code.py": ("DATA", b""),
         "package/template.py": ("DATA", b""),
         "package-1.0.dist-info/METADATA": ("DATA", b""),
+        # A module that isn't a file brings it.
+        ARCHIVE: ("DATA", b""),
     }
     assert plan(tmp_path, files).moments == {
+        ARCHIVE: Moment.USE,
         "package/deep/data.txt": Moment.USE,
         "package/libplain.so": Moment.USE,
         "package/code.py": Moment.READING,

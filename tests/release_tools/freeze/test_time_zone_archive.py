@@ -1,14 +1,18 @@
-import importlib
+import importlib.util
 import sys
 import zipfile
 import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from release_tools.archives import sha256_of
-from release_tools.freeze.runtime import time_zones
+from release_tools.freeze.deferred_files import Deferral, Moment
+from release_tools.freeze.runtime import on_demand, payload, time_zones
+from release_tools.freeze.runtime.unpacking import MARKER
 from release_tools.freeze.time_zone_archive import is_time_zone_data, write_time_zone_archive
+from tests.release_tools.freeze.executables import run_as, write_executable
 
 
 @pytest.mark.parametrize("name", ["tzdata", "tzdata.zoneinfo.Europe", "tzdata/zoneinfo/Europe/Berlin", "tzdata\\x"])
@@ -30,20 +34,44 @@ def test_archive_has_the_same_bytes_each_time(tmp_path: Path) -> None:
         assert "tzdata/zoneinfo/Europe/__init__.py" in opened.namelist()
 
 
-def test_hook_loads_time_zones_from_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = write_time_zone_archive(tmp_path)
-    monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path), raising=False)
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An archive to put into a bundle, while no other tzdata can be found."""
+    written = write_time_zone_archive(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "site-packages" not in entry])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     for name in [name for name in sys.modules if is_time_zone_data(name)]:
         monkeypatch.delitem(sys.modules, name)
+    zoneinfo.reset_tzpath(to=[])
+    yield written
+    zoneinfo.reset_tzpath()
+    for name in [name for name in sys.modules if is_time_zone_data(name)]:
+        del sys.modules[name]
+
+
+def test_time_zones_come_from_an_unpacked_archive(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_MEIPASS", str(archive.parent), raising=False)
     time_zones.install()
     assert sys.path[-1] == str(archive)
     importlib.invalidate_caches()
-    zoneinfo.reset_tzpath(to=[])
-    try:
-        assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").key == "Europe/Berlin"
-        assert str(archive) in str(sys.modules["tzdata"].__file__)
-    finally:
-        zoneinfo.reset_tzpath()
-        for name in [name for name in sys.modules if is_time_zone_data(name)]:
-            del sys.modules[name]
+    assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").key == "Europe/Berlin"
+    assert str(archive) in str(sys.modules["tzdata"].__file__)
+
+
+def test_archive_is_unpacked_when_tzdata_is_imported(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "_MEI"
+    root.mkdir()
+    (root / MARKER).touch()
+    deferral = Deferral(moments={time_zones.ARCHIVE: Moment.USE}, libraries={})
+    contents = {time_zones.ARCHIVE: ("x", archive.read_bytes())}
+    run_as(write_executable(tmp_path, monkeypatch, contents, deferral), monkeypatch)
+    monkeypatch.setattr(sys, "_MEIPASS", str(root), raising=False)
+    monkeypatch.setattr(on_demand, "unpackers", [on_demand.FilesOnDemand(str(root), payload.read_table())])
+    time_zones.install()
+    assert importlib.util.find_spec("json")
+    assert not (root / time_zones.ARCHIVE).exists()
+    assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").key == "Europe/Berlin"
+    assert (root / time_zones.ARCHIVE).read_bytes() == archive.read_bytes()
+    assert sys.path[-1] == str(root / time_zones.ARCHIVE)
