@@ -28,13 +28,14 @@ def record_entries(
 
     `records` has the rows of each installed RECORD, by the name of its metadata folder: path in the bundle, digest and
     size. `modules` are bundled by dotted name and `files` by path. The digests of files that are `rewritten`, as
-    libraries are, stay empty. `top_level.txt` is added where it's missing: without it, `packages_distributions()` would
-    look for the source of modules.
+    libraries are, or bundled as bytecode alone, stay empty. `top_level.txt` is added where it's missing: without it,
+    `packages_distributions()` would look for the source of modules.
     """
     entries: list[Entry] = []
     for metadata_folder, rows in sorted(records.items()):
         bundled = [row for row in rows if row[0] in files or module_name(row[0]) in modules]
-        kept = [(path, "", "") if path in rewritten else (path, digest, str(size)) for path, digest, size in bundled]
+        same = {path for path, *_ in bundled if path in files and path not in rewritten}
+        kept = [(path, digest, str(size)) if path in same else (path, "", "") for path, digest, size in bundled]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([*kept, (f"{metadata_folder}/{_RECORD}", "", "")])
         texts = {_RECORD: text.getvalue()}
