@@ -14,7 +14,7 @@ from typing import Final
 _HEADER: Final = struct.Struct("!4s4xiI")
 _SIZE: Final = struct.Struct("!I")
 # The most bytes that a block decompresses to.
-LARGEST_BLOCK: Final = 4 << 20
+LARGEST_BLOCK: Final = 16 << 20
 _MAGIC: Final = b"PYZ\0"
 
 # The type codes of Python/marshal.c that a table uses, and the flag of an object that is referenced later.

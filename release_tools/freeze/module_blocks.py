@@ -25,10 +25,10 @@ _HEADER_SIZE: Final = 16
 
 # In bytes. Larger blocks compress better, but each is decompressed as a whole, in about a millisecond per mebibyte. The
 # first mebibytes have more modules than a start of most apps.
-_HOT_BLOCK: Final = 1 << 20
+_HOT_BLOCK: Final = 2 << 20
 _HOT: Final = 16 << 20
-_COLD_BLOCK: Final = 3 << 20
-# A block may end after every so many modules.
+_COLD_BLOCK: Final = 16 << 20
+# A block may end after every so many modules, once it has half of that size. So most blocks have little more.
 _ENDS: Final = 16
 # What PyInstaller's start-up code imports.
 _START_UP: Final = ("ctypes", *(["ctypes.util"] if sys.platform == "win32" else []))
