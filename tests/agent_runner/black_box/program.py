@@ -1,5 +1,6 @@
 """Starts the program under test and waits for events, never for a fixed time."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+
+if sys.platform == "win32":
+    from .process_tree import descendants
 
 BINARY_VARIABLE = "AGENT_RUNNER_BINARY"
 # Set by the verification of a binary: 1.0 on an ordinary machine, many times more under emulation.
@@ -145,8 +149,7 @@ class Running:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait(TIMEOUT_SECONDS)
+            self.kill()
         self.send_stdin(b"")
         self._stdout.close()
         self._stderr.close()
@@ -178,6 +181,11 @@ class Running:
 
     def kill(self) -> None:
         """Kill the process, which can't notice."""
+        if sys.platform == "win32":
+            # From source, it's started by a launcher, and that's Python by another one.
+            for each in descendants(self._process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(each, signal.SIGTERM)
         self._process.kill()
         self._process.wait(TIMEOUT_SECONDS)
 
