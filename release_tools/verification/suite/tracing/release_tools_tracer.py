@@ -180,21 +180,25 @@ class Tracer:
         return False
 
     def record_modules(self) -> None:
-        """Record the modules that were loaded since the last call, and those that weren't loaded after all."""
+        """Record the modules that were loaded since the last call, and those that weren't loaded after all.
+
+        Several threads may be here at once, and import modules meanwhile.
+        """
         if len(sys.modules) != self.module_count:
             self.module_count = len(sys.modules)
-            for key in [key for key in sys.modules if key not in self.seen_modules]:
+            for key in [key for key in [*sys.modules] if key not in self.seen_modules]:
                 self.seen_modules.add(key)
-                self.loading[key] = located(sys.modules.get(key))
-                for name, origin in self.loading[key]:
+                self.loading[key] = found = located(sys.modules.get(key))
+                for name, origin in found:
                     self.put("module", name, origin)
         for key in list(self.loading):
-            if key not in sys.modules:
+            module = sys.modules.get(key)
+            if module is None and key not in sys.modules:
                 self.seen_modules.discard(key)
-                for name, origin in self.loading.pop(key):
+                for name, origin in self.loading.pop(key, ()):
                     self.seen.discard(("module", name, origin))
                     self.append(("gone", name))
-            elif not is_loading(sys.modules[key]):
+            elif not is_loading(module):
                 self.loading.pop(key, None)
 
     # A finder on `sys.meta_path` that finds nothing but sees which distributions are looked up.
@@ -235,7 +239,7 @@ def located(module: ModuleType | None) -> list[tuple[str, str]]:
         return []
 
 
-def is_loading(module: ModuleType) -> bool:
+def is_loading(module: ModuleType | None) -> bool:
     """Whether the module's own code is still running."""
     try:
         return bool(getattr(spec_of(module), "_initializing", False))
