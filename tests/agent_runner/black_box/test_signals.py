@@ -110,24 +110,24 @@ def test_unread_standard_error_does_not_keep_program_alive(
         stderr=subprocess.PIPE,
     )
     with process:
-        assert process.stderr is not None
-        # The pipe is full once nothing more arrives: wait for its capacity.
-        wait_until_full(process.stderr.fileno())
         if way != "timeout":
+            wait_until_full(process)
             process.send_signal(signal.SIGINT if way == "interrupt" else signal.SIGTERM)
         assert process.wait(TIMEOUT_SECONDS) == exit_code
 
 
-def wait_until_full(descriptor: int) -> None:
-    """Wait until a pipe holds nearly as much as it can."""
+def wait_until_full(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the pipe of a program's standard error holds nearly as much as it can."""
     import array  # noqa: PLC0415 - not on Windows
     import fcntl  # noqa: PLC0415
     import termios  # noqa: PLC0415
 
+    assert process.stderr is not None
     pending = array.array("i", [0])
     while pending[0] < 60_000:
+        assert process.poll() is None
         threading.Event().wait(0.05)
-        fcntl.ioctl(descriptor, termios.FIONREAD, pending)
+        fcntl.ioctl(process.stderr, termios.FIONREAD, pending)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command is for /bin/sh")
