@@ -1,12 +1,14 @@
 """The commands that Nox sessions and Invoke tasks run in the tools' environment: `python -m release_tools build …`."""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from release_tools.benchmark.bench import Bench, run_benchmark
+from release_tools.benchmark.imports import record_import_order
 from release_tools.command_line import run_command
 from release_tools.errors import MissingWheelsError
 from release_tools.lockfile import TOOLS_LOCK, read_lock_file
@@ -16,6 +18,7 @@ from release_tools.preflight.wheels import check_all_wheels, print_wheels
 from release_tools.releasing.git_state import github_repository
 from release_tools.releasing.github.api import GitHubApi
 from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
+from release_tools.reporting.output import print_plain
 from release_tools.reporting.progress import Progress
 from release_tools.reporting.records import read_records
 from release_tools.reporting.report import records_report, write_report
@@ -89,6 +92,12 @@ def _bench(options: argparse.Namespace, console: Console) -> None:
     run_benchmark(bench, console)
 
 
+def _import_order(_: argparse.Namespace, console: Console) -> None:
+    root = Path.cwd()
+    path = record_import_order(ReleaseSettings.load(root), host_platform(), functools.partial(print_plain, console))
+    print_plain(console, f"wrote {path.relative_to(root)}: commit it, and the next build uses it")
+
+
 def _size(_: argparse.Namespace, console: Console) -> None:
     report_sizes(ReleaseSettings.load(Path.cwd()), host_platform(), console)
 
@@ -129,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--plain-python", type=Path, required=True)
     bench.add_argument("--peers-python", type=Path)
     bench.set_defaults(run=_bench)
+    order = commands.add_parser("import-order", help="write down the order in which usual starts import modules")
+    order.set_defaults(run=_import_order)
     commands.add_parser("size", help="show what the newest archive's size comes from").set_defaults(run=_size)
     remote = commands.add_parser("build-remotely", help="build on GitHub, download the archives and verify them")
     remote.add_argument("--platform", action="append", required=True)

@@ -322,6 +322,16 @@ class NothingToMeasureError(ReleaseError):
         )
 
 
+class NoScenariosError(ReleaseError):
+    """The project has no folder with the scenarios of its benchmark."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there are no scenarios whose imports could be recorded",
+            "name a folder with a benchmarks.toml in [tool.release-tools]: benchmarks",
+        )
+
+
 class PlainBuildError(ReleaseError):
     """Another tool couldn't build the app for the benchmark."""
 

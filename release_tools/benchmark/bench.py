@@ -24,7 +24,7 @@ from release_tools.benchmark.builds import (
 )
 from release_tools.benchmark.document import machine_facts, print_rows, write_document
 from release_tools.benchmark.figures import Goal, Row, Series, Unit, by_turns, read_rows, series_of, write_rows
-from release_tools.benchmark.scenarios import GOALS, AppBenchmarks, Scenario, read_benchmarks, running_service
+from release_tools.benchmark.scenarios import GOALS, VERSION, AppBenchmarks, Scenario, read_benchmarks, running_service
 from release_tools.benchmark.starts import Starter, can_trace
 from release_tools.bootstrap.bench import PARTS
 from release_tools.bootstrap.environment import environment_python
@@ -43,7 +43,6 @@ _PYTHON: Final = "CPython alone"
 _EMPTY: Final = "PyInstaller with an empty app"
 _NOX: Final = "Nox alone"
 _XZ: Final = "the same files as tar.xz"
-_VERSION: Final = Scenario(name="`--version`", command=("--version",))
 _NOTHING: Final = Scenario(name="", command=())
 
 
@@ -261,7 +260,7 @@ def measure_files(programs: Programs, starter: Starter) -> Row:
     """The files that a start of `--version` writes."""
     how = "counted by strace" if can_trace(starter.scratch) else "counted by watching the temporary folder"
     commands = {_OWN: [str(programs.own), "--version"], _EMPTY: [str(programs.empty)]}
-    failure = _failure(_measure(starter, [str(programs.plain)], _VERSION))
+    failure = _failure(_measure(starter, [str(programs.plain)], VERSION))
     if not failure:
         commands[PLAIN] = [str(programs.plain), "--version"]
     files = {name: [starter.written_files(command)] for name, command in commands.items()}
@@ -272,7 +271,7 @@ def measure_files(programs: Programs, starter: Starter) -> Row:
 def measure_starts(bench: Bench, programs: Programs, starter: Starter, report: Callable[[str], None]) -> list[Row]:
     """The seconds of `--version` and of the app's scenarios."""
     rows = []
-    for scenario in (_VERSION, *starter.benchmarks.scenarios):
+    for scenario in (VERSION, *starter.benchmarks.scenarios):
         report(f"start: {scenario.name}")
         commands = {_OWN: [str(programs.own)], PLAIN: [str(programs.plain)], _SOURCE: [str(programs.source)]}
         measures = {name: _measure(starter, command, scenario) for name, command in commands.items()}
@@ -281,11 +280,11 @@ def measure_starts(bench: Bench, programs: Programs, starter: Starter, report: C
         if failure:
             report(f"{scenario.name}, {PLAIN}: {failure}")
             del measures[PLAIN]
-        if scenario is _VERSION:
+        if scenario is VERSION:
             measures[_EMPTY] = _measure(starter, [str(programs.empty)], _NOTHING)
             measures[_PYTHON] = _measure(starter, [str(programs.python), "-I", "-c", "pass"], _NOTHING)
         figures = by_turns(measures, bench.rounds)
-        key = "version" if scenario is _VERSION else scenario.name
+        key = "version" if scenario is VERSION else scenario.name
         rows.append(_row(key, scenario.name, "s", figures, floors=(_SOURCE, _EMPTY, _PYTHON), note=failure))
     return rows
 
@@ -312,7 +311,7 @@ def measure_peers(
     commands = {_OWN: [str(programs.own)], PLAIN: [str(programs.plain)]}
     commands |= {peer.name: [*peer.command] for peer in peers}
     commands |= {name: [found] for name in bench.beside if (found := shutil.which(name))}
-    measures = {name: _measure(starter, command, _VERSION) for name, command in commands.items()}
+    measures = {name: _measure(starter, command, VERSION) for name, command in commands.items()}
     notes = [f"{peer.name}'s output has {format_size(_size_of(peer.output))}" for peer in peers]
     for name in [*measures][1:]:
         failure = _failure(measures[name])

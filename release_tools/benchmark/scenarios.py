@@ -45,6 +45,9 @@ class Scenario:
     goal: float | None = None
 
 
+VERSION: Final = Scenario(name="`--version`", command=("--version",))
+
+
 @dataclass(frozen=True, kw_only=True)
 class AppBenchmarks:
     """The app's part of the benchmark. `folder` is copied for each start; `service` is a script in it, or ""."""

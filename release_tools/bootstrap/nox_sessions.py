@@ -80,6 +80,14 @@ def bench(session: nox.Session) -> None:
         bench_sessions.bench(ROOT, session.posargs)
 
 
+@nox.session(name="import-order", venv_backend=NO_BACKEND, default=False)
+def import_order(session: nox.Session) -> None:
+    """Write down the order in which the scenarios of the benchmark import modules, for builds that start faster."""
+    with reporting_errors(session):
+        python = tool_environment(ROOT, "import-order", BUILD_TOOLS)
+        run_inside(ROOT, [str(python), "-m", "release_tools", "import-order"])
+
+
 @nox.session(venv_backend=NO_BACKEND, default=False)
 def size(session: nox.Session) -> None:
     """Show the newest binary by distribution and file, compared to the last one, and write a treemap."""

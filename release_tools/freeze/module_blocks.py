@@ -1,7 +1,7 @@
 """Compresses the modules of the bundle together, in blocks; `runtime/compressed_modules.py` reads them.
 
-Alone, most modules are too small to compress well. They're in the order in which they're probably imported, so that a
-start reads few blocks. Executed by `freeze.spec`.
+Alone, most modules are too small to compress well. They're in the order in which they're imported, as far as that's
+known, then in the order in which they probably are, so that a start reads few blocks. Executed by `freeze.spec`.
 """
 
 import io
@@ -24,7 +24,7 @@ from release_tools.freeze.runtime_hooks import PACKAGE
 _HEADER_SIZE: Final = 16
 
 # In bytes. Larger blocks compress better, but each is decompressed as a whole, in about a millisecond per mebibyte. The
-# first mebibytes have more modules than a start of most apps.
+# first mebibytes have more modules than a start of most apps, if it isn't known what one imports.
 _HOT_BLOCK: Final = 2 << 20
 _HOT: Final = 16 << 20
 _COLD_BLOCK: Final = 16 << 20
@@ -40,14 +40,16 @@ class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no typ
     _COMPRESSION_LEVEL = 0
 
 
-def install(order: Sequence[str], alone: Collection[str], compress: Callable[[bytes], bytes]) -> None:
-    """Have PyInstaller write such an archive, with blocks in this order, and without these modules in them.
+def install(
+    known: Sequence[str], order: Sequence[str], alone: Collection[str], compress: Callable[[bytes], bytes]
+) -> None:
+    """Have PyInstaller write such an archive, with the `known` modules first, and without those `alone` in blocks.
 
-    Several threads call `compress`.
+    The other modules are in this `order`. Several threads call `compress`.
     """
 
     def write(path: str, entries: Iterable[Any], code_dict: dict[str, Any]) -> None:
-        write_archive(path, list(entries), code_dict, order, alone=alone, compress=compress)
+        write_archive(path, list(entries), code_dict, known=known, order=order, alone=alone, compress=compress)
 
     api.ZlibArchiveWriter = write
 
@@ -56,8 +58,9 @@ def write_archive(
     path: str,
     entries: Sequence[Any],
     code_dict: dict[str, Any],
-    order: Sequence[str],
     *,
+    known: Sequence[str],
+    order: Sequence[str],
     alone: Collection[str],
     compress: Callable[[bytes], bytes],
 ) -> None:
@@ -71,7 +74,7 @@ def write_archive(
         file.write(bytes(_HEADER_SIZE))
         position = 0
         in_blocks = []
-        for name in dict.fromkeys((*(one for one in order if one in contents), *contents)):
+        for name in dict.fromkeys((*(one for one in (*known, *order) if one in contents), *contents)):
             kind, content = contents[name]
             if name in alone:
                 table[name] = (kind, file.tell(), file.write(zlib.compress(content)))
@@ -82,7 +85,7 @@ def write_archive(
         positions = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             start = 0
-            blocks = list(_blocks(in_blocks))
+            blocks = list(_blocks(in_blocks, frozenset(known)))
             for block, compressed in zip(blocks, pool.map(compress, blocks), strict=True):
                 positions.append((start, file.tell(), file.write(compressed)))
                 start += len(block)
@@ -96,13 +99,14 @@ def write_archive(
         file.write(b"PYZ\0" + BYTECODE_MAGIC + table_at.to_bytes(4) + blocks_at.to_bytes(4))
 
 
-def _blocks(modules: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+def _blocks(modules: Iterable[tuple[str, bytes]], known: Collection[str]) -> Iterator[bytes]:
     """The contents of modules, joined. A changed module changes few blocks, since names decide where they end."""
+    hot = 0 if known else _HOT
     block = bytearray()
     written = 0
     for name, content in modules:
         block += content
-        most = _HOT_BLOCK if written < _HOT else _COLD_BLOCK
+        most = _HOT_BLOCK if name in known or written < hot else _COLD_BLOCK
         is_end = zlib.crc32(name.encode()) % _ENDS == 0
         if len(block) >= (most // 2 if is_end else most):
             written += len(block)

@@ -12,6 +12,7 @@ from release_tools.distributions import (
     InstalledEnvironment,
     source_module,
 )
+from release_tools.freeze.import_order import read_import_order
 from release_tools.freeze.runtime.unpacking import MARKER
 from release_tools.freeze.runtime_hooks import PACKAGE as RUNTIME_PACKAGE
 from release_tools.freeze.runtime_hooks import write_runtime_hook
@@ -80,6 +81,8 @@ class FreezePlan:
     # The first and the last run-time hook.
     runtime_hook: str
     last_runtime_hook: str
+    # The modules that usual starts import, in this order.
+    import_order: tuple[str, ...]
     exclude_modules: tuple[str, ...]
     exclude_files: tuple[str, ...]
     binary_format: BinaryFormat
@@ -145,6 +148,7 @@ def make_plan(
         first_script="" if platform.os == "windows" else str(hook.first_script),
         runtime_hook=str(hook.script),
         last_runtime_hook=str(hook.last_script),
+        import_order=read_import_order(settings),
         exclude_modules=(*excluded, *installed.build_only_modules),
         exclude_files=settings.exclude_files,
         binary_format=platform.binary_format,

@@ -12,8 +12,8 @@ from . import payload
 
 # Where a PYZ archive has room for a number of ours.
 BLOCKS_AT = 12
-# A block is used for many modules in a row, but they import others meanwhile.
-MOST_BLOCKS = 3
+# In bytes. A block is used for many modules in a row, but they import others meanwhile.
+MOST_RECENT = 24 << 20
 
 NAMESPACE_PACKAGE = 3
 
@@ -72,12 +72,12 @@ class CompressedModules:
 
     def block(self, number: int) -> bytes:
         """A decompressed block."""
-        content = self.recent.get(number)
+        # Other threads may do the same meanwhile. The last is the one that was used last.
+        content = self.recent.pop(number, None)
         if content is None:
             _, position, size = self.blocks[number]
             content = b"".join(payload.chunks(self.start + position, size, is_compressed=True))
-            if len(self.recent) >= MOST_BLOCKS:
-                # Another thread may have removed it.
-                self.recent.pop(next(iter(self.recent), -1), None)
-            self.recent[number] = content
+            while self.recent and len(content) + sum(map(len, [*self.recent.values()])) > MOST_RECENT:
+                self.recent.pop(next(iter([*self.recent]), -1), None)
+        self.recent[number] = content
         return content

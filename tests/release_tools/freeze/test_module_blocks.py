@@ -34,12 +34,22 @@ NAMESPACE = "app.names"
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # So that there are blocks of both sizes.
     monkeypatch.setattr(module_blocks, "_HOT", 2 << 20)
-    entries = [(name, f"{name}/__init__.py" if name == "app" else f"{name}.py", "PYMODULE") for name in SOURCES]
-    codes = {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()}
     path = tmp_path / "modules.pyz"
-    order = ["app.last", "app.large", "not bundled"]
-    write_archive(str(path), [*entries, (NAMESPACE, "-", "PYMODULE")], codes, order, alone={"alone"}, compress=compress)
+    write(path, ["app.large", "not bundled"])
     return path
+
+
+def write(path: Path, order: list[str]) -> None:
+    entries = [(name, f"{name}/__init__.py" if name == "app" else f"{name}.py", "PYMODULE") for name in SOURCES]
+    write_archive(
+        str(path),
+        [*entries, (NAMESPACE, "-", "PYMODULE")],
+        {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()},
+        known=["not bundled either", "app.last"],
+        order=order,
+        alone={"alone"},
+        compress=compress,
+    )
 
 
 @pytest.fixture
@@ -75,11 +85,19 @@ def test_unknown_module_is_a_key_error(modules: CompressedModules) -> None:
         modules.extract("missing")
 
 
-def test_few_blocks_stay_in_memory(modules: CompressedModules, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressed_modules, "MOST_BLOCKS", 1)
-    for name in SOURCES:
-        modules.extract(name)
-    assert len(modules.recent) == 1
+def test_blocks_that_were_used_last_stay_in_memory(modules: CompressedModules, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [len(modules.block(number)) for number in range(3)]
+    monkeypatch.setattr(compressed_modules, "MOST_RECENT", max(sizes))
+    modules.recent.clear()
+    for number in (0, 2, 0, 1):
+        modules.block(number)
+    assert 1 in modules.recent
+    assert sum(map(len, modules.recent.values())) <= max(sizes)
+    monkeypatch.setattr(compressed_modules, "MOST_RECENT", sizes[0] + sizes[2])
+    modules.recent.clear()
+    for number in (0, 2, 0, 2, 0):
+        modules.block(number)
+    assert [*modules.recent] == [2, 0]
 
 
 def test_executable_that_cannot_be_read_ends_the_program(modules: CompressedModules) -> None:
@@ -98,26 +116,25 @@ def test_order_decides_about_blocks(archive: Path) -> None:
 
 def test_changed_module_changes_few_blocks() -> None:
     modules = [(f"module_{number}", os.urandom(40_000)) for number in range(400)]
-    before = list(_blocks(modules))
+    before = list(_blocks(modules, ()))
     modules[3] = ("module_3", os.urandom(50_000))
-    after = list(_blocks(modules))
+    after = list(_blocks(modules, ()))
     assert len(before) > 8
     assert len(set(after) - set(before)) <= 3
     assert max(map(len, after)) <= LARGEST_BLOCK
 
 
+def test_only_modules_whose_order_is_known_are_in_small_blocks() -> None:
+    modules = [(f"module_{number}", os.urandom(40_000)) for number in range(400)]
+    known = [name for name, _ in modules[:200]]
+    sizes = [len(block) for block in _blocks(modules, known)]
+    assert max(sizes[:2]) < 3 << 20
+    assert max(sizes) > 7 << 20
+
+
 def test_same_modules_make_the_same_archive(archive: Path, tmp_path: Path) -> None:
     first = archive.read_bytes()
-    codes = {name: compile(source, f"{name}.py", "exec") for name, source in SOURCES.items()}
-    entries = [(name, f"{name}/__init__.py" if name == "app" else f"{name}.py", "PYMODULE") for name in SOURCES]
-    write_archive(
-        str(tmp_path / "again"),
-        [*entries, (NAMESPACE, "-", "PYMODULE")],
-        codes,
-        ["app.last", "app.large"],
-        alone={"alone"},
-        compress=compress,
-    )
+    write(tmp_path / "again", ["app.last", "app.large"])
     assert (tmp_path / "again").read_bytes() == first
 
 
