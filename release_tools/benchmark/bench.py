@@ -153,10 +153,13 @@ def with_goal(row: Row, benchmarks: AppBenchmarks) -> Row:
 
 
 def measure_builds(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[str], None]) -> list[Row]:
-    """Build both ways: from nothing, after a changed line, and again with nothing changed."""
+    """Build both ways: from nothing, again with nothing changed, and after a changed line.
+
+    The last builds are those of the commit: a line that changes back is a changed line, too.
+    """
     own, plain = bench.own, bench.plain(benchmarks)
     figures: dict[str, dict[str, list[float]]] = {
-        key: {_OWN: [], PLAIN: [], _NOX: []} for key in ("cold-build", "changed-line", "unchanged")
+        key: {_OWN: [], PLAIN: [], _NOX: []} for key in ("cold-build", "unchanged", "changed-line")
     }
     stages: list[Mapping[str, float]] = []
     builds: Mapping[str, OwnBuild | PlainBuild] = {_OWN: own, PLAIN: plain}
@@ -173,10 +176,10 @@ def measure_builds(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[st
             if key == "cold-build":
                 stages.append(own.stage_seconds())
         figures["unchanged"][_NOX].append(own.nox_seconds())
-    # What's measured next is the commit, from nothing.
-    own.delete_output()
-    plain.restore_line()
-    own.seconds()
+    for name, build in builds.items():
+        report(f"build of the commit: changed-line, {name}")
+        build.change_line(None)
+        figures["changed-line"][name].append(build.seconds())
     titles = {
         "cold-build": "cold build, verified",
         "changed-line": "rebuild after one changed line, verified",
@@ -193,7 +196,9 @@ def ensure_plain(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[str]
     stamp = plain.folder / "built-from"
     built_from = f"{bench.commit.sha} {' '.join(plain.options)}"
     is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == built_from
-    if "build" in bench.parts or not is_current or not plain.executable.is_file():
+    if "build" in bench.parts:
+        stamp.write_text(built_from, encoding="utf-8")
+    elif not is_current or not plain.executable.is_file():
         report(f"building with {PLAIN}")
         plain.delete_output()
         plain.seconds()

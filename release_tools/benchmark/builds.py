@@ -62,8 +62,8 @@ class OwnBuild:
         stages: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["stages"]
         return stages
 
-    def change_line(self, number: int) -> None:
-        """Change one line of the module with the app's entry point."""
+    def change_line(self, number: int | None) -> None:
+        """Change one line of the module with the app's entry point; None restores it."""
         change_line(module_file(self.clone, self.settings), number)
 
 
@@ -105,17 +105,9 @@ class PlainBuild:
         (folder / "launcher.py").write_text("", encoding="utf-8")
         self._run(folder, _EMPTY, folder / "launcher.py", ())
 
-    def change_line(self, number: int) -> None:
-        """Change one line of the module with the app's entry point, in the environment."""
-        change_line(self._module_file, number)
-
-    def restore_line(self) -> None:
-        """Restore the module that `change_line` changed."""
-        change_line(self._module_file, None)
-
-    @property
-    def _module_file(self) -> Path:
-        return module_file(Path(site_packages(self.python.parents[1])), self.settings)
+    def change_line(self, number: int | None) -> None:
+        """Change one line of the module with the app's entry point, in the environment; None restores it."""
+        change_line(module_file(Path(site_packages(self.python.parents[1])), self.settings), number)
 
     def _run(self, folder: Path, name: str, launcher: Path, options: Sequence[str]) -> float:
         command = [str(self.python), "-m", "PyInstaller", "--onefile", "--noconfirm", "--name", name, *options]

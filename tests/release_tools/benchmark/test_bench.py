@@ -103,6 +103,7 @@ def test_every_row_is_measured_both_ways(bench: Bench) -> None:
         "unchanged",
     ]
     assert {len(rows[key].own.values) for key in ("version", "`greet`", "cold-build", "unchanged")} == {2}
+    assert len(rows["changed-line"].own.values) == 3
     assert [floor.name for floor in rows["cold-build"].floors] == ["freeze"]
     # What was changed is restored.
     for folder in (bench.folder / "clone", Path(site_packages(bench.plain_python.parents[1]))):
