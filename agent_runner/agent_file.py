@@ -41,6 +41,9 @@ REFERENCE: Final = re.compile(
     r"\$\$(?=\{)\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}"
 )
 
+# A variable in `prompt` and, if there are `vars`, in `instructions`. `\{{name}}` is a literal `{{name}}`.
+VARIABLE: Final = re.compile(r"(?P<escape>\\)?\{\{[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
+
 # High enough for autonomous work, low enough to stop an agent that loops.
 DEFAULT_REQUEST_LIMIT = 200
 
@@ -117,6 +120,18 @@ def _pass_on_names(value: object) -> object:
     return value
 
 
+def variables_in(texts: Iterable[str | None]) -> list[str]:
+    """Return the names of the variables that texts use."""
+    names = [match["name"] for text in texts for match in VARIABLE.finditer(text or "") if not match["escape"]]
+    return list(dict.fromkeys(names))
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise PydanticCustomError("explained", "invalid name: use letters, digits and '_'")
+    return name
+
+
 # Text with `${VAR}`, expanded on the machine that runs the agent.
 type Expandable = Annotated[str, AfterValidator(_check_references)]
 type NonEmptyExpandable = Annotated[Expandable, Field(min_length=1)]
@@ -184,6 +199,10 @@ class AgentSettings(_Section):
     # The first one, and those that take over when a request to it fails.
     models: Annotated[list[NonEmptyText], Field(min_length=1)] | None = None
     instructions: str | None = None
+    # The prompt if none is given.
+    prompt: NonEmptyText | None = None
+    # The variables of `prompt` and `instructions` with their defaults; null if a value must be given.
+    vars: dict[Annotated[str, AfterValidator(_check_name)], str | None] = {}
     # The inside of JSON values is validated when the agent is built.
     model_settings: JsonObject = {}
     output_schema: JsonObject | None = None
@@ -200,6 +219,20 @@ class AgentSettings(_Section):
     def _check_models(self) -> Self:
         if self.model is not None and self.models is not None:
             raise PydanticCustomError("transport", "set either 'model' or 'models'")
+        return self
+
+    @model_validator(mode="after")
+    def _check_variables(self) -> Self:
+        in_prompt, in_instructions = variables_in([self.prompt]), variables_in([self.instructions] if self.vars else [])
+        for place, names in (("prompt", in_prompt), ("instructions", in_instructions)):
+            if undeclared := [name for name in names if name not in self.vars]:
+                name = undeclared[0]
+                reason = f"{place}: {{{{{name}}}}} isn't in `vars`{did_you_mean(name, self.vars)}"
+                hint = f"add vars: {{{name}: null}}, or write \\{{{{{name}}}}} if it's meant literally"
+                raise PydanticCustomError("explained", "{reason}", {"reason": reason, "hint": hint})
+        if unused := [name for name in self.vars if name not in (*in_prompt, *in_instructions)]:
+            reason = f"vars.{unused[0]}: neither the prompt nor the instructions use {{{{{unused[0]}}}}}"
+            raise PydanticCustomError("explained", "{reason}", {"reason": reason, "hint": "use it or remove it"})
         return self
 
 
@@ -369,7 +402,7 @@ def _read_text(path: Path) -> str:
 def _describe_problems(path: Path, problems: list[ErrorDetails]) -> AgentFileError:
     lines = list(dict.fromkeys(_describe_problem(problem) for problem in problems))
     unknown = next((problem for problem in problems if problem["type"] in _UNKNOWN_KEY), None)
-    hint = None
+    hint = problems[0].get("ctx", {}).get("hint") if len(lines) == 1 else None
     if unknown is not None and "did you mean" not in _describe_problem(unknown):
         hint = f"known keys: {', '.join(_known_keys(unknown['loc'][:-1]))}"
     if len(lines) == 1:

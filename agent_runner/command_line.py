@@ -198,7 +198,17 @@ def _add_store(parser: argparse.ArgumentParser, purpose: str) -> None:
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("agent_file", metavar="AGENT.yaml", type=Path, help="the agent file")
     parser.add_argument(
-        "prompt", metavar="PROMPT", nargs="?", help="the prompt; read from standard input if it's '-' or missing"
+        "prompt",
+        metavar="PROMPT",
+        nargs="?",
+        help="the prompt, instead of the agent file's; read from standard input if it's '-', or there's none",
+    )
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of a variable in the agent file's `vars`; repeatable",
     )
     parser.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
 

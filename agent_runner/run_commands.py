@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,15 +30,17 @@ def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoo
     from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import choose_models, run_agent
     from agent_runner.local_runs import LocalRun, runs_folder
+    from agent_runner.variables import parse_assignments, use_variables
 
-    agent_file = load_agent_file(options.agent_file)
+    variables = parse_assignments(options.var)
+    agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
     model_names = choose_models(agent_file, options.model)
-    prompt = read_prompt(options.prompt, reporter.warn)
+    prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
     run_id = new_run_id()
     store = (
         UnstoredRun()
         if options.ephemeral
-        else LocalRun(runs_folder() / run_id, new_run_input(agent_file, model_names, prompt))
+        else LocalRun(runs_folder() / run_id, new_run_input(agent_file, model_names, prompt, variables))
     )
     request = _request(agent_file, model_names, prompt, options, run_id=run_id, store=store)
     reporter.completed(run_agent(request, reporter, loop))
@@ -69,12 +71,14 @@ def _continue_run(
 ) -> int:
     from agent_runner.agent_file import load_agent_file, parse_agent_file
     from agent_runner.engine import check_environment, choose_models, run_agent
+    from agent_runner.variables import fill_variables
 
     run_input = stored.stored_input()
     if options.agent_file is None:
         agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text)
     else:
         agent_file = load_agent_file(options.agent_file)
+    agent_file = fill_variables(agent_file, run_input.variables, with_prompt=False)
     change_directory(options.directory or Path(run_input.directory))
     # Checked again, because variables may be missing now.
     if options.model is None and options.agent_file is None:
@@ -136,7 +140,9 @@ def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) 
     reporter.answer("\n".join(lines) + "\n")
 
 
-def new_run_input(agent_file: "AgentFile", model_names: tuple[str, ...], prompt: str) -> RunInput:
+def new_run_input(
+    agent_file: "AgentFile", model_names: tuple[str, ...], prompt: str, variables: Mapping[str, str]
+) -> RunInput:
     """Return the input to store for a new run."""
     return RunInput(
         agent_path=str(agent_file.path.absolute()),
@@ -144,6 +150,7 @@ def new_run_input(agent_file: "AgentFile", model_names: tuple[str, ...], prompt:
         model_names=model_names,
         prompt=prompt,
         directory=str(Path.cwd()),
+        variables=variables,
     )
 
 
@@ -161,32 +168,38 @@ def change_directory(directory: Path | None) -> None:
         raise UsageError(f"can't change to {directory}: {error.strerror}") from error
 
 
-def read_prompt(prompt: str | None, warn: Callable[[str], None]) -> str:
-    """Return the prompt, from standard input if it's missing or `-`; piped text is added to another one.
+def read_prompt(argument: str | None, default: str | None, warn: Callable[[str], None]) -> str:
+    """Return the prompt: the argument or the default, followed by piped text, or only standard input.
 
     Raises:
         UsageError: if there's none, or it isn't text.
     """
-    if prompt not in (None, "-") and (piped := _piped_text(warn)).strip():
+    prompt = default if argument is None else argument
+    if argument == "-" or prompt is None:
+        prompt = _read_stdin(is_expected=argument == "-")
+    elif (piped := _piped_text(warn)).strip():
         prompt = f"{prompt}\n\n{piped}"
-    if prompt is None and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError("no prompt", "pass it as an argument, or pipe it to standard input")
-    if prompt in (None, "-"):
-        if sys.stdin is None:
-            raise UsageError("no prompt: standard input is closed", "pass it as an argument")
-        try:
-            prompt = sys.stdin.buffer.read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UsageError("the prompt on standard input isn't valid UTF-8") from error
-        except OSError as error:
-            raise UsageError(f"can't read standard input: {error.strerror}") from error
     try:
-        str(prompt).encode()
+        prompt.encode()
     except UnicodeEncodeError as error:
         raise UsageError("the prompt isn't valid UTF-8") from error
-    if not str(prompt).strip():
+    if not prompt.strip():
         raise UsageError("the prompt is empty")
-    return str(prompt)
+    return prompt
+
+
+def _read_stdin(*, is_expected: bool) -> str:
+    hint = "pass it as an argument, pipe it to standard input, or add `prompt` to the agent file"
+    if sys.stdin is None:
+        raise UsageError("no prompt: standard input is closed", hint)
+    if sys.stdin.isatty() and not is_expected:
+        raise UsageError("no prompt", hint)
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("the prompt on standard input isn't valid UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"can't read standard input: {error.strerror}") from error
 
 
 def _piped_text(warn: Callable[[str], None]) -> str:

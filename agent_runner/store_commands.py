@@ -15,11 +15,14 @@ def submit(options: argparse.Namespace, reporter: Reporter) -> int:
     from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import named_models
     from agent_runner.shared_store import open_store, store_url
+    from agent_runner.variables import parse_assignments, use_variables
 
     url = store_url(options.store)
-    agent_file = load_agent_file(options.agent_file)
+    variables = parse_assignments(options.var)
+    agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
     model_names = named_models(agent_file, options.model)
-    run_input = new_run_input(agent_file, model_names, read_prompt(options.prompt, reporter.warn))
+    prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
+    run_input = new_run_input(agent_file, model_names, prompt, variables)
     run_id = options.id or new_run_id()
     with open_store(url) as store:
         store.submit(run_id, run_input)

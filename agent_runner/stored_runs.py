@@ -7,7 +7,7 @@ program's code, so a later version can continue a run that an earlier one began.
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, Protocol, Self
 
 from agent_runner import program_version
@@ -41,13 +41,14 @@ class StateError(RunnerError):
 
 @dataclass(frozen=True, kw_only=True)
 class RunInput:
-    """What a run needs to be begun again: the agent file as it was, the model and the prompt."""
+    """What a run needs to be begun again: the agent file as it was, the model, the prompt and the variables."""
 
     agent_path: str
     agent_text: str
     model_names: tuple[str, ...]
     prompt: str
     directory: str
+    variables: Mapping[str, str] = field(default_factory=dict)
     format: int = STEP_FORMAT
     program_version: str = ""
 

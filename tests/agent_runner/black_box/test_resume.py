@@ -129,6 +129,21 @@ def test_limit_is_raised_by_a_changed_file(program: Program, model_server: Model
     assert model_server.called_tools == SHOUTED[:1]
 
 
+def test_variables_are_filled_in_and_kept(program: Program, model_server: ModelServer) -> None:
+    agent_file = "model: openai-chat:scripted\nprompt: About {{topic}}\ninstructions: Be {{tone}}.\n"
+    path = program.write("agent.yaml", f"{agent_file}vars: {{topic: null, tone: brief}}\nretries: {{model: 0}}\n")
+    model_server.will_answer(Reply(status=400, error="scripted reason"), Reply(pieces=("done",)))
+
+    refused = program.run("run", path)
+    failed = program.run("run", path, "--var", "topic=owls", "--var", "tone=kind", stdin="piped")
+    assert (refused.exit_code, failed.exit_code) == (2, 1)
+    assert resume(program).stdout == "done\n"
+
+    for request in model_server.requests:
+        assert request.texts("system") == ["Be kind."]
+        assert request.texts("user") == ["About owls\n\npiped"]
+
+
 def test_completed_run_gives_its_answer_again(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(pieces=("forty-two",)))
     run_id = program.run_agent("model: openai-chat:scripted\n", "--json").document["run_id"]
