@@ -275,7 +275,8 @@ def _open_locked(path: Path) -> IO[bytes]:
             file.seek(0)
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            except PermissionError as error:
+            except OSError as error:
+                # Windows says that access is denied; others that implement its functions set no error number.
                 raise BlockingIOError from error
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
