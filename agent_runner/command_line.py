@@ -125,9 +125,7 @@ def _add_resume(commands: "argparse._SubParsersAction[_Parser]") -> None:
     which.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
     which.add_argument("--last", action="store_true", help="continue the run that was begun last")
     resume.add_argument("-m", "--model", help="go on with another model")
-    resume.add_argument(
-        "-f", "--file", dest="agent_file", type=Path, metavar="AGENT.yaml", help="go on with a changed agent file"
-    )
+    resume.add_argument("-f", "--agent-file", type=Path, metavar="AGENT.yaml", help="go on with a changed agent file")
     _add_store(resume, "queue a run of this store again, instead of continuing one of this machine")
     _add_run_options(resume)
 
@@ -209,6 +207,14 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="the value of a variable in the agent file's `vars`; repeatable",
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="give the model a text file, image or PDF with the prompt; repeatable",
     )
     parser.add_argument("-m", "--model", help="override the model, for example openai-chat:gpt-4o")
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_runner.agent_file import AgentFile, Limits
 from agent_runner.approval import Approver
+from agent_runner.attachments import user_content
 from agent_runner.environment import hide_secrets, missing_file_variables, require_variables
 from agent_runner.errors import (
     AgentFileError,
@@ -29,7 +30,7 @@ from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.providers import build_model, find_provider, missing_model_variables, model_base_url
-from agent_runner.stored_runs import RESUME_COMMAND, Outcome, RunStore, UnstoredRun, new_run_id
+from agent_runner.stored_runs import RESUME_COMMAND, Json, Outcome, RunStore, UnstoredRun, new_run_id
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
 
@@ -51,6 +52,7 @@ class RunRequest:
     prompt: str
     time_limit_seconds: float | None
     time_limit_name: str
+    attachments: Sequence[Json] = ()
     approves_all: bool = False
     run_id: str = field(default_factory=new_run_id)
     store: RunStore = field(default_factory=UnstoredRun)
@@ -262,7 +264,7 @@ async def _run(
                 _show_event(event, reporter, is_text=is_text)
 
         result = await agent.run(
-            None if journal.history else request.prompt,
+            None if journal.history else user_content(request.prompt, request.attachments),
             message_history=journal.history or None,
             usage=journal.usage,
             usage_limits=_usage_limits(settings.limits),

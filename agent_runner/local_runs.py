@@ -78,7 +78,10 @@ class LocalRun:
             self._take_lock()
             with closing(sqlite3.connect(self._database)) as connection, connection:
                 connection.executescript(_SCHEMA)
-                values = {"input": json.dumps(self._new_input.as_json(), ensure_ascii=False)}
+                stored = self._new_input.as_json()
+                # Apart, because lists of runs don't need them.
+                attachments = json.dumps(stored.pop("attachments"))
+                values = {"input": json.dumps(stored, ensure_ascii=False), "attachments": attachments}
                 values["created_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
                 connection.executemany("insert into run values (?, ?)", values.items())
         except (OSError, sqlite3.Error) as error:
@@ -108,7 +111,10 @@ class LocalRun:
         Raises:
             IncompatibleRunError: if another version stored it and this one can't read it.
         """
-        return RunInput.from_json(self.run_id, self._values()["input"])
+        attachments = self._read("select value from run where name = 'attachments'") or [("[]",)]
+        return RunInput.from_json(
+            self.run_id, {**self._values()["input"], "attachments": json.loads(attachments[0][0])}
+        )
 
     def outcome(self) -> Outcome | None:
         """Return how the run ended; None if it's unfinished."""
@@ -174,7 +180,7 @@ class LocalRun:
     def _values(self) -> dict[str, Any]:  # Any: JSON
         return {
             name: value if name == "created_at" else json.loads(value)
-            for name, value in self._read("select name, value from run")
+            for name, value in self._read("select name, value from run where name <> 'attachments'")
         }
 
     def _read(self, query: str) -> list[tuple[Any, ...]]:  # Any: SQLite's types

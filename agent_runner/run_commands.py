@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,13 +36,10 @@ def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoo
     agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
     model_names = choose_models(agent_file, options.model)
     prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
+    run_input = new_run_input(agent_file, model_names, prompt, variables=variables, files=options.file)
     run_id = new_run_id()
-    store = (
-        UnstoredRun()
-        if options.ephemeral
-        else LocalRun(runs_folder() / run_id, new_run_input(agent_file, model_names, prompt, variables))
-    )
-    request = _request(agent_file, model_names, prompt, options, run_id=run_id, store=store)
+    store = UnstoredRun() if options.ephemeral else LocalRun(runs_folder() / run_id, run_input)
+    request = _request(agent_file, model_names, run_input, options, run_id=run_id, store=store)
     reporter.completed(run_agent(request, reporter, loop))
     return EXIT_SUCCESS
 
@@ -86,7 +83,7 @@ def _continue_run(
         check_environment(agent_file, model_names)
     else:
         model_names = choose_models(agent_file, options.model)
-    request = _request(agent_file, model_names, run_input.prompt, options, run_id=stored.run_id, store=stored)
+    request = _request(agent_file, model_names, run_input, options, run_id=stored.run_id, store=stored)
     reporter.completed(run_agent(request, reporter, loop))
     return EXIT_SUCCESS
 
@@ -141,16 +138,29 @@ def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) 
 
 
 def new_run_input(
-    agent_file: "AgentFile", model_names: tuple[str, ...], prompt: str, variables: Mapping[str, str]
+    agent_file: "AgentFile",
+    model_names: tuple[str, ...],
+    prompt: str,
+    *,
+    variables: Mapping[str, str],
+    files: Sequence[Path],
 ) -> RunInput:
-    """Return the input to store for a new run."""
+    """Return the input to store for a new run.
+
+    Raises:
+        UsageError: if a file can't be attached.
+    """
+    from agent_runner.attachments import attach
+
+    prompt_with_text, attachments = attach(prompt, files)
     return RunInput(
         agent_path=str(agent_file.path.absolute()),
         agent_text=agent_file.text,
         model_names=model_names,
-        prompt=prompt,
+        prompt=prompt_with_text,
         directory=str(Path.cwd()),
         variables=variables,
+        attachments=attachments,
     )
 
 
@@ -239,7 +249,7 @@ def _piped_text(warn: Callable[[str], None]) -> str:
 def _request(
     agent_file: "AgentFile",
     model_names: tuple[str, ...],
-    prompt: str,
+    run_input: RunInput,
     options: argparse.Namespace,
     *,
     run_id: str,
@@ -251,7 +261,8 @@ def _request(
     return RunRequest(
         agent_file=agent_file,
         model_names=model_names,
-        prompt=prompt,
+        prompt=run_input.prompt,
+        attachments=run_input.attachments,
         time_limit_seconds=limit or agent_file.settings.limits.seconds,
         time_limit_name="limits.seconds" if limit is None else "--timeout",
         approves_all=options.yes,

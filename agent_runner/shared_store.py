@@ -171,13 +171,13 @@ class SharedStore:
             counts = dict(connection.execute(query).fetchall())
         return [_summary(status, step_count=counts.get(status.workflow_id, 0)) for status in found]
 
-    def summary(self, run_id: str) -> RunSummary:
+    def summary(self, run_id: str, *, with_input: bool = True) -> RunSummary:
         """Return one run with its steps; the ID may be shortened to what's unique.
 
         Raises:
             UnknownRunError: if there's none, or more than one.
         """
-        status = self._find(run_id)
+        status = self._find(run_id, with_input=with_input)
         with connect(self._url) as connection:
             return _summary(status, steps=read_steps(connection, status.workflow_id))
 
@@ -199,7 +199,8 @@ class SharedStore:
         """Yield a run, with its steps, each time something happened, until it's ended."""
         shown: tuple[object, ...] | None = None
         while True:
-            summary = self.summary(run_id)
+            # Without its input, which may be large.
+            summary = self.summary(run_id, with_input=False)
             if shown != (summary.status, len(summary.steps), summary.worker):
                 shown = (summary.status, len(summary.steps), summary.worker)
                 yield summary
@@ -207,8 +208,12 @@ class SharedStore:
                 return
             time.sleep(_POLL_SECONDS)
 
-    def _find(self, run_id: str) -> "WorkflowStatus":
-        found = self._client.list_workflows(name=RUN_WORKFLOW, workflow_id_prefix=run_id) if run_id else []
+    def _find(self, run_id: str, *, with_input: bool = True) -> "WorkflowStatus":
+        found = (
+            self._client.list_workflows(name=RUN_WORKFLOW, workflow_id_prefix=run_id, load_input=with_input)
+            if run_id
+            else []
+        )
         exact = [status for status in found if status.workflow_id == run_id] or found
         if len(exact) == 1:
             return exact[0]

@@ -22,7 +22,7 @@ def submit(options: argparse.Namespace, reporter: Reporter) -> int:
     agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
     model_names = named_models(agent_file, options.model)
     prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
-    run_input = new_run_input(agent_file, model_names, prompt, variables)
+    run_input = new_run_input(agent_file, model_names, prompt, variables=variables, files=options.file)
     run_id = options.id or new_run_id()
     with open_store(url) as store:
         store.submit(run_id, run_input)

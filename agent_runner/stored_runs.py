@@ -41,7 +41,7 @@ class StateError(RunnerError):
 
 @dataclass(frozen=True, kw_only=True)
 class RunInput:
-    """What a run needs to be begun again: the agent file as it was, the model, the prompt and the variables."""
+    """What a run needs to be begun again: the agent file as it was, the model, the prompt, files and variables."""
 
     agent_path: str
     agent_text: str
@@ -49,6 +49,7 @@ class RunInput:
     prompt: str
     directory: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    attachments: Sequence[Json] = ()
     format: int = STEP_FORMAT
     program_version: str = ""
 

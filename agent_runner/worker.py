@@ -213,6 +213,7 @@ def _request(run_id: str, stored: Json, store: SharedRun) -> Any:  # Any: import
         agent_file=agent_file,
         model_names=run_input.model_names,
         prompt=run_input.prompt,
+        attachments=run_input.attachments,
         time_limit_seconds=agent_file.settings.limits.seconds,
         time_limit_name="limits.seconds",
         run_id=run_id,

@@ -123,7 +123,7 @@ def test_limit_is_raised_by_a_changed_file(program: Program, model_server: Model
     model_server.will_answer(Reply(pieces=("done",)))
 
     assert resume(program).exit_code == 3
-    resumed = resume(program, "--last", "--file", changed)
+    resumed = resume(program, "--last", "--agent-file", changed)
 
     assert (resumed.exit_code, resumed.stdout) == (0, "done\n")
     assert model_server.called_tools == SHOUTED[:1]
@@ -142,6 +142,22 @@ def test_variables_are_filled_in_and_kept(program: Program, model_server: ModelS
     for request in model_server.requests:
         assert request.texts("system") == ["Be kind."]
         assert request.texts("user") == ["About owls\n\npiped"]
+
+
+def test_attached_files_are_kept(program: Program, model_server: ModelServer) -> None:
+    path = program.write("agent.yaml", "model: openai-chat:scripted\n")
+    files = ("--file", program.write("notes.txt", "grüße"), "--file", "image")
+    (program.folder / "image").write_bytes(b"GIF89a...")
+    model_server.will_answer(Reply(status=400, error="scripted reason"), Reply(pieces=("done",)))
+
+    assert program.run("run", path, *files, "Compare").exit_code == 1
+    (program.folder / "image").unlink()
+    assert resume(program).stdout == "done\n"
+
+    for request in model_server.requests:
+        prompt, name, image = request.body["messages"][0]["content"]
+        assert prompt["text"] == 'Compare\n\n<file path="notes.txt">\ngrüße\n</file>'
+        assert (name["text"], image["image_url"]["url"]) == ("image:", "data:image/gif;base64,R0lGODlhLi4u")
 
 
 def test_completed_run_gives_its_answer_again(program: Program, model_server: ModelServer) -> None:
