@@ -95,6 +95,11 @@ def _dispatch(options: "argparse.Namespace", reporter: "Reporter") -> int:  # no
 
         reporter.document(editor_schema())
         return EXIT_SUCCESS
+    if options.command == "init":
+        from agent_runner.starter import create_agent_file
+
+        create_agent_file(options.agent_file, reporter)
+        return EXIT_SUCCESS
     if getattr(options, "store", None) is not None or options.command in ("submit", "worker", "cancel"):
         return _use_store(options, reporter)
 

@@ -70,8 +70,23 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{run,resume,runs,submit,worker,cancel,doctor,schema}"
+        dest="command", required=True, metavar="{init,run,resume,runs,submit,worker,cancel,doctor,schema}"
     )
+    init = commands.add_parser(
+        "init",
+        help="write an agent file to start from",
+        description="Write an agent file with comments to start from. An existing file isn't overwritten.",
+        allow_abbrev=False,
+    )
+    init.add_argument(
+        "agent_file",
+        metavar="AGENT.yaml",
+        type=Path,
+        nargs="?",
+        default=Path("agent.yaml"),
+        help="agent.yaml by default",
+    )
+    _add_verbosity(init)
     _add_run(commands)
     _add_resume(commands)
     _add_runs(commands)

@@ -12,7 +12,7 @@ from agent_runner.cli import main
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "run,resume,runs,submit,worker,cancel,doctor"),
+        ([], "run,resume,runs,submit,worker,cancel,doctor,schema"),
         (["walk"], "walk"),
         (["run"], "AGENT.yaml"),
         (["run", "a.yaml", "hi", "--timeout", "0"], "--timeout"),
