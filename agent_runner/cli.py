@@ -95,6 +95,12 @@ def _dispatch(options: "argparse.Namespace", reporter: "Reporter") -> int:  # no
 
         reporter.document(editor_schema())
         return EXIT_SUCCESS
+    if options.command == "completion":
+        from agent_runner.command_line import build_parser
+        from agent_runner.completion import print_completion
+
+        print_completion(build_parser(), options.shell, reporter)
+        return EXIT_SUCCESS
     if options.command == "init":
         from agent_runner.starter import create_agent_file
 

@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         UsageError: if the arguments are invalid.
         SystemExit: once `--version` or `--help` was answered.
     """
-    parser = _build_parser()
+    parser = build_parser()
     options, extra = parser.parse_known_args(arguments)
     if options.command in ("run", "submit") and options.prompt is None:
         options.prompt = _prompt_after_options(extra)
@@ -59,7 +59,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(visible, f"see {self.prog} --help")
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = _Parser(
         prog=DISTRIBUTION_NAME,
         description="Run LLM agents described in a YAML file.",
@@ -70,7 +71,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{init,run,resume,runs,submit,worker,cancel,doctor,schema}"
+        dest="command", required=True, metavar="{init,run,resume,runs,submit,worker,cancel,doctor,schema,completion}"
     )
     init = commands.add_parser(
         "init",
@@ -109,6 +110,14 @@ def _build_parser() -> argparse.ArgumentParser:
         "# yaml-language-server: $schema=agent-runner.schema.json",
         allow_abbrev=False,
     )
+    completion = commands.add_parser(
+        "completion",
+        help="print the completion script of a shell",
+        description="Print the completion script of a shell. For bash, add this to ~/.bashrc: "
+        'eval "$(agent-runner completion bash)"',
+        allow_abbrev=False,
+    )
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="bash, zsh or fish")
     commands.add_parser(ECHO_COMMAND)
     return parser
 

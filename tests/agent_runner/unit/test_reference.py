@@ -61,7 +61,7 @@ def test_exit_codes_are_those_of_the_program() -> None:
 
 def test_synopsis_lists_every_command_and_option() -> None:
     commands = next(
-        action for action in command_line._build_parser()._actions if isinstance(action, argparse._SubParsersAction)
+        action for action in command_line.build_parser()._actions if isinstance(action, argparse._SubParsersAction)
     ).choices
     synopsis = REFERENCE.split("```")[1]
     for name, parser in commands.items():
