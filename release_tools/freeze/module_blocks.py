@@ -30,8 +30,9 @@ _HOT: Final = 16 << 20
 _COLD_BLOCK: Final = 16 << 20
 # A block may end after every so many modules, once it has half of that size. So most blocks have little more.
 _ENDS: Final = 16
-# What PyInstaller's start-up code imports.
-_START_UP: Final = ("ctypes", *(["ctypes.util"] if sys.platform == "win32" else []))
+# What PyInstaller's start-up code imports (PyInstaller/loader), apart from what's in the base library. A name comes
+# after its packages.
+_START_UP: Final = {"win32": ("ctypes.util",), "darwin": ("ctypes.macholib", "ctypes.macholib.dyld")}
 
 
 class _Stored(ZlibArchiveWriter):  # type: ignore[misc] # PyInstaller has no types
@@ -120,9 +121,14 @@ def _split(block: bytearray) -> Iterator[bytes]:
     return (bytes(block[at : at + LARGEST_BLOCK]) for at in range(0, len(block), LARGEST_BLOCK))
 
 
+def imported_at_start(system: str = sys.platform) -> tuple[str, ...]:
+    """What PyInstaller imports before any other code runs. The analysis must know it, to find what it needs in turn."""
+    return ("ctypes", *_START_UP.get(system, ()))
+
+
 def needed_by_reader(graph: Any) -> frozenset[str]:
     """The modules that may be imported before the reader of blocks is there, which are compressed one by one."""
-    starts = [*map(graph.find_node, _START_UP), *_of_run_time(graph)]
+    starts = [*map(graph.find_node, imported_at_start()), *_of_run_time(graph)]
     return frozenset(name for start in starts for name in _imported_at_once(graph, start, set()))
 
 

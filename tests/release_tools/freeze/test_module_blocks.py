@@ -1,13 +1,17 @@
 """Modules that are compressed together, as the freeze writes and the program reads them."""
 
+import ast
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PyInstaller import loader
 from PyInstaller.archive.writers import CArchiveWriter
+from PyInstaller.compat import PY3_BASE_MODULES
 
 from release_tools.binaries.compression import compress
 from release_tools.binaries.module_table import LARGEST_BLOCK, read_module_table
@@ -176,6 +180,37 @@ def test_modules_are_ordered_as_they_are_imported() -> None:
 def test_modules_before_the_reader_are_found() -> None:
     graph = Graph({PACKAGE: {f"{PACKAGE}.signals": True}, f"{PACKAGE}.signals": {"contextlib": False, "late": True}})
     assert needed_by_reader(graph) == {PACKAGE, f"{PACKAGE}.signals", "contextlib"}
+
+
+class StartUpImports(ast.NodeVisitor):
+    """The modules that code of PyInstaller imports on one platform, whose name its conditions compare with."""
+
+    def __init__(self, system: str) -> None:
+        self.system = system
+        self.found: set[str] = set()
+
+    def visit_If(self, node: ast.If) -> None:
+        condition = ast.unparse(node.test)
+        prefix = re.fullmatch(r"sys\.platform\.startswith\('(\w+)'\)", condition)
+        if prefix is None or self.system.startswith(prefix[1]):
+            self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found |= {alias.name for alias in node.names}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        # The imported names are modules, or else an import of the others changes nothing.
+        self.found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_what_pyinstaller_imports_at_start_is_known(system: str) -> None:
+    imports = StartUpImports(system)
+    folder = Path(loader.__file__).parent
+    for name in ("pyiboot01_bootstrap", "pyimod03_ctypes", "pyimod04_pywin32"):
+        imports.visit(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
+    elsewhere = {name for name in imports.found if name in sys.builtin_module_names or name.startswith("pyimod")}
+    assert imports.found - elsewhere - PY3_BASE_MODULES - {"os"} == set(module_blocks.imported_at_start(system))
 
 
 def test_checks_read_blocks(archive: Path, tmp_path: Path) -> None:
