@@ -5,9 +5,10 @@
 
 import difflib
 import math
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -213,12 +214,20 @@ class AgentSettings(_Section):
     env: Variables = {}
     permissions: Permissions = Permissions()
     mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
+    # Files of other agents, relative to this one, which are tools of this agent.
+    agents: dict[ServerName, NonEmptyText] = {}
     limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
         if self.model is not None and self.models is not None:
             raise PydanticCustomError("transport", "set either 'model' or 'models'")
+        return self
+
+    @model_validator(mode="after")
+    def _check_agents(self) -> Self:
+        if taken := sorted({"shell", "read_file", "write_file", "list_dir"} & self.agents.keys()):
+            raise PydanticCustomError("explained", f"agents.{taken[0]}: a built-in tool has this name")
         return self
 
     @model_validator(mode="after")
@@ -243,28 +252,87 @@ class AgentFile:
     path: Path
     settings: AgentSettings
     text: str = ""
+    # Those in `agents`.
+    agents: "Mapping[str, AgentFile]" = field(default_factory=dict)
 
     @property
     def agent_name(self) -> str:
         """The agent's `name`, or the file's name without its suffix."""
         return self.settings.name or self.path.stem
 
+    @property
+    def agent_texts(self) -> dict[str, str]:
+        """The texts of all files that this one names, by the path of names that leads to each."""
+        texts: dict[str, str] = {}
+        for name, agent in self.agents.items():
+            texts[name] = agent.text
+            texts |= {f"{name}/{path}": text for path, text in agent.agent_texts.items()}
+        return texts
+
 
 def load_agent_file(path: Path) -> AgentFile:
-    """Read and validate an agent file.
+    """Read and validate an agent file, and those of the agents that it names.
 
     Raises:
         AgentFileError: listing every invalid key and value, not only the first.
     """
-    return parse_agent_file(path, _read_text(path))
+    return _Loader(lambda file, _: _read_text(file)).load(path, _read_text(path))
 
 
-def parse_agent_file(path: Path, text: str) -> AgentFile:
-    """Validate the text of an agent file.
+def parse_agent_file(path: Path, text: str, agent_texts: Mapping[str, str] | None = None) -> AgentFile:
+    """Validate the text of an agent file, and the given ones of the agents that it names.
 
     Raises:
         AgentFileError: listing every invalid key and value, not only the first.
     """
+
+    def read(file: Path, names: str) -> str:
+        try:
+            return (agent_texts or {})[names]
+        except KeyError as error:
+            raise AgentFileError(f"{file} isn't stored with the run") from error
+
+    return _Loader(read).load(path, text)
+
+
+class _Loader:
+    """Loads a file and those that it names, with a function that reads one by its path and its path of names."""
+
+    def __init__(self, read: Callable[[Path, str], str]) -> None:
+        self._read = read
+        self._count = 0
+
+    def load(self, path: Path, text: str, names: tuple[str, ...] = (), above: tuple[Path, ...] = ()) -> AgentFile:
+        settings = _parse_settings(path, text)
+        agents: dict[str, AgentFile] = {}
+        chain = (*above, path)
+        for name, file in settings.agents.items():
+            place, other = f"{path}: agents.{name}", path.parent / file
+            if os.path.realpath(other) in map(os.path.realpath, chain):
+                cycle = " -> ".join(map(str, (*chain, other)))
+                raise AgentFileError(f"{place}: agents call each other in a cycle: {cycle}", "remove one of them")
+            self._count += 1
+            if len(chain) > _DEEPEST_AGENT or self._count > _MOST_AGENTS:
+                limit = f"at most {_DEEPEST_AGENT} levels of agents, and {_MOST_AGENTS} agents in total"
+                raise AgentFileError(f"{place}: too many agents: {limit}", "remove some of them")
+            try:
+                other_text = self._read(other, "/".join((*names, name)))
+            except AgentFileError as error:
+                raise AgentFileError(f"{place}: {error.message}", error.hint) from error
+            agents[name] = self.load(other, other_text, (*names, name), chain)
+            _require_defaults(place, agents[name])
+        return AgentFile(path=path, settings=settings, text=text, agents=agents)
+
+
+def _require_defaults(place: str, agent_file: AgentFile) -> None:
+    settings = agent_file.settings
+    for name in variables_in([settings.instructions] if settings.vars else []):
+        if settings.vars.get(name) is None:
+            message = f"{place}: {agent_file.path} needs the variable {name!r}"
+            raise AgentFileError(message, "give it a default in its `vars`")
+
+
+def _parse_settings(path: Path, text: str) -> AgentSettings:
     try:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except RecursionError as error:
@@ -280,10 +348,9 @@ def parse_agent_file(path: Path, text: str) -> AgentFile:
         hint = "write one 'key: value' per line, such as 'model: ollama:qwen3'"
         raise AgentFileError(f"{path}: expected a mapping, found {found}", hint)
     try:
-        settings = AgentSettings.model_validate(content)
+        return AgentSettings.model_validate(content)
     except ValidationError as error:
         raise _describe_problems(path, error.errors(include_url=False)) from error
-    return AgentFile(path=path, settings=settings, text=text)
 
 
 def editor_schema() -> dict[str, object]:
@@ -305,6 +372,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 _LARGEST_FILE: Final = 1024 * 1024
 _MOST_VALUES: Final = 20_000
+_DEEPEST_AGENT: Final = 5
+_MOST_AGENTS: Final = 50
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _PLAIN_NUMBER: Final = re.compile(
     r"[-+]?(?:0x[0-9a-f]{1,16}|(?:0|[1-9][0-9_]{0,18})?(?:\.[0-9]{0,20})?(?:e[-+]?[0-9]{1,3})?|\.inf)|\.nan",

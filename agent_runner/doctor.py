@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent_runner.agent_file import load_agent_file
 from agent_runner.doctor_checks import CHECKS
-from agent_runner.engine import build_agent, build_models, choose_models
+from agent_runner.engine import agents_with_models, build_agent, build_models, choose_models
 from agent_runner.errors import EXIT_FAILURE, EXIT_SUCCESS, InternalError, OutputError, RunnerError
 from agent_runner.mcp_servers import McpServer, build_servers
 from agent_runner.output import Reporter, format_traceback, replace_control_chars, without_secrets, write_stderr
@@ -48,6 +48,14 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
         servers = build_servers(agent_file, os.environ, show_stderr=reporter.is_verbose)
         build_agent(agent_file, model, servers, BuiltInTools(agent_file.settings, os.environ))
         results.passed(step, f"built-in tools: {', '.join(agent_file.settings.tools) or 'none'}")
+        if agent_file.agents:
+            from agent_runner.sub_agents import check_agents
+
+            check_agents(agent_file, model_names)
+            for other, _ in agents_with_models(agent_file, model_names):
+                if other is not agent_file:
+                    servers += build_servers(other, os.environ, show_stderr=reporter.is_verbose)
+            results.passed(step, f"agents: {', '.join(agent_file.agent_texts)}")
     except OutputError:
         raise
     except RunnerError as error:

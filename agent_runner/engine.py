@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent_runner.agent_file import AgentFile, Limits
 from agent_runner.approval import Approver
 from agent_runner.attachments import user_content
-from agent_runner.environment import hide_secrets, missing_file_variables, require_variables
+from agent_runner.environment import MissingVariable, hide_secrets, missing_file_variables, require_variables
 from agent_runner.errors import (
     AgentFileError,
     LimitReachedError,
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from pydantic_ai import Agent
     from pydantic_ai.messages import AgentStreamEvent
     from pydantic_ai.models import Model
+    from pydantic_ai.toolsets import FunctionToolset
     from pydantic_ai.usage import UsageLimits
 
+    from agent_runner.guard import RunGuard
     from agent_runner.journal import Journal
 
 
@@ -99,11 +101,38 @@ def check_environment(agent_file: AgentFile, model_names: tuple[str, ...]) -> No
     Raises:
         EnvironmentVariableError: if variables are missing or invalid.
     """
-    missing = [variable for name in model_names for variable in missing_model_variables(name, os.environ)]
-    hide_secrets(agent_file.settings, os.environ)
-    require_variables([*missing_file_variables(agent_file.settings, os.environ), *missing])
-    for name in model_names:
+    missing: list[MissingVariable] = []
+    agents = list(agents_with_models(agent_file, model_names))
+    for each, _ in agents:
+        hide_secrets(each.settings, os.environ)
+        prefix = "" if each is agent_file else f"{each.path.name}: "
+        missing += [
+            MissingVariable(name=variable.name, used_by=f"{prefix}{variable.used_by}")
+            for variable in missing_file_variables(each.settings, os.environ)
+        ]
+    used_models = dict.fromkeys(name for _, names in agents for name in names)
+    require_variables([*missing, *(lack for name in used_models for lack in missing_model_variables(name, os.environ))])
+    for name in used_models:
         model_base_url(name, os.environ)
+
+
+def agents_with_models(
+    agent_file: AgentFile, model_names: tuple[str, ...]
+) -> Iterator[tuple[AgentFile, tuple[str, ...]]]:
+    """Yield an agent and all that it may call, each with its models; those without get the models of their caller.
+
+    Raises:
+        AgentFileError: if a model is invalid.
+    """
+    yield agent_file, model_names
+    for other in agent_file.agents.values():
+        yield from agents_with_models(other, models_of(other, model_names))
+
+
+def models_of(agent_file: AgentFile, callers_models: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the models of an agent that another one calls."""
+    settings = agent_file.settings
+    return callers_models if settings.model is None and settings.models is None else named_models(agent_file, None)
 
 
 def build_models(model_names: tuple[str, ...]) -> "Model":
@@ -117,7 +146,13 @@ def build_models(model_names: tuple[str, ...]) -> "Model":
 
 
 def build_agent(
-    agent_file: AgentFile, model: "Model", servers: list[McpServer], tools: BuiltInTools
+    agent_file: AgentFile,
+    model: "Model",
+    servers: list[McpServer],
+    tools: BuiltInTools,
+    *,
+    guard: "RunGuard | None" = None,
+    agents: "FunctionToolset[None] | None" = None,
 ) -> "Agent[Any, Any]":  # Any: the answer is text, or an object of any schema
     """Build the agent that an agent file describes.
 
@@ -132,6 +167,7 @@ def build_agent(
     settings = agent_file.settings
     schema = settings.output_schema
     spec = settings.model_dump(include={"model_settings", "output_schema", "capabilities"}, exclude_defaults=True)
+    guard = guard or RunGuard(limits=settings.limits, expects_finish_reason=model.system != "test")
     try:
         check_price(model, settings.limits)
         check_model_settings(settings.model_settings)
@@ -145,8 +181,12 @@ def build_agent(
             instructions=settings.instructions,
             description=settings.description,
             retries={"tools": settings.retries.tools, "output": settings.retries.output},
-            capabilities=[RunGuard(settings.limits, expects_finish_reason=model.system != "test")],
-            toolsets=[tools.toolset(settings.tools), *(server.toolset for server in servers)],
+            capabilities=[guard],
+            toolsets=[
+                tools.toolset(settings.tools),
+                *(server.toolset for server in servers),
+                *([] if agents is None else [agents]),
+            ],
         )
     except RecursionError as error:
         raise AgentFileError(f"{agent_file.path}: a value contains itself, or is nested too deeply") from error
@@ -235,15 +275,35 @@ async def _run(
     journal: "Journal",
     timer: asyncio.Timeout,
 ) -> object:
+    from agent_runner.guard import RunGuard
+
     settings = request.agent_file.settings
-    tools = BuiltInTools(settings, os.environ, Approver(approves_all=request.approves_all))
+    approver = Approver(approves_all=request.approves_all)
+    tools = BuiltInTools(settings, os.environ, approver)
+    usage_limits = _usage_limits(settings.limits)
+    guard = RunGuard(
+        limits=settings.limits, expects_finish_reason=model.system != "test", tool_calls=journal.usage.tool_calls
+    )
+    agents: FunctionToolset[None] | None = None
+    if request.agent_file.agents:
+        from agent_runner.sub_agents import Caller, SharedParts, check_agents
+
+        check_agents(request.agent_file, request.model_names)
+        agents = Caller(
+            agent_file=request.agent_file,
+            model_names=request.model_names,
+            journal=journal,
+            guard=guard,
+            permissions=tools.permissions,
+            shared=SharedParts(usage=journal.usage, usage_limits=usage_limits, reporter=reporter, approver=approver),
+        ).toolset()
     async with AsyncExitStack() as stack:
         stack.callback(tools.kill_background_processes)
         servers = build_servers(
             request.agent_file, os.environ, show_stderr=reporter.is_verbose, permissions=tools.permissions
         )
-        agent = build_agent(request.agent_file, model, servers, tools)
-        reporter.holds_text = bool(settings.tools or settings.mcp_servers or settings.capabilities)
+        agent = build_agent(request.agent_file, model, servers, tools, guard=guard, agents=agents)
+        reporter.holds_text = bool(agents or settings.tools or settings.mcp_servers or settings.capabilities)
         record = RunRecord(run_id=request.run_id, usage=journal.usage)
         reporter.started(record, request.agent_file.agent_name, ", ".join(request.model_names))
         await start_servers(servers, stack)
@@ -267,7 +327,7 @@ async def _run(
             None if journal.history else user_content(request.prompt, request.attachments),
             message_history=journal.history or None,
             usage=journal.usage,
-            usage_limits=_usage_limits(settings.limits),
+            usage_limits=usage_limits,
             event_stream_handler=show_events,
             capabilities=[journal],
         )

@@ -4,13 +4,14 @@ pydantic-ai counts only tool calls that succeed, ignores a cost limit for models
 stream that breaks off for a complete answer.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelResponse
-from pydantic_ai.usage import RequestUsage
+from pydantic_ai.usage import RequestUsage, RunUsage
 
 from agent_runner.agent_file import Limits
 from agent_runner.errors import AgentFileError, LimitReachedError, ModelError
@@ -24,19 +25,30 @@ if TYPE_CHECKING:
 _MILLION = 1_000_000
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RunGuard(AbstractCapability[Any]):  # Any: of any agent
-    """The guard of one run. Its counts are rebuilt when a run is resumed."""
+    """The guard of one agent at work, whose counts include those of the agents that it calls.
+
+    pydantic-ai enforces the other limits of the run's own agent.
+    """
 
     limits: Limits
     expects_finish_reason: bool
-    _tool_calls: int = field(default=0, init=False)
+    # What an agent that's continued has used.
+    tool_calls: int = 0
+    usage: RunUsage = field(default_factory=RunUsage)
+    # Another agent than the run's own has a file, and was called by one that has this guard.
+    file: str = ""
+    outer: "RunGuard | None" = None
 
-    async def for_run(self, ctx: "RunContext[Any]") -> "RunGuard":
-        """Return a guard that starts to count, from what a run that's continued has used."""
-        guard = RunGuard(self.limits, self.expects_finish_reason)
-        guard._tool_calls = ctx.usage.tool_calls
-        return guard
+    async def before_model_request(
+        self, ctx: "RunContext[Any]", request_context: "ModelRequestContext"
+    ) -> "ModelRequestContext":
+        """Check the number of requests."""
+        for guard in self._chain():
+            if guard.file and guard.usage.requests >= guard.limits.requests:
+                raise guard.stopped("requests", guard.limits.requests, "model request")
+        return await super().before_model_request(ctx, request_context)
 
     async def before_tool_validate(
         self,
@@ -48,11 +60,11 @@ class RunGuard(AbstractCapability[Any]):  # Any: of any agent
     ) -> Any:
         """Count every call, whether or not it's valid and succeeds."""
         if tool_def.kind == "function":
-            allowed = self.limits.tool_calls
-            if allowed is not None and self._tool_calls >= allowed:
-                message = f"stopped after {pluralize(allowed, 'tool call')} (limits.tool_calls)"
-                raise LimitReachedError(message, "raise limits.tool_calls in the agent file")
-            self._tool_calls += 1
+            for guard in self._chain():
+                allowed = guard.limits.tool_calls
+                if allowed is not None and guard.tool_calls >= allowed:
+                    raise guard.stopped("tool_calls", allowed, "tool call")
+                guard.tool_calls += 1
         return args
 
     async def after_model_request(
@@ -68,11 +80,41 @@ class RunGuard(AbstractCapability[Any]):  # Any: of any agent
             raise ModelError(message, "try again later", retryable=True)
         if self.limits.price is not None:
             _add_cost(ctx, response, self.limits)
+        for guard in self._chain():
+            guard.usage.requests += 1
+            guard.usage.incr(response.usage)
+            guard.check_usage()
         limit = next((name for name in ("tokens", "cost_usd") if getattr(self.limits, name) is not None), None)
         if limit is not None and ctx.usage.unmeasured_requests:
             hint = f"remove limits.{limit}, or use limits.requests and limits.seconds instead"
             raise ModelError(f"the model doesn't report its usage, which limits.{limit} needs", hint)
         return response
+
+    def _chain(self) -> "Iterator[RunGuard]":
+        guard: RunGuard | None = self
+        while guard is not None:
+            yield guard
+            guard = guard.outer
+
+    def check_usage(self) -> None:
+        """Check what an agent that was called has used.
+
+        Raises:
+            LimitReachedError: if it's too much.
+        """
+        tokens, cost = self.limits.tokens, self.limits.cost_usd
+        if not self.file:
+            return
+        if tokens is not None and self.usage.total_tokens > tokens:
+            raise self.stopped("tokens", tokens, "token")
+        if cost is not None and self.usage.cost is not None and self.usage.cost > Decimal(str(cost)):
+            raise self.stopped("cost_usd", cost, "US dollar")
+
+    def stopped(self, limit: str, allowed: float, noun: str) -> LimitReachedError:
+        """Return the error for a limit that's reached."""
+        who = f"{self.file}: " if self.file else ""
+        message = f"{who}stopped after {pluralize(allowed, noun)} (limits.{limit})"
+        return LimitReachedError(message, f"raise limits.{limit} in {self.file or 'the agent file'}")
 
 
 def _is_finished(response: ModelResponse) -> bool:

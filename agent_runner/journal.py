@@ -37,7 +37,7 @@ from pydantic_ai.usage import RunUsage
 
 from agent_runner.errors import causes
 from agent_runner.output import pluralize
-from agent_runner.stored_runs import Outcome, RunStore, StateError, Step, UnstoredRun
+from agent_runner.stored_runs import Outcome, RunStore, StateError, Step, StepKind, UnstoredRun
 
 _FIRST_DELAY_SECONDS: Final = 1.0
 _LONGEST_DELAY_SECONDS: Final = 30.0
@@ -54,6 +54,7 @@ class Journal(AbstractCapability[None]):
         retries: int,
         warn: Callable[[str], None],
         describe: Callable[[Exception], str],
+        scope: str = "",
     ) -> None:
         self._store = store
         self._retries = retries
@@ -63,19 +64,32 @@ class Journal(AbstractCapability[None]):
         self.has_streamed = False
         self.history: list[ModelMessage] = []
         self.usage = RunUsage()
+        self.responses = 0
+        # Which call of another agent this is the journal of, as a path of calls; empty for the run's own agent.
+        self.scope = scope
         self._tool_results: dict[str, Mapping[str, Any]] = {}  # Any: JSON
+        # Those that `usage` includes already.
+        self._counted: set[str] = set()
         for step in store.steps():
             self._read(step)
         self._recorded = list(self.history)
 
     def _read(self, step: Step) -> None:
+        is_own = step.value.get("scope", "") == self.scope
         if step.kind == "tool_result":
-            self._tool_results[step.value["id"]] = step.value
+            if is_own:
+                self._tool_results[step.value["id"]] = step.value
+            return
+        # All agents of a run share it.
+        self.usage = _USAGE.validate_python(step.value["usage"])
+        if not is_own:
+            self._counted.update(self._tool_results)
             return
         kept = step.value["kept"]
         self.history[kept:] = ModelMessagesTypeAdapter.validate_python(step.value["messages"])
-        self.usage = _USAGE.validate_python(step.value["usage"])
+        self.responses += 1
         self._tool_results.clear()
+        self._counted.clear()
 
     def begin(self) -> None:
         """Store the run's input."""
@@ -93,13 +107,20 @@ class Journal(AbstractCapability[None]):
             self._do_without_store(error)
 
     @property
+    def store(self) -> RunStore:
+        """Where steps are recorded."""
+        return self._store
+
+    @property
     def is_stored(self) -> bool:
         """Whether the run can be continued."""
         return self.has_begun and not isinstance(self._store, UnstoredRun)
 
-    async def _append(self, step: Step) -> None:
+    async def _append(self, kind: StepKind, value: dict[str, Any]) -> None:  # Any: JSON
+        if self.scope:
+            value["scope"] = self.scope
         try:
-            await self._store.append(step)
+            await self._store.append(Step(kind=kind, value=value))
         except StateError as error:
             self._do_without_store(error)
 
@@ -155,8 +176,9 @@ class Journal(AbstractCapability[None]):
             "messages": ModelMessagesTypeAdapter.dump_python(messages[kept:], mode="json"),
             "usage": _USAGE.dump_python(ctx.usage, mode="json"),
         }
-        await self._append(Step(kind="response", value=value))
+        await self._append("response", value)
         self._recorded = messages
+        self.responses += 1
         self._tool_results.clear()
         return result
 
@@ -168,7 +190,7 @@ class Journal(AbstractCapability[None]):
         recorded = self._tool_results.get(call.tool_call_id)
         if recorded is not None and recorded["tool"] == call.tool_name:
             # pydantic-ai counts the calls that it makes.
-            ctx.usage.tool_calls += recorded["outcome"] == "returned"
+            ctx.usage.tool_calls += recorded["outcome"] == "returned" and call.tool_call_id not in self._counted
             return _recall(recorded)
         result: object = None
         failure: ToolFailed | ModelRetry | None = None
@@ -194,7 +216,7 @@ class Journal(AbstractCapability[None]):
                 value |= {"outcome": "failed", "content": failure.message}
             case ModelRetry():
                 value |= {"outcome": "retry", "content": failure.message}
-        await self._append(Step(kind="tool_result", value=value))
+        await self._append("tool_result", value)
 
 
 def is_temporary(error: BaseException) -> bool:

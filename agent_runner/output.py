@@ -133,16 +133,17 @@ class Reporter:
         if not self.holds_text:
             self._write_text(text)
 
-    def tool_called(self, call_id: str, tool: str, arguments: str) -> None:
-        """Show a tool call."""
-        self._set_aside()
-        self.note(f"> {tool}({arguments})")
-        self._emit("tool_call", id=call_id, tool=tool, arguments=_parsed(arguments))
+    def tool_called(self, call_id: str, tool: str, arguments: str, agent: str = "") -> None:
+        """Show a tool call, of another agent than the run's own if one is named."""
+        if not agent:
+            self._set_aside()
+        self.note(f"> {_prefix(agent)}{tool}({arguments})")
+        self._emit("tool_call", id=call_id, tool=tool, arguments=_parsed(arguments), **_agent_key(agent))
 
-    def tool_returned(self, call_id: str, tool: str, outcome: str, result: str) -> None:
+    def tool_returned(self, call_id: str, tool: str, outcome: str, result: str, agent: str = "") -> None:
         """Show the result of a tool call."""
-        self.note(f"< {result.strip().partition('\n')[0]}")
-        self._emit("tool_result", id=call_id, tool=tool, outcome=outcome, result=result)
+        self.note(f"< {_prefix(agent)}{result.strip().partition('\n')[0]}")
+        self._emit("tool_result", id=call_id, tool=tool, outcome=outcome, result=result, **_agent_key(agent))
 
     def note(self, text: str) -> None:
         """Show one line of progress, unless `-q` was given."""
@@ -275,6 +276,14 @@ class Reporter:
         }
         # What the model had said when the run failed.
         return {**document, "partial_output": partial} if partial else document
+
+
+def _prefix(agent: str) -> str:
+    return f"{agent}: " if agent else ""
+
+
+def _agent_key(agent: str) -> dict[str, str]:
+    return {"agent": agent} if agent else {}
 
 
 def _parsed(arguments: str) -> object:

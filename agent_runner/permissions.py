@@ -31,7 +31,14 @@ class PermissionChecker:
     Each method returns if the call is permitted, and raises `ToolFailed`, which the model sees, if it isn't.
     """
 
-    def __init__(self, permissions: Permissions | None = None, approver: Approver | None = None) -> None:
+    def __init__(
+        self,
+        permissions: Permissions | None = None,
+        approver: Approver | None = None,
+        outer: "PermissionChecker | None" = None,
+    ) -> None:
+        # Of the agent that called this one, which may do no more.
+        self._outer = outer
         self._permissions = permissions or Permissions()
         self._approver = approver or Approver()
         self.root = Path(self._permissions.root).expanduser().resolve()
@@ -40,6 +47,8 @@ class PermissionChecker:
         """Check the name of a tool that's called."""
         verdict, reason = _judge(self._permissions.tools, [name], [], _name_matches)
         await self._enforce(verdict, f"call {name}", reason, "permissions.tools")
+        if self._outer is not None:
+            await self._outer.check_tool(name)
 
     async def check_command(self, command: str) -> None:
         """Check a command line for the shell."""
@@ -55,6 +64,8 @@ class PermissionChecker:
                 verdict, reason = fallback, f"rules can't check {line.unchecked!r} in it; run plain commands"
         place = "permissions.read_only" if is_read_only and not rules.allow else "permissions.commands"
         await self._enforce(verdict, f"run: {command}", reason, place)
+        if self._outer is not None:
+            await self._outer.check_command(command)
 
     async def check_path(self, path: str, *, writes: bool) -> Path:
         """Check the path of a file tool, and return it without symbolic links."""
@@ -73,6 +84,8 @@ class PermissionChecker:
         for place in ("paths", "writes") if writes else ("paths",):
             verdict, reason = _judge(getattr(self._permissions, place), [inside], [], _path_matches)
             await self._enforce(verdict, f"{action} {resolved}", reason, f"permissions.{place}")
+        if self._outer is not None:
+            await self._outer.check_path(path, writes=writes)
         return resolved
 
     async def _enforce(self, verdict: Verdict, action: str, reason: str | None, place: str) -> None:

@@ -72,7 +72,7 @@ def _continue_run(
 
     run_input = stored.stored_input()
     if options.agent_file is None:
-        agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text)
+        agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text, run_input.agent_texts)
     else:
         agent_file = load_agent_file(options.agent_file)
     agent_file = fill_variables(agent_file, run_input.variables, with_prompt=False)
@@ -124,11 +124,12 @@ def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) 
     if run.worker:
         lines.append(f"worker   {run.worker}")
     for number, step in enumerate(run.steps, 1):
+        begin = f"step {number:<3} {step.agent}{': ' if step.agent else ''}"
         if step.kind == "tool_result":
             value = step.value
-            lines.append(f"step {number:<3} {value['tool']}({value['arguments']}): {value['outcome']}")
+            lines.append(f"{begin}{value['tool']}({value['arguments']}): {value['outcome']}")
         else:
-            lines.append(f"step {number:<3} response of the model")
+            lines.append(f"{begin}response of the model")
     if run.error is not None:
         lines.append(f"error    {run.error['message']}")
     if run.output is not None:
@@ -161,6 +162,7 @@ def new_run_input(
         directory=str(Path.cwd()),
         variables=variables,
         attachments=attachments,
+        agent_texts=agent_file.agent_texts,
     )
 
 

@@ -35,7 +35,8 @@ def submit(options: argparse.Namespace, reporter: Reporter) -> int:
         for ended in store.wait(run_id):
             for step in ended.steps[shown:]:
                 if step.kind == "tool_result":
-                    reporter.note(f"> {step.value['tool']}({step.value['arguments']})")
+                    agent = f"{step.agent}: " if step.agent else ""
+                    reporter.note(f"> {agent}{step.value['tool']}({step.value['arguments']})")
             shown = len(ended.steps)
     return _report_end(ended, reporter)
 

@@ -50,6 +50,8 @@ class RunInput:
     directory: str
     variables: Mapping[str, str] = field(default_factory=dict)
     attachments: Sequence[Json] = ()
+    # The files of the agents that the agent file names, by the path of names that leads to each.
+    agent_texts: Mapping[str, str] = field(default_factory=dict)
     format: int = STEP_FORMAT
     program_version: str = ""
 
@@ -82,6 +84,11 @@ class Step:
 
     kind: StepKind
     value: Json
+
+    @property
+    def agent(self) -> str:
+        """The path of names that leads to the agent whose step it is; empty for the run's own agent."""
+        return agent_of_scope(str(self.value.get("scope", "")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +165,11 @@ class UnstoredRun:
 
     def finish(self, outcome: Outcome) -> None:
         """Do nothing."""
+
+
+def agent_of_scope(scope: str) -> str:
+    """Return the path of names in a path of calls."""
+    return "/".join(call.partition(":")[0] for call in scope.split("/"))
 
 
 def new_run_id() -> str:

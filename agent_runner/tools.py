@@ -35,11 +35,14 @@ class BuiltInTools:
         settings: AgentSettings | None = None,
         environ: Mapping[str, str] | None = None,
         approver: Approver | None = None,
+        outer_permissions: PermissionChecker | None = None,
     ) -> None:
         settings, environ = settings or AgentSettings(), environ or {}
         self._environment = tool_environment(settings, environ)
         self._seconds = settings.tool_timeout
-        self.permissions = PermissionChecker(expand_permissions(settings.permissions, environ), approver)
+        self.permissions = PermissionChecker(
+            expand_permissions(settings.permissions, environ), approver, outer_permissions
+        )
         self._background: list[asyncio.SubprocessTransport] = []
 
     def toolset(self, names: list[BuiltInTool]) -> "FunctionToolset[None]":

@@ -205,7 +205,7 @@ def _request(run_id: str, stored: Json, store: SharedRun) -> Any:  # Any: import
     from agent_runner.variables import fill_variables
 
     run_input = RunInput.from_json(run_id, stored)
-    agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text)
+    agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text, run_input.agent_texts)
     agent_file = fill_variables(agent_file, run_input.variables, with_prompt=False)
     # Checked here, because the environment is the worker's.
     check_environment(agent_file, run_input.model_names)

@@ -160,6 +160,24 @@ def test_attached_files_are_kept(program: Program, model_server: ModelServer) ->
         assert (name["text"], image["image_url"]["url"]) == ("image:", "data:image/gif;base64,R0lGODlhLi4u")
 
 
+def test_steps_of_called_agents_are_kept(program: Program, model_server: ModelServer) -> None:
+    helper = program.write("helper.yaml", agent(model_server, "instructions: You help.\n"))
+    task = ToolCall(name="helper", arguments={"prompt": "Shout!"})
+    model_server.will_answer(Reply(tool_calls=(task,)), step(1), Reply(status=400, error="scripted reason"))
+    failed = program.run_agent("model: openai-chat:scripted\nagents: {helper: helper.yaml}\n", "--json")
+    assert (failed.exit_code, failed.document["usage"]["requests"]) == (1, 2)
+    (program.folder / helper).unlink()
+
+    model_server.will_answer(Reply(pieces=("shouted",)), Reply(pieces=("done",)))
+    resumed = resume(program, "--last", "--json")
+
+    assert (resumed.exit_code, resumed.document["output"]) == (0, "done")
+    assert resumed.document["usage"]["requests"] == 4
+    assert model_server.called_tools == SHOUTED[:1]
+    assert model_server.model_requests[-2].texts("user") == ["Shout!"]
+    assert model_server.model_requests[-1].texts("tool") == ["shouted"]
+
+
 def test_completed_run_gives_its_answer_again(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(pieces=("forty-two",)))
     run_id = program.run_agent("model: openai-chat:scripted\n", "--json").document["run_id"]
