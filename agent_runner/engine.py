@@ -5,7 +5,7 @@ import gc
 import json
 import os
 from collections.abc import AsyncIterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from agent_runner.agent_file import AgentFile, Limits
 from agent_runner.approval import Approver
 from agent_runner.attachments import user_content
-from agent_runner.environment import MissingVariable, hide_secrets, missing_file_variables, require_variables
+from agent_runner.environment import (
+    MissingVariable,
+    exports_traces,
+    hide_secrets,
+    missing_file_variables,
+    require_variables,
+)
 from agent_runner.errors import (
     AgentFileError,
     LimitReachedError,
@@ -36,6 +42,7 @@ from agent_runner.tools import BuiltInTools
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
+    from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.messages import AgentStreamEvent
     from pydantic_ai.models import Model
     from pydantic_ai.toolsets import FunctionToolset
@@ -236,9 +243,9 @@ def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) 
         warn=reporter.warn,
         describe=lambda error: translate(error).message,
     )
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+    with _traces(reporter) as capabilities, asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
-            output = runner.run(_run_within_time_limit(request, model, reporter, journal))
+            output = runner.run(_run_within_time_limit(request, model, reporter, journal, capabilities))
         except Exception as error:
             translated = translate(error)
             if journal.is_stored:
@@ -251,15 +258,29 @@ def run_agent(request: RunRequest, reporter: Reporter, loop: ChildTrackingLoop) 
     return output
 
 
+def _traces(reporter: Reporter) -> "AbstractContextManager[list[AbstractCapability[Any]]]":  # Any: of any agent
+    if not exports_traces(os.environ):
+        return nullcontext([])
+    from agent_runner.telemetry import exported_traces
+
+    return exported_traces(os.environ, reporter.warn)
+
+
 def _resume_hint(request: RunRequest) -> str:
     return f"continue this run with: {RESUME_COMMAND} {request.run_id}"
 
 
-async def _run_within_time_limit(request: RunRequest, model: "Model", reporter: Reporter, journal: "Journal") -> object:
+async def _run_within_time_limit(
+    request: RunRequest,
+    model: "Model",
+    reporter: Reporter,
+    journal: "Journal",
+    capabilities: "list[AbstractCapability[Any]]",  # Any: of any agent
+) -> object:
     timer = asyncio.timeout(request.time_limit_seconds)
     try:
         async with timer:
-            return await _run(request, model, reporter, journal, timer)
+            return await _run(request, model, reporter, journal, capabilities=capabilities, timer=timer)
     except Exception as error:
         if timer.expired():
             limit = pluralize(request.time_limit_seconds or 0, "second")
@@ -273,6 +294,8 @@ async def _run(
     model: "Model",
     reporter: Reporter,
     journal: "Journal",
+    *,
+    capabilities: "list[AbstractCapability[Any]]",  # Any: of any agent
     timer: asyncio.Timeout,
 ) -> object:
     from agent_runner.guard import RunGuard
@@ -295,7 +318,13 @@ async def _run(
             journal=journal,
             guard=guard,
             permissions=tools.permissions,
-            shared=SharedParts(usage=journal.usage, usage_limits=usage_limits, reporter=reporter, approver=approver),
+            shared=SharedParts(
+                usage=journal.usage,
+                usage_limits=usage_limits,
+                reporter=reporter,
+                approver=approver,
+                capabilities=tuple(capabilities),
+            ),
         ).toolset()
     async with AsyncExitStack() as stack:
         stack.callback(tools.kill_background_processes)
@@ -329,7 +358,8 @@ async def _run(
             usage=journal.usage,
             usage_limits=usage_limits,
             event_stream_handler=show_events,
-            capabilities=[journal],
+            capabilities=[journal, *capabilities],
+            metadata={"run_id": request.run_id},
         )
         # The answer is complete, so a server that's slow to stop must not fail the run.
         timer.reschedule(None)

@@ -102,6 +102,13 @@ def hide_secrets(settings: AgentSettings, environ: Mapping[str, str]) -> None:
             hide(value.rpartition(" ")[2], f"<{name}>")
 
 
+def exports_traces(environ: Mapping[str, str]) -> bool:
+    """Return whether the `OTEL_*` variables ask for traces."""
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    is_disabled = environ.get("OTEL_SDK_DISABLED", "").casefold() == "true"
+    return bool(endpoint) and not is_disabled and environ.get("OTEL_TRACES_EXPORTER") != "none"
+
+
 def require_variables(missing: list[MissingVariable]) -> None:
     """Raise one error for all missing variables.
 

@@ -9,10 +9,11 @@ import os
 from collections.abc import AsyncIterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import Field
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.exceptions import ToolFailed, UsageLimitExceeded
 from pydantic_ai.messages import AgentStreamEvent, FunctionToolCallEvent, FunctionToolResultEvent, ModelResponse
 from pydantic_ai.tools import RunContext, Tool
@@ -45,6 +46,8 @@ class SharedParts:
     usage_limits: UsageLimits
     reporter: Reporter
     approver: Approver
+    # What traces them.
+    capabilities: tuple[AbstractCapability[Any], ...]  # Any: of any agent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +153,7 @@ class _Call:
                 usage=shared.usage,
                 usage_limits=shared.usage_limits,
                 event_stream_handler=self._show_events,
-                capabilities=[journal],
+                capabilities=[journal, *shared.capabilities],
             )
         if result.response.finish_reason == "length":
             raise tool_failed("the agent's answer is cut off: its model reached its output token limit")

@@ -1,7 +1,7 @@
 """A model endpoint on loopback that streams scripted replies and records requests.
 
-It implements chat completions, the Responses API and Anthropic's Messages API. A reply can wait until the test releases
-it, so no test needs to sleep.
+It implements chat completions, the Responses API and Anthropic's Messages API, and receives OTLP traces. A reply can
+wait until the test releases it, so no test needs to sleep.
 """
 
 import json
@@ -217,6 +217,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.model_server.wait_in_tool()
             answer = answer_message(body, _MCP_TOOLS)
             self._send(202 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
+            return
+        if self.path == "/v1/traces":
+            self.server.model_server.requests.append(request)
+            self._send(200, b"{}")
             return
         reply = self.server.model_server.next_reply(request)
         if reply.hold is not None:

@@ -96,6 +96,16 @@ def test_events_tell_what_happens(program: Program, model_server: ModelServer) -
     ]
 
 
+def test_traces_are_exported(program: Program, model_server: ModelServer) -> None:
+    finished = program.run_agent(
+        "name: traced\nmodel: test\n", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": model_server.root_url}
+    )
+
+    assert (finished.exit_code, "warning" in finished.stderr) == (0, False)
+    assert [request.path for request in model_server.requests] == ["/v1/traces"]
+    assert "invoke_agent traced" in json.dumps(model_server.requests[0].body)
+
+
 def test_standard_streams_are_utf8_in_any_locale(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(pieces=("naïve — 日本",)))
     agent_file = program.write("agent.yaml", "model: openai-chat:scripted\n")
