@@ -35,7 +35,13 @@ from agent_runner.model_settings import check_model_settings
 from agent_runner.output import Reporter, RunRecord, pluralize
 from agent_runner.output_schema import Schema, check_schema, find_violation
 from agent_runner.processes import ChildTrackingLoop
-from agent_runner.providers import build_model, find_provider, missing_model_variables, model_base_url
+from agent_runner.providers import (
+    build_model,
+    find_provider,
+    hide_model_secrets,
+    missing_model_variables,
+    model_base_url,
+)
 from agent_runner.stored_runs import RESUME_COMMAND, Json, Outcome, RunStore, UnstoredRun, new_run_id
 from agent_runner.third_party import import_pydantic_ai
 from agent_runner.tools import BuiltInTools
@@ -118,6 +124,8 @@ def check_environment(agent_file: AgentFile, model_names: tuple[str, ...]) -> No
             for variable in missing_file_variables(each.settings, os.environ)
         ]
     used_models = dict.fromkeys(name for _, names in agents for name in names)
+    for name in used_models:
+        hide_model_secrets(name, os.environ)
     require_variables([*missing, *(lack for name in used_models for lack in missing_model_variables(name, os.environ))])
     for name in used_models:
         model_base_url(name, os.environ)

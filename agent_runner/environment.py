@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agent_runner.agent_file import REFERENCE, AgentSettings, McpServerSettings, Permissions
 from agent_runner.errors import EnvironmentVariableError
-from agent_runner.output import hide
+from agent_runner.output import hide, hide_credentials
 
 _EXPANDED_KEYS: Final = ("command", "args", "env", "cwd", "url", "headers")
 # What programs need to work at all. Everything else may be a secret, and is passed on by name.
@@ -96,7 +96,9 @@ def hide_secrets(settings: AgentSettings, environ: Mapping[str, str]) -> None:
     for _, match in _references(settings):
         hide(environ.get(match["name"], ""), match[0])
     for server in settings.mcp_servers.values():
-        for name, value in expand_server(server, environ).headers.items():
+        expanded = expand_server(server, environ)
+        hide_credentials(expanded.url or "")
+        for name, value in expanded.headers.items():
             hide(value, f"<{name}>")
             # The token of `Bearer …`.
             hide(value.rpartition(" ")[2], f"<{name}>")

@@ -32,22 +32,36 @@ _CONTROL_CHARS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u20
 _hidden: dict[str, str] = {}
 # Hiding shorter text would garble messages and protect nothing.
 _SHORTEST_SECRET = 6
-_USER_INFORMATION = re.compile(r"(?<=://)[^/@\s]+@")
+_USER_INFORMATION = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def hide(value: str, shown_as: str) -> None:
     """Show this text instead of a secret value in all messages."""
-    from urllib.parse import quote
+    from urllib.parse import quote, quote_plus, unquote
 
-    for form in (value, quote(value, safe="")):
-        if len(form) >= _SHORTEST_SECRET:
-            _hidden.setdefault(form, shown_as)
+    # As it's written in URLs, JSON and Python. Messages put lines together.
+    for line in (value, *value.splitlines()):
+        forms = {line, quote(line, safe=""), quote(line), quote(line, safe="!$&'()*+,;=:@/?"), quote_plus(line)}
+        for form in forms | {unquote(line), json.dumps(line)[1:-1], repr(line)[1:-1]}:
+            if len(form) >= _SHORTEST_SECRET:
+                _hidden.setdefault(form, shown_as)
+
+
+def hide_credentials(url: str) -> None:
+    """Don't show the user and password of a URL."""
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    for part in (credentials, credentials.partition(":")[2]):
+        hide(part, "…")
 
 
 def without_secrets(text: str) -> str:
     """Return the text without hidden values and the passwords of URLs."""
     for value in sorted(_hidden, key=len, reverse=True):
         text = text.replace(value, _hidden[value])
+        if "…" in text:
+            # The text may have been cut off in the middle of it.
+            for length in range(len(value) - 1, _SHORTEST_SECRET - 1, -1):
+                text = text.replace(f"{value[:length]}…", f"{_hidden[value]}…")
     return _USER_INFORMATION.sub("…@", text)
 
 
@@ -148,7 +162,7 @@ class Reporter:
     def note(self, text: str) -> None:
         """Show one line of progress, unless `-q` was given."""
         if self.detail != "quiet":
-            line = " ".join(text.split())
+            line = " ".join(without_secrets(text).split())
             shortened = line if len(line) <= _LONGEST_NOTE else line[: _LONGEST_NOTE - 1] + "…"
             write_stderr(shortened)
 
@@ -249,6 +263,9 @@ class Reporter:
         if not self.as_events and self._transcript is None:
             return
         line = json.dumps({"type": kind, **content}, ensure_ascii=False, default=str) + "\n"
+        if kind.startswith("tool"):
+            # A tool can show what it got from the environment.
+            line = without_secrets(line)
         if self.as_events:
             _write_stdout(line)
         if self._transcript is not None and kind != "delta":

@@ -8,6 +8,7 @@ from agent_runner.agent_file import did_you_mean
 from agent_runner.environment import MissingVariable
 from agent_runner.errors import EnvironmentVariableError, UsageError
 from agent_runner.model_settings import NOT_A_HEADER, is_header, is_http_url
+from agent_runner.output import hide, hide_credentials
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -89,6 +90,14 @@ def missing_model_variables(model_name: str, environ: Mapping[str, str]) -> list
     if provider.needs_url and not has_url:
         missing.append(provider.url_variable)
     return [MissingVariable(name=name, used_by=f"model {model_name}") for name in missing]
+
+
+def hide_model_secrets(model_name: str, environ: Mapping[str, str]) -> None:
+    """Have messages show neither the API key nor the credentials in the base URL."""
+    provider = find_provider(model_name)
+    if provider is not None:
+        hide(environ.get(provider.key_variable, ""), f"${provider.key_variable}")
+        hide_credentials(environ.get(provider.url_variable, ""))
 
 
 def model_base_url(model_name: str, environ: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Protocol, Self
 
 from agent_runner import program_version
 from agent_runner.errors import RunnerError, UsageError
+from agent_runner.output import without_secrets
 
 STEP_FORMAT: Final = 1
 RESUME_COMMAND: Final = "agent-runner resume"
@@ -102,7 +103,12 @@ class Outcome:
     @classmethod
     def of_error(cls, error: RunnerError) -> Self:
         """Return the outcome of a run that this error ended."""
-        described = {"kind": error.kind, "message": error.message, "hint": error.hint, "retryable": error.retryable}
+        described = {
+            "kind": error.kind,
+            "message": without_secrets(error.message),
+            "hint": error.hint and without_secrets(error.hint),
+            "retryable": error.retryable,
+        }
         return cls(status="failed", error=described)
 
     def as_text(self) -> str:

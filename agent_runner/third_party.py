@@ -7,10 +7,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import override
 
 from agent_runner.errors import EnvironmentVariableError
 from agent_runner.lazy_packages import install_lazy_packages
 from agent_runner.left_out import install_stand_in
+from agent_runner.output import replace_control_chars, without_secrets
 
 LOG_LEVEL_VARIABLE = "AGENT_RUNNER_LOG"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -39,7 +41,9 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
             f"invalid {LOG_LEVEL_VARIABLE}: {level!r}", f"set it to one of {', '.join(_LEVELS)}"
         )
     if level or verbose:
-        logging.basicConfig(level=level or "INFO", format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_SafeFormatter("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=level or "INFO", handlers=[handler])
     else:
         logging.getLogger().addHandler(logging.NullHandler())
         logging.getLogger().setLevel(logging.CRITICAL)
@@ -55,6 +59,14 @@ def configure_logging(*, verbose: bool, warn: Callable[[str], None]) -> None:
             warn(str(message))
 
     warnings.showwarning = show_warning
+
+
+class _SafeFormatter(logging.Formatter):
+    """Formats what libraries log without secrets and control characters."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return replace_control_chars(without_secrets(super().format(record)))
 
 
 def import_mcp() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent_runner import output
 from agent_runner.errors import ModelError
 from agent_runner.output import Reporter
 
@@ -18,3 +19,24 @@ def test_control_characters_are_replaced(capsys: pytest.CaptureFixture[str]) -> 
     shown = "quota�]0;title� used� up,��see\n\tthe 日本\u3000page"
     lines = [f"error: {shown}", f"hint: {shown}", f"warning: {shown}", "quota�]0;title� used up,��see the 日本 page"]
     assert capsys.readouterr().err == "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p@ss /wörd",
+        "http://e.org/?t=p%40ss%20%2Fw%C3%B6rd",
+        "http://e.org/?t=p@ss%20/w%C3%B6rd",
+        "t=p%40ss+%2Fw%C3%B6rd",
+        "a second line",
+        "first p@ss /w…",
+        "http://user:p@ss:w@rd@e.org/",
+    ],
+)
+def test_secrets_are_hidden_in_every_form(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(output, "_hidden", {})
+    output.hide("p@ss /wörd\na second line", "${X}")
+
+    shown = output.without_secrets(text)
+
+    assert [part for part in ("ss", "second") if part in shown] == []
