@@ -43,7 +43,7 @@ REFERENCE: Final = re.compile(
 )
 
 # A variable in `prompt` and, if there are `vars`, in `instructions`. `\{{name}}` is a literal `{{name}}`.
-VARIABLE: Final = re.compile(r"(?P<escape>\\)?\{\{[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
+VARIABLE: Final = re.compile(r"(?P<escape>\\)?\{\{[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_]{0,63})[ \t]*\}\}")
 
 # High enough for autonomous work, low enough to stop an agent that loops.
 DEFAULT_REQUEST_LIMIT = 200
@@ -128,9 +128,15 @@ def variables_in(texts: Iterable[str | None]) -> list[str]:
 
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise PydanticCustomError("explained", "invalid name: use letters, digits and '_'")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+        raise PydanticCustomError("explained", "invalid name: use up to 64 letters, digits and '_'")
     return name
+
+
+def _check_path(path: str) -> str:
+    if "\0" in path:
+        raise PydanticCustomError("explained", "must not contain a NUL character")
+    return path
 
 
 # Text with `${VAR}`, expanded on the machine that runs the agent.
@@ -215,7 +221,7 @@ class AgentSettings(_Section):
     permissions: Permissions = Permissions()
     mcp_servers: dict[ServerName, McpServerSettings] = Field(default={}, alias="mcpServers")
     # Files of other agents, relative to this one, which are tools of this agent.
-    agents: dict[ServerName, NonEmptyText] = {}
+    agents: dict[ServerName, Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_path)]] = {}
     limits: Limits = Limits()
 
     @model_validator(mode="after")
@@ -276,7 +282,14 @@ def load_agent_file(path: Path) -> AgentFile:
     Raises:
         AgentFileError: listing every invalid key and value, not only the first.
     """
-    return _Loader(lambda file, _: _read_text(file)).load(path, _read_text(path))
+
+    def read(file: Path, _: str) -> str:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            # Reading a device or a named pipe may never end.
+            raise AgentFileError(f"{file} is not a regular file")
+        return _read_text(file)
+
+    return _Loader(read).load(path, _read_text(path))
 
 
 def parse_agent_file(path: Path, text: str, agent_texts: Mapping[str, str] | None = None) -> AgentFile:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,8 @@ def test_callers_rules_apply_to_called_agent(tmp_path: Path, monkeypatch: pytest
         ({"a.yaml": "agents: {b: .}"}, "directory"),
         ({"a.yaml": "agents: {shell: b.yaml}", "b.yaml": ""}, "agents.shell"),
         ({"a.yaml": "agents: [b.yaml]"}, "agents"),
+        ({"a.yaml": 'agents: {b: "x\\0"}'}, "NUL"),
+        ({"a.yaml": f"agents: {{b: {'x' * 2000}}}"}, "agents.b"),
         ({"a.yaml": "agents: {b: b.yaml}", "b.yaml": "modell: x"}, "b.yaml: unknown key 'modell'"),
         ({"a.yaml": "agents: {b: b.yaml}", "b.yaml": "instructions: '{{x}}'\nvars: {x: null}"}, "variable 'x'"),
         ({f"{n}.yaml": f"agents: {{n: {n + 1}.yaml}}" for n in range(7)}, "levels"),
@@ -159,6 +163,14 @@ def test_invalid_agents_are_refused(tmp_path: Path, files: Mapping[str, str], na
         write(tmp_path, files)
 
     assert named in caught.value.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+def test_named_pipe_is_no_agent_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(AgentFileError):
+        write(tmp_path, {"a.yaml": "agents: {b: pipe}"})
 
 
 def test_variables_of_all_agents_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
