@@ -32,6 +32,12 @@ def assert_no_secret(program: Program, *finished: Finished) -> None:
         assert part not in written, written
 
 
+def assert_no_secret_in_traces(model_server: ModelServer) -> None:
+    traces = [json.dumps(request.body) for request in model_server.requests if request.path == "/v1/traces"]
+    assert traces
+    assert [trace for trace in traces if "s3cret" in trace] == []
+
+
 def test_failing_servers_show_no_secret(program: Program) -> None:
     program.environment |= {**SECRETS, "AGENT_RUNNER_LOG": "INFO"}  # DEBUG has tracebacks
     python, port = json.dumps(sys.executable), closed_port()
@@ -53,8 +59,8 @@ def test_failing_servers_show_no_secret(program: Program) -> None:
     assert_no_secret(program, doctor, run)
 
 
-def test_failing_endpoint_shows_no_secret(program: Program) -> None:
-    program.environment |= SECRETS
+def test_failing_endpoint_shows_no_secret(program: Program, model_server: ModelServer) -> None:
+    program.environment |= {**SECRETS, "OTEL_EXPORTER_OTLP_ENDPOINT": model_server.root_url}
     program.environment["OPENAI_BASE_URL"] = f"http://user:p@s3cret@127.0.0.1:{closed_port()}/v1"
     agent_file = "model: openai-chat:scripted\nretries: {model: 0}\n"
 
@@ -64,12 +70,13 @@ def test_failing_endpoint_shows_no_secret(program: Program) -> None:
 
     assert (run.exit_code, listed.exit_code, shown.exit_code) == (1, 0, 0)
     assert_no_secret(program, run, listed, shown)
+    assert_no_secret_in_traces(model_server)
 
 
 def test_events_of_tools_and_echoed_keys_show_no_secret(
     program: Program, model_server: ModelServer, stdio_server: str
 ) -> None:
-    program.environment |= SECRETS
+    program.environment |= {**SECRETS, "OTEL_EXPORTER_OTLP_ENDPOINT": model_server.root_url}
     call = ToolCall(name="helper_echo", arguments={"text": SECRETS["ENV_SECRET"]})
     key = SECRETS["OPENAI_API_KEY"]
     model_server.will_answer(Reply(tool_calls=(call,)), Reply(status=401, error=f"{'x' * 390} Incorrect key: {key}"))
@@ -82,3 +89,4 @@ def test_events_of_tools_and_echoed_keys_show_no_secret(
 
     assert (run.exit_code, listed.exit_code) == (1, 0)
     assert_no_secret(program, run, listed)
+    assert_no_secret_in_traces(model_server)
