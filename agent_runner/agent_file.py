@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -232,7 +232,7 @@ class AgentSettings(_Section):
 
     @model_validator(mode="after")
     def _check_agents(self) -> Self:
-        if taken := sorted({"shell", "read_file", "write_file", "list_dir"} & self.agents.keys()):
+        if taken := sorted(self.agents.keys() & set(get_args(BuiltInTool.__value__))):
             raise PydanticCustomError("explained", f"agents.{taken[0]}: a built-in tool has this name")
         return self
 

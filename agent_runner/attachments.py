@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # All files together. They're stored with the run and sent with every request.
 MAX_ATTACHED_BYTES: Final = 10 * 1024 * 1024
+_TEXT: Final = "text/plain"
 _SIGNATURES: Final = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -25,48 +26,46 @@ _SIGNATURES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """An image or PDF, as it's stored."""
+    """A file as it's stored: text as it is, everything else in base64."""
 
     name: str
     media_type: str
-    base64: str
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Attachment":  # Any: JSON
-        """Return a stored attachment."""
-        return cls(name=stored["name"], media_type=stored["media_type"], base64=stored["base64"])
+    content: str
 
 
-def attach(prompt: str, paths: Sequence[Path]) -> tuple[str, list[dict[str, str]]]:
-    """Return the prompt followed by text files with their names, and the other files as they're stored.
+def read_attachments(paths: Sequence[Path]) -> list[dict[str, str]]:
+    """Return files as they're stored.
 
     Raises:
         UsageError: if a file can't be read, isn't text, an image or a PDF, or all are too large.
     """
-    parts, attachments = [prompt], []
+    attachments = []
     left = MAX_ATTACHED_BYTES
     for path in paths:
         data = _read(path, left)
         left -= len(data)
+        media_type = _media_type(data)
+        content = base64.b64encode(data).decode("ascii") if media_type else _decode(path, data)
         name = str(path).encode(errors="replace").decode()
-        if media_type := _media_type(data):
-            encoded = base64.b64encode(data).decode("ascii")
-            attachments.append(asdict(Attachment(name=name, media_type=media_type, base64=encoded)))
-        else:
-            parts.append(f'<file path="{name}">\n{_decode(path, data)}\n</file>')
-    return "\n\n".join(parts), attachments
+        attachments.append(asdict(Attachment(name=name, media_type=media_type or _TEXT, content=content)))
+    return attachments
 
 
 def user_content(prompt: str, attachments: Sequence[Mapping[str, Any]]) -> "str | list[UserContent]":  # Any: JSON
-    """Return what the user says to the model: the prompt, then each file after its name."""
-    if not attachments:
-        return prompt
+    """Return what the user says to the model: the prompt and text files, then each other file after its name."""
+    # A later version may store more about them.
+    files = [Attachment(**{name: stored[name] for name in Attachment.__dataclass_fields__}) for stored in attachments]
+    texts = [f'<file path="{file.name}">\n{file.content}\n</file>' for file in files if file.media_type == _TEXT]
+    prompt_with_texts = "\n\n".join([prompt, *texts])
+    if len(texts) == len(files):
+        return prompt_with_texts
     from pydantic_ai.messages import BinaryContent
 
-    content: list[UserContent] = [prompt]
-    for attachment in map(Attachment.from_json, attachments):
-        data = base64.b64decode(attachment.base64)
-        content += [f"{attachment.name}:", BinaryContent(data=data, media_type=attachment.media_type)]
+    content: list[UserContent] = [prompt_with_texts]
+    for file in files:
+        if file.media_type != _TEXT:
+            data = base64.b64decode(file.content)
+            content += [f"{file.name}:", BinaryContent(data=data, media_type=file.media_type)]
     return content
 
 

@@ -151,17 +151,16 @@ def new_run_input(
     Raises:
         UsageError: if a file can't be attached.
     """
-    from agent_runner.attachments import attach
+    from agent_runner.attachments import read_attachments
 
-    prompt_with_text, attachments = attach(prompt, files)
     return RunInput(
         agent_path=str(agent_file.path.absolute()),
         agent_text=agent_file.text,
         model_names=model_names,
-        prompt=prompt_with_text,
+        prompt=prompt,
         directory=str(Path.cwd()),
         variables=variables,
-        attachments=attachments,
+        attachments=read_attachments(files),
         agent_texts=agent_file.agent_texts,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic_ai.messages import BinaryContent
 
 from agent_runner import attachments
-from agent_runner.attachments import attach, user_content
+from agent_runner.attachments import read_attachments, user_content
 from agent_runner.command_line import parse
 from agent_runner.errors import UsageError
 from agent_runner.local_runs import LocalRun
@@ -30,8 +30,7 @@ def test_content_decides_what_a_file_is(tmp_path: Path, beginning: bytes, media_
     path = tmp_path / "file.txt"
     path.write_bytes(beginning + b"\xff\x00")
 
-    prompt, stored = attach("hi", [path])
-    content = user_content(prompt, stored)
+    content = user_content("hi", read_attachments([path]))
 
     assert content == ["hi", f"{path}:", BinaryContent(data=path.read_bytes(), media_type=media_type)]
 
@@ -40,10 +39,9 @@ def test_text_follows_prompt_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("\ufeffgrüße", encoding="utf-8")
     (tmp_path / "empty").touch()
 
-    prompt, stored = attach("hi", [tmp_path / "a.png", tmp_path / "empty"])
+    prompt = user_content("hi", read_attachments([tmp_path / "a.png", tmp_path / "empty"]))
 
-    assert stored == []
-    assert user_content(prompt, stored) == prompt
+    assert isinstance(prompt, str)
     assert f'<file path="{tmp_path / "a.png"}">\ngrüße\n</file>' in prompt
     assert prompt.startswith("hi\n\n")
 
@@ -53,7 +51,7 @@ def test_unreadable_files_are_usage_errors(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"gr\xfc\xdfe")
     for path in (tmp_path, tmp_path / "absent", tmp_path / "binary", tmp_path / "latin", Path("a\0b")):
         with pytest.raises(UsageError) as caught:
-            attach("hi", [path])
+            read_attachments([path])
         assert str(path) in caught.value.message
         assert caught.value.hint
 
@@ -63,20 +61,20 @@ def test_devices_and_pipes_are_never_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(UsageError):
-            attach("hi", [path])
+            read_attachments([path])
 
 
 def test_size_is_limited_in_total(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments, "MAX_ATTACHED_BYTES", 10)
     (tmp_path / "a").write_text("123456")
 
-    attach("hi", [tmp_path / "a"])
+    read_attachments([tmp_path / "a"])
     with pytest.raises(UsageError):
-        attach("hi", [tmp_path / "a", tmp_path / "a"])
+        read_attachments([tmp_path / "a", tmp_path / "a"])
 
 
 def test_stored_run_has_attachments_but_its_summary_does_not(tmp_path: Path) -> None:
-    stored = {"name": "a.gif", "media_type": "image/gif", "base64": base64.b64encode(b"GIF89a").decode()}
+    stored = {"name": "a.gif", "media_type": "image/gif", "content": base64.b64encode(b"GIF89a").decode()}
     run_input = RunInput(
         agent_path="/a.yaml", agent_text="", model_names=("test",), prompt="", directory="/", attachments=(stored,)
     )

@@ -26,5 +26,5 @@ def test_worker_has_variables_files_and_agents(tmp_path: Path) -> None:
 
     assert request.agent_file.settings.instructions == "Be kind."
     assert request.agent_file.agents["helper"].settings.description == "helps"
-    assert [attachment["media_type"] for attachment in request.attachments] == ["image/gif"]
-    assert "vars: {tone: null}" in request.prompt
+    assert [attachment["media_type"] for attachment in request.attachments] == ["image/gif", "text/plain"]
+    assert "vars: {tone: null}" in request.attachments[1]["content"]
