@@ -286,7 +286,7 @@ def load_agent_file(path: Path) -> AgentFile:
     def read(file: Path, _: str) -> str:
         if file.exists() and not file.is_file() and not file.is_dir():
             # Reading a device or a named pipe may never end.
-            raise AgentFileError(f"{file} is not a regular file")
+            raise AgentFileError(f"{file} is not a regular file", "name an agent file")
         return _read_text(file)
 
     return _Loader(read).load(path, _read_text(path))

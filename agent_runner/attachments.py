@@ -81,7 +81,9 @@ def _read(path: Path, limit: int) -> bytes:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--file {path}: {reason}", "check the path, which is relative to -C") from error
+        raise UsageError(
+            f"--file {path}: {reason}", "check the path: it's relative to the working directory, or to -C"
+        ) from error
     if len(data) > limit:
         mebibytes = MAX_ATTACHED_BYTES // 1024**2
         raise UsageError(f"--file {path}: all files together are larger than {mebibytes} MiB", "attach smaller ones")

@@ -45,8 +45,9 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
         model = build_models(model_names)
         results.passed(step, ", ".join(model_names))
         step = "agent"
-        servers = build_servers(agent_file, os.environ, show_stderr=reporter.is_verbose)
-        build_agent(agent_file, model, servers, BuiltInTools(agent_file.settings, os.environ))
+        own_servers = build_servers(agent_file, os.environ, show_stderr=reporter.is_verbose)
+        servers = [(server.name, server) for server in own_servers]
+        build_agent(agent_file, model, own_servers, BuiltInTools(agent_file.settings, os.environ))
         results.passed(step, f"built-in tools: {', '.join(agent_file.settings.tools) or 'none'}")
         if agent_file.agents:
             from agent_runner.sub_agents import check_agents
@@ -54,7 +55,8 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
             check_agents(agent_file, model_names)
             for other, _ in agents_with_models(agent_file, model_names):
                 if other is not agent_file:
-                    servers += build_servers(other, os.environ, show_stderr=reporter.is_verbose)
+                    others = build_servers(other, os.environ, show_stderr=reporter.is_verbose)
+                    servers += [(f"{server.name} of {other.agent_name}", server) for server in others]
             results.passed(step, f"agents: {', '.join(agent_file.agent_texts)}")
     except OutputError:
         raise
@@ -67,7 +69,7 @@ def check_agent_file(path: Path, reporter: Reporter, loop: ChildTrackingLoop) ->
     return results.exit_code
 
 
-async def _check_servers(servers: list[McpServer], results: "_Results") -> None:
+async def _check_servers(servers: list[tuple[str, McpServer]], results: "_Results") -> None:
     async def tool_names(server: McpServer) -> list[str] | RunnerError:
         try:
             async with AsyncExitStack() as stack:
@@ -76,11 +78,12 @@ async def _check_servers(servers: list[McpServer], results: "_Results") -> None:
         except RunnerError as error:
             return error
 
-    for server, found in zip(servers, await asyncio.gather(*map(tool_names, servers)), strict=True):
+    found_names = await asyncio.gather(*(tool_names(server) for _, server in servers))
+    for (label, _), found in zip(servers, found_names, strict=True):
         if isinstance(found, RunnerError):
             results.failed("mcp", found)
         else:
-            results.passed("mcp", f"{server.name}: {', '.join(found) or 'no tools'}")
+            results.passed("mcp", f"{label}: {', '.join(found) or 'no tools'}")
 
 
 class _Results:
