@@ -53,6 +53,11 @@ def when_imported(name: str, change: Callable[[Any], None]) -> None:
         waiting.setdefault(name, []).append(change)
 
 
+def own_loader(loader: Any) -> Any:
+    """A loader that one module has for itself. All built-in modules share theirs, which is a class."""
+    return type(loader.__name__, (loader,), {}) if isinstance(loader, type) else loader
+
+
 class Watcher:
     """Finds nothing itself: asks the other finders, and wraps the loader that they find."""
 
@@ -65,13 +70,14 @@ class Watcher:
         for finder in sys.meta_path:
             spec = None if finder is Watcher else finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
-                execute = spec.loader.exec_module
+                spec.loader = loader = own_loader(spec.loader)
+                execute = loader.exec_module
 
                 def exec_module(module: ModuleType, execute: Any = execute) -> None:
                     execute(module)
                     for change in changes:
                         change(module)
 
-                setattr(spec.loader, "exec_module", exec_module)  # noqa: B010 - the type checker refuses an assignment
+                loader.exec_module = exec_module
                 return spec
         return None

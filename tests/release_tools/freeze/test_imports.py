@@ -1,7 +1,9 @@
 import importlib
 import sys
+from importlib.machinery import BuiltinImporter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,18 @@ def test_module_that_is_imported_already_is_changed_at_once() -> None:
     seen: list[ModuleType] = []
     imports.when_imported("importlib", seen.append)
     assert seen == [importlib]
+
+
+def test_only_the_built_in_module_that_was_asked_for_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_symtable", "_tracemalloc"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    seen: list[ModuleType] = []
+    imports.when_imported("_symtable", seen.append)
+    module = importlib.import_module("_symtable")
+    importlib.import_module("_tracemalloc")
+    assert seen == [module]
+    loader: Any = module.__loader__
+    assert issubclass(loader, BuiltinImporter)
 
 
 def test_missing_module_stays_missing() -> None:
