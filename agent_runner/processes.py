@@ -4,10 +4,13 @@ The MCP library doesn't expose the process IDs of its servers, but every child i
 """
 
 import asyncio
+import atexit
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +20,19 @@ if sys.platform == "win32":
 
 _GRACE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
+
+# Reads process groups to add and to forget, and kills the others when its input ends.
+_GUARD_SCRIPT = """\
+trap '' HUP INT TERM
+groups=' '
+while read -r sign group; do
+  case $sign in
+    +) groups="$groups$group " ;;
+    -) groups="${groups%% $group *} ${groups#* $group }" ;;
+  esac
+done
+for group in $groups; do kill -s KILL -- "-$group"; done
+"""
 
 
 class ChildTrackingLoop(asyncio.EventLoop):
@@ -42,6 +58,8 @@ class ChildTrackingLoop(asyncio.EventLoop):
         self._children.append((transport, options.get("stderr")))
         if sys.platform == "win32":
             job_objects.resume_in_job(transport.get_extra_info("subprocess"))
+        else:
+            _guard.watch(transport.get_pid())
 
     def child_with_stderr(self, stderr: object) -> asyncio.SubprocessTransport | None:
         """Return the last child that was started with this object as its standard error."""
@@ -61,6 +79,61 @@ class ChildTrackingLoop(asyncio.EventLoop):
             time.sleep(_POLL_SECONDS)
         for process_id in process_ids:
             _signal_group(process_id, signal.SIGKILL)
+
+
+class _Guard:
+    """A shell that kills process groups when this program ends in whatever way, such as by SIGKILL."""
+
+    def __init__(self) -> None:
+        self._shell: subprocess.Popen[bytes] | None = None
+        self._groups: list[int] = []
+        self._lock = threading.Lock()
+
+    def watch(self, group: int) -> None:
+        """Kill this process group too. Those that have ended are forgotten: their numbers may be used again."""
+        with self._lock:
+            ended = [each for each in self._groups if not is_group_alive(each)]
+            self._groups = [*(each for each in self._groups if each not in ended), group]
+            text = "".join(f"- {each}\n" for each in ended) + f"+ {group}\n"
+            if not self._tell(text):
+                self._start()
+                self._tell("".join(f"+ {each}\n" for each in self._groups))
+
+    def _start(self) -> None:
+        # Its own session gets no signals from the terminal, and without other open files it keeps nobody waiting.
+        with contextlib.suppress(OSError):
+            self._shell = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD_SCRIPT],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env={},
+                start_new_session=True,
+            )
+
+    def _tell(self, text: str) -> bool:
+        if self._shell is None or self._shell.stdin is None:
+            return False
+        try:
+            self._shell.stdin.write(text.encode())
+        except OSError:
+            # Somebody has killed it.
+            self._shell.stdin.close()
+            self._shell.wait()
+            self._shell = None
+            return False
+        return True
+
+    def end(self) -> None:
+        """Kill the groups that are left."""
+        if self._shell is not None:
+            self._shell.communicate()
+
+
+_guard = _Guard()
+atexit.register(_guard.end)
 
 
 def kill_children_on_exit() -> None:

@@ -92,6 +92,18 @@ def test_interrupted_run_keeps_partial_answer(
         assert end["partial_output"] == "half an "
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the system kills jobs there, and the harness too")
+def test_killed_program_leaves_no_command(program: Program, model_server: ModelServer, lifeline: Lifeline) -> None:
+    # In the background, so that only its process group leads to it.
+    call = connecting_call(program, lifeline, suffix=" & sleep 100")
+    model_server.will_answer(Reply(tool_calls=(call,)))
+
+    with program.start_agent(SHELL_AGENT) as running:
+        lifeline.wait_until_alive()
+        running.kill()
+        lifeline.wait_until_gone()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="fills a pipe, whose size differs")
 @pytest.mark.parametrize(("way", "exit_code"), [("interrupt", 130), ("terminate", 143), ("timeout", 3)])
 def test_unread_standard_error_does_not_keep_program_alive(

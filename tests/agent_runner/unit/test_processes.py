@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -35,6 +36,26 @@ def test_child_that_ignores_sigterm_is_killed_with_group(monkeypatch: pytest.Mon
 
     # The end of its output is awaited, so the whole group must exit.
     assert start_and_end("trap '' TERM; echo ready; sleep 60 & wait") == -signal.SIGKILL
+
+
+def test_guard_kills_the_groups_that_are_left() -> None:
+    guard = processes._Guard()
+    with (
+        subprocess.Popen(["true"], start_new_session=True) as ended,
+        subprocess.Popen(["sleep", "60"], start_new_session=True) as first,
+        subprocess.Popen(["sleep", "60"], start_new_session=True) as second,
+    ):
+        ended.wait()
+        guard.watch(ended.pid)
+        guard.watch(first.pid)
+        assert guard._shell
+        guard._shell.kill()
+        guard._shell.wait()
+        # Another shell takes over.
+        guard.watch(second.pid)
+        assert guard._groups == [first.pid, second.pid]
+        guard.end()
+        assert (first.wait(), second.wait()) == (-signal.SIGKILL, -signal.SIGKILL)
 
 
 def test_child_is_found_by_its_stderr() -> None:
