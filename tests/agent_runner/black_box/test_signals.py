@@ -103,6 +103,9 @@ def test_killed_program_leaves_no_command(program: Program, model_server: ModelS
         running.kill()
         lifeline.wait_until_gone()
 
+    # Removes what the killed program has unpacked.
+    program.run("--version")
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="fills a pipe, whose size differs")
 @pytest.mark.parametrize(("way", "exit_code"), [("interrupt", 130), ("terminate", 143), ("timeout", 3)])
