@@ -42,8 +42,9 @@ REFERENCE: Final = re.compile(
     r"\$\$(?=\{)\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}"
 )
 
+_VARIABLE_NAME: Final = "[A-Za-z_][A-Za-z0-9_]{0,63}"
 # A variable in `prompt` and, if there are `vars`, in `instructions`. `\{{name}}` is a literal `{{name}}`.
-VARIABLE: Final = re.compile(r"(?P<escape>\\)?\{\{[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_]{0,63})[ \t]*\}\}")
+VARIABLE: Final = re.compile(rf"(?P<escape>\\)?\{{\{{[ \t]*(?P<name>{_VARIABLE_NAME})[ \t]*\}}\}}")
 
 # High enough for autonomous work, low enough to stop an agent that loops.
 DEFAULT_REQUEST_LIMIT = 200
@@ -121,14 +122,13 @@ def _pass_on_names(value: object) -> object:
     return value
 
 
-def variables_in(texts: Iterable[str | None]) -> list[str]:
-    """Return the names of the variables that texts use."""
-    names = [match["name"] for text in texts for match in VARIABLE.finditer(text or "") if not match["escape"]]
+def _variables_in(text: str | None) -> list[str]:
+    names = [match["name"] for match in VARIABLE.finditer(text or "") if not match["escape"]]
     return list(dict.fromkeys(names))
 
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+    if not re.fullmatch(_VARIABLE_NAME, name):
         raise PydanticCustomError("explained", "invalid name: use up to 64 letters, digits and '_'")
     return name
 
@@ -224,6 +224,21 @@ class AgentSettings(_Section):
     agents: dict[ServerName, Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_path)]] = {}
     limits: Limits = Limits()
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The names in `model` or `models`; none if there's neither."""
+        return tuple(self.models or ([] if self.model is None else [self.model]))
+
+    @property
+    def prompt_variables(self) -> list[str]:
+        """The names of the variables in `prompt`."""
+        return _variables_in(self.prompt)
+
+    @property
+    def instruction_variables(self) -> list[str]:
+        """The names of the variables in `instructions`, which are taken literally if there are no `vars`."""
+        return _variables_in(self.instructions if self.vars else None)
+
     @model_validator(mode="after")
     def _check_models(self) -> Self:
         if self.model is not None and self.models is not None:
@@ -238,7 +253,7 @@ class AgentSettings(_Section):
 
     @model_validator(mode="after")
     def _check_variables(self) -> Self:
-        in_prompt, in_instructions = variables_in([self.prompt]), variables_in([self.instructions] if self.vars else [])
+        in_prompt, in_instructions = self.prompt_variables, self.instruction_variables
         for place, names in (("prompt", in_prompt), ("instructions", in_instructions)):
             if undeclared := [name for name in names if name not in self.vars]:
                 name = undeclared[0]
@@ -339,7 +354,7 @@ class _Loader:
 
 def _require_defaults(place: str, agent_file: AgentFile) -> None:
     settings = agent_file.settings
-    for name in variables_in([settings.instructions] if settings.vars else []):
+    for name in settings.instruction_variables:
         if settings.vars.get(name) is None:
             message = f"{place}: {agent_file.path} needs the variable {name!r}"
             raise AgentFileError(message, "give it a default in its `vars`")

@@ -93,9 +93,7 @@ def named_models(agent_file: AgentFile, model_name: str | None) -> tuple[str, ..
         AgentFileError: if there's no model, or the agent file's model is invalid.
         UsageError: if the model from the command line is invalid.
     """
-    settings = agent_file.settings
-    in_file = settings.models or ([] if settings.model is None else [settings.model])
-    chosen = tuple(in_file) if model_name is None else (model_name,)
+    chosen = agent_file.settings.model_names if model_name is None else (model_name,)
     if not chosen:
         raise AgentFileError(f"{agent_file.path}: no model", "add 'model: PROVIDER:NAME', or pass -m PROVIDER:NAME")
     for name in chosen:
@@ -146,8 +144,7 @@ def agents_with_models(
 
 def models_of(agent_file: AgentFile, callers_models: tuple[str, ...]) -> tuple[str, ...]:
     """Return the models of an agent that another one calls."""
-    settings = agent_file.settings
-    return callers_models if settings.model is None and settings.models is None else named_models(agent_file, None)
+    return named_models(agent_file, None) if agent_file.settings.model_names else callers_models
 
 
 def build_models(model_names: tuple[str, ...]) -> "Model":
@@ -390,14 +387,7 @@ def _usage_limits(limits: Limits) -> "UsageLimits":
 
 
 def _show_event(event: "AgentStreamEvent", reporter: Reporter, *, is_text: bool) -> None:
-    from pydantic_ai.messages import (
-        FunctionToolCallEvent,
-        FunctionToolResultEvent,
-        PartDeltaEvent,
-        PartStartEvent,
-        TextPart,
-        TextPartDelta,
-    )
+    from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
     if isinstance(event, PartStartEvent) and event.index == 0:
         reporter.response_started()
@@ -405,8 +395,16 @@ def _show_event(event: "AgentStreamEvent", reporter: Reporter, *, is_text: bool)
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
             if is_text:
                 reporter.answer(text)
+    show_tool_event(event, reporter)
+
+
+def show_tool_event(event: "AgentStreamEvent", reporter: Reporter, agent: str = "") -> None:
+    """Show the event if it's about a tool call, of another agent than the run's own if one is named."""
+    from pydantic_ai.messages import FunctionToolCallEvent, FunctionToolResultEvent
+
+    match event:
         case FunctionToolCallEvent(part=call):
-            reporter.tool_called(call.tool_call_id, call.tool_name, call.args_as_json_str())
+            reporter.tool_called(call.tool_call_id, call.tool_name, call.args_as_json_str(), agent)
         case FunctionToolResultEvent(part=result):
             text = result.model_response_str(wrap_if_error=False)
-            reporter.tool_returned(result.tool_call_id, result.tool_name or "", result.outcome, text)
+            reporter.tool_returned(result.tool_call_id, result.tool_name or "", result.outcome, text, agent)

@@ -151,12 +151,12 @@ class Reporter:
         """Show a tool call, of another agent than the run's own if one is named."""
         if not agent:
             self._set_aside()
-        self.note(f"> {_prefix(agent)}{tool}({arguments})")
+        self.note(f"> {agent_prefix(agent)}{tool}({arguments})")
         self._emit("tool_call", id=call_id, tool=tool, arguments=_parsed(arguments), **_agent_key(agent))
 
     def tool_returned(self, call_id: str, tool: str, outcome: str, result: str, agent: str = "") -> None:
         """Show the result of a tool call."""
-        self.note(f"< {_prefix(agent)}{result.strip().partition('\n')[0]}")
+        self.note(f"< {agent_prefix(agent)}{result.strip().partition('\n')[0]}")
         self._emit("tool_result", id=call_id, tool=tool, outcome=outcome, result=result, **_agent_key(agent))
 
     def note(self, text: str) -> None:
@@ -295,7 +295,8 @@ class Reporter:
         return {**document, "partial_output": partial} if partial else document
 
 
-def _prefix(agent: str) -> str:
+def agent_prefix(agent: str) -> str:
+    """Return what comes before a line about an agent; nothing for the run's own, which isn't named."""
     return f"{agent}: " if agent else ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent_runner.errors import EXIT_SUCCESS, UsageError
-from agent_runner.output import Reporter
+from agent_runner.output import Reporter, agent_prefix
 from agent_runner.stored_runs import RunInput, RunSummary, UnstoredRun, new_run_id
 
 if TYPE_CHECKING:
@@ -27,19 +27,13 @@ _STDIN_SECONDS: Final = 3.0
 def run(options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop") -> int:
     """Run an agent file."""
     change_directory(options.directory)
-    from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import choose_models, run_agent
     from agent_runner.local_runs import LocalRun, runs_folder
-    from agent_runner.variables import parse_assignments, use_variables
 
-    variables = parse_assignments(options.var)
-    agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
-    model_names = choose_models(agent_file, options.model)
-    prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
-    run_input = new_run_input(agent_file, model_names, prompt, variables=variables, files=options.file)
+    agent_file, run_input = read_run_input(options, choose_models, reporter.warn)
     run_id = new_run_id()
     store = UnstoredRun() if options.ephemeral else LocalRun(runs_folder() / run_id, run_input)
-    request = _request(agent_file, model_names, run_input, options, run_id=run_id, store=store)
+    request = _request(agent_file, run_input.model_names, run_input, options, run_id=run_id, store=store)
     reporter.completed(run_agent(request, reporter, loop))
     return EXIT_SUCCESS
 
@@ -124,7 +118,7 @@ def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) 
     if run.worker:
         lines.append(f"worker   {run.worker}")
     for number, step in enumerate(run.steps, 1):
-        begin = f"step {number:<3} {step.agent}{': ' if step.agent else ''}"
+        begin = f"step {number:<3} {agent_prefix(step.agent)}"
         if step.kind == "tool_result":
             value = step.value
             lines.append(f"{begin}{value['tool']}({value['arguments']}): {value['outcome']}")
@@ -136,6 +130,26 @@ def print_run(run: RunSummary, options: argparse.Namespace, reporter: Reporter) 
         is_text = isinstance(run.output, str)
         lines.append(f"answer   {run.output if is_text else json.dumps(run.output, ensure_ascii=False)}")
     reporter.answer("\n".join(lines) + "\n")
+
+
+def read_run_input(
+    options: argparse.Namespace,
+    find_models: "Callable[[AgentFile, str | None], tuple[str, ...]]",
+    warn: Callable[[str], None],
+) -> "tuple[AgentFile, RunInput]":
+    """Return what the arguments of `run` and `submit` name: the agent file, and the input to store for a new run.
+
+    Raises:
+        RunnerError: if the agent file, a variable, the model, the prompt or an attached file can't be used.
+    """
+    from agent_runner.agent_file import load_agent_file
+    from agent_runner.variables import parse_assignments, use_variables
+
+    variables = parse_assignments(options.var)
+    agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
+    model_names = find_models(agent_file, options.model)
+    prompt = read_prompt(options.prompt, agent_file.settings.prompt, warn)
+    return agent_file, new_run_input(agent_file, model_names, prompt, variables=variables, files=options.file)
 
 
 def new_run_input(

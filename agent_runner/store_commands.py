@@ -4,39 +4,32 @@ import argparse
 import json
 
 from agent_runner.errors import EXIT_SUCCESS, RunnerError, UsageError
-from agent_runner.output import Reporter
-from agent_runner.run_commands import change_directory, new_run_input, print_run, print_runs, read_prompt
+from agent_runner.output import Reporter, agent_prefix
+from agent_runner.run_commands import change_directory, print_run, print_runs, read_run_input
 from agent_runner.stored_runs import RunSummary, new_run_id
 
 
 def submit(options: argparse.Namespace, reporter: Reporter) -> int:
     """Queue a run and print its ID, or wait for its answer."""
     change_directory(options.directory)
-    from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import named_models
     from agent_runner.shared_store import open_store, store_url
-    from agent_runner.variables import parse_assignments, use_variables
 
     url = store_url(options.store)
-    variables = parse_assignments(options.var)
-    agent_file = use_variables(load_agent_file(options.agent_file), variables, with_prompt=options.prompt is None)
-    model_names = named_models(agent_file, options.model)
-    prompt = read_prompt(options.prompt, agent_file.settings.prompt, reporter.warn)
-    run_input = new_run_input(agent_file, model_names, prompt, variables=variables, files=options.file)
+    agent_file, run_input = read_run_input(options, named_models, reporter.warn)
     run_id = options.id or new_run_id()
     with open_store(url) as store:
         store.submit(run_id, run_input)
         if not options.wait:
             reporter.document({"run_id": run_id}) if options.json else reporter.answer(f"{run_id}\n")
             return EXIT_SUCCESS
-        reporter.note(f"run {run_id}: {agent_file.agent_name} on {', '.join(model_names)}")
+        reporter.note(f"run {run_id}: {agent_file.agent_name} on {', '.join(run_input.model_names)}")
         ended: RunSummary | None = None
         shown = 0
         for ended in store.wait(run_id):
             for step in ended.steps[shown:]:
                 if step.kind == "tool_result":
-                    agent = f"{step.agent}: " if step.agent else ""
-                    reporter.note(f"> {agent}{step.value['tool']}({step.value['arguments']})")
+                    reporter.note(f"> {agent_prefix(step.agent)}{step.value['tool']}({step.value['arguments']})")
             shown = len(ended.steps)
     return _report_end(ended, reporter)
 

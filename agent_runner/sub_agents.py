@@ -15,14 +15,14 @@ from urllib.parse import quote
 from pydantic import Field
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.exceptions import ToolFailed, UsageLimitExceeded
-from pydantic_ai.messages import AgentStreamEvent, FunctionToolCallEvent, FunctionToolResultEvent, ModelResponse
+from pydantic_ai.messages import AgentStreamEvent, ModelResponse
 from pydantic_ai.tools import RunContext, Tool
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RunUsage, UsageLimits
 
 from agent_runner.agent_file import AgentFile
 from agent_runner.approval import Approver
-from agent_runner.engine import build_agent, build_models, models_of
+from agent_runner.engine import build_agent, build_models, models_of, show_tool_event
 from agent_runner.errors import RunnerError, TimeLimitReachedError
 from agent_runner.guard import RunGuard
 from agent_runner.journal import Journal
@@ -171,14 +171,8 @@ class _Call:
         return (message for message in self._journal.history if isinstance(message, ModelResponse))
 
     async def _show_events(self, _: object, events: AsyncIterable[AgentStreamEvent]) -> None:
-        reporter = self._caller.shared.reporter
         async for event in events:
-            match event:
-                case FunctionToolCallEvent(part=call):
-                    reporter.tool_called(call.tool_call_id, call.tool_name, call.args_as_json_str(), self._path)
-                case FunctionToolResultEvent(part=result):
-                    text, tool = result.model_response_str(wrap_if_error=False), result.tool_name or ""
-                    reporter.tool_returned(result.tool_call_id, tool, result.outcome, text, self._path)
+            show_tool_event(event, self._caller.shared.reporter, self._path)
 
 
 def check_agents(caller: AgentFile, callers_models: tuple[str, ...]) -> None:
@@ -201,8 +195,7 @@ def _prepared(caller: AgentFile, name: str) -> AgentFile:
     agent_file = fill_variables(caller.agents[name], {}, with_prompt=False)
     settings, callers_limits = agent_file.settings, caller.settings.limits
     limits = settings.limits
-    has_own_model = settings.model is not None or settings.models is not None
-    if limits.price is None and not has_own_model:
+    if limits.price is None and not settings.model_names:
         limits = limits.model_copy(update={"price": callers_limits.price})
     if limits.cost_usd is None:
         # What it costs counts for its caller, so its price must be known.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from agent_runner.agent_file import VARIABLE, AgentFile, did_you_mean, variables_in
+from agent_runner.agent_file import VARIABLE, AgentFile, did_you_mean
 from agent_runner.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def use_variables(agent_file: AgentFile, given: Mapping[str, str], *, with_promp
             raise UsageError(
                 f"--var {name}: {agent_file.path} has no such variable{did_you_mean(name, declared)}", hint
             )
-    used = variables_in(_texts(agent_file, with_prompt=with_prompt))
+    used = _used(agent_file, with_prompt=with_prompt)
     if unused := [name for name in given if name not in used]:
         message = f"--var {_listed(unused)}: only the file's prompt uses it, which PROMPT replaces"
         raise UsageError(message, f"leave out PROMPT or --var {unused[0]}")
@@ -64,7 +64,7 @@ def fill_variables(agent_file: AgentFile, given: Mapping[str, str], *, with_prom
     """
     settings = agent_file.settings
     values = {name: given.get(name, default) for name, default in settings.vars.items()}
-    used = variables_in(_texts(agent_file, with_prompt=with_prompt))
+    used = _used(agent_file, with_prompt=with_prompt)
     if missing := [name for name, value in values.items() if value is None and name in used]:
         noun = "variable" if len(missing) == 1 else "variables"
         hint = f"pass --var {missing[0]}=…, or give it a default in `vars`"
@@ -81,9 +81,9 @@ def fill_variables(agent_file: AgentFile, given: Mapping[str, str], *, with_prom
     return replace(agent_file, settings=settings.model_copy(update=filled))
 
 
-def _texts(agent_file: AgentFile, *, with_prompt: bool) -> list[str | None]:
+def _used(agent_file: AgentFile, *, with_prompt: bool) -> set[str]:
     settings = agent_file.settings
-    return [settings.instructions if settings.vars else None, settings.prompt if with_prompt else None]
+    return {*settings.instruction_variables, *(settings.prompt_variables if with_prompt else ())}
 
 
 def _listed(names: Iterable[str]) -> str:
