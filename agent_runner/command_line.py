@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from agent_runner import DISTRIBUTION_NAME, program_version
 from agent_runner.errors import UsageError
@@ -52,7 +52,10 @@ def _prompt_after_options(extra: list[str]) -> str | None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports usage errors like all others."""
+    """Accepts no abbreviated options, and reports usage errors like all others."""
+
+    def __init__(self, **options: Any) -> None:  # Any: as inherited
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         visible = re.sub(rf",? *'?{ECHO_COMMAND}'?", "", message)
@@ -66,7 +69,6 @@ def build_parser() -> argparse.ArgumentParser:
         description="Run LLM agents described in a YAML file.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {program_version()}")
     # Without `metavar`, the help shows the hidden command.
@@ -77,7 +79,6 @@ def build_parser() -> argparse.ArgumentParser:
         "init",
         help="write an agent file to start from",
         description="Write an agent file with comments to start from. An existing file isn't overwritten.",
-        allow_abbrev=False,
     )
     init.add_argument(
         "agent_file",
@@ -99,7 +100,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="check that this program works, or that an agent file does",
         description="Check that this program works on this machine, which needs no network or API key. With an agent "
         "file, check the file instead: its keys, environment variables and model name, and that its MCP servers start.",
-        allow_abbrev=False,
     )
     doctor.add_argument("agent_file", metavar="AGENT.yaml", type=Path, nargs="?", help="the agent file to check")
     _add_verbosity(doctor)
@@ -108,14 +108,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="print the JSON Schema of agent files, for editors",
         description="Print the JSON Schema of agent files. Point your editor to it with the first line of a file: "
         "# yaml-language-server: $schema=agent-runner.schema.json",
-        allow_abbrev=False,
     )
     completion = commands.add_parser(
         "completion",
         help="print the completion script of a shell",
         description="Print the completion script of a shell. For bash, add this to ~/.bashrc: "
         'eval "$(agent-runner completion bash)"',
-        allow_abbrev=False,
     )
     completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="bash, zsh or fish")
     commands.add_parser(ECHO_COMMAND)
@@ -129,7 +127,6 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         description="Run an agent. Its answer streams to standard output; everything else goes to standard error.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     _add_input(run)
     run.add_argument("--ephemeral", action="store_true", help="don't store the run, so it can't be continued")
@@ -143,7 +140,6 @@ def _add_resume(commands: "argparse._SubParsersAction[_Parser]") -> None:
         description="Continue a run that failed, was interrupted, or was killed. What it has finished isn't repeated.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     which = resume.add_mutually_exclusive_group(required=True)
     which.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
@@ -159,7 +155,6 @@ def _add_runs(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "runs",
         help="list the stored runs, or show one",
         description="List the stored runs, the latest first. With an ID, show a run's steps and its outcome.",
-        allow_abbrev=False,
     )
     runs.add_argument("run_id", metavar="RUN_ID", nargs="?", help="the run's ID, or its beginning")
     _add_store(runs, "list the runs of this store instead of this machine's")
@@ -172,7 +167,6 @@ def _add_submit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "submit",
         help="queue a run for the workers of a shared store",
         description="Queue a run for the workers of a shared store, and print its ID.",
-        allow_abbrev=False,
     )
     _add_input(submit)
     submit.add_argument("--id", help="the run's ID; submitting it twice queues one run")
@@ -189,7 +183,6 @@ def _add_worker(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="run what's submitted to a shared store",
         description="Run what's submitted to a shared store, until SIGTERM or Ctrl-C. If a worker dies, others take "
         "over its runs within seconds.",
-        allow_abbrev=False,
     )
     worker.add_argument(
         "--concurrency",
@@ -205,9 +198,7 @@ def _add_worker(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _add_cancel(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    cancel = commands.add_parser(
-        "cancel", help="cancel a run of a shared store", description="Cancel a run.", allow_abbrev=False
-    )
+    cancel = commands.add_parser("cancel", help="cancel a run of a shared store", description="Cancel a run.")
     cancel.add_argument("run_id", metavar="RUN_ID", help="the run's ID, or its beginning")
     _add_store(cancel, "the store")
     _add_verbosity(cancel)
