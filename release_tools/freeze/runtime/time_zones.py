@@ -15,12 +15,6 @@ def install() -> None:
     """Look out for the import of tzdata, after every other finder."""
     if any(ARCHIVE in files.waiting for files in on_demand.unpackers):
         sys.meta_path.append(TimeZones)
-    elif os.path.isfile(archive := path_of_archive()):  # noqa: PTH113
-        sys.path.append(archive)
-
-
-def path_of_archive() -> str:
-    return os.path.join(getattr(sys, "_MEIPASS", ""), ARCHIVE)  # noqa: PTH118 - pathlib takes long to import
 
 
 class TimeZones:
@@ -32,7 +26,7 @@ class TimeZones:
             return None
         for files in on_demand.unpackers:
             files.bring(ARCHIVE)
-        archive = path_of_archive()
+        archive = os.path.join(getattr(sys, "_MEIPASS", ""), ARCHIVE)  # noqa: PTH118 - pathlib takes long to import
         if archive not in sys.path:
             sys.path.append(archive)
         return PathFinder.find_spec(name)

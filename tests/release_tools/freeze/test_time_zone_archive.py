@@ -49,21 +49,16 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def test_time_zones_come_from_an_unpacked_archive(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "_MEIPASS", str(archive.parent), raising=False)
-    time_zones.install()
-    assert sys.path[-1] == str(archive)
-    importlib.invalidate_caches()
-    assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").key == "Europe/Berlin"
-    assert str(archive) in str(sys.modules["tzdata"].__file__)
-
-
+@pytest.mark.parametrize("is_unpacked", [False, True], ids=["missing", "unpacked by another process"])
 def test_archive_is_unpacked_when_tzdata_is_imported(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_unpacked: bool
 ) -> None:
     root = tmp_path / "_MEI"
     root.mkdir()
     (root / MARKER).touch()
+    unpacked = root / time_zones.ARCHIVE
+    if is_unpacked:
+        unpacked.write_bytes(archive.read_bytes())
     deferral = Deferral(moments={time_zones.ARCHIVE: Moment.USE}, libraries={})
     contents = {time_zones.ARCHIVE: ("x", archive.read_bytes())}
     run_as(write_executable(tmp_path, monkeypatch, contents, deferral), monkeypatch)
@@ -71,7 +66,8 @@ def test_archive_is_unpacked_when_tzdata_is_imported(
     monkeypatch.setattr(on_demand, "unpackers", [on_demand.FilesOnDemand(str(root), payload.read_table())])
     time_zones.install()
     assert importlib.util.find_spec("json")
-    assert not (root / time_zones.ARCHIVE).exists()
+    assert unpacked.exists() == is_unpacked
     assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").key == "Europe/Berlin"
-    assert (root / time_zones.ARCHIVE).read_bytes() == archive.read_bytes()
-    assert sys.path[-1] == str(root / time_zones.ARCHIVE)
+    assert unpacked.read_bytes() == archive.read_bytes()
+    assert sys.path[-1] == str(unpacked)
+    assert str(unpacked) in str(sys.modules["tzdata"].__file__)
