@@ -12,12 +12,13 @@ import pytest
 from pydantic_ai.exceptions import ToolFailed
 
 from agent_runner.agent_file import AgentFile, Permissions, Rules, load_agent_file, parse_agent_file
-from agent_runner.engine import RunRequest, choose_models, run_agent
+from agent_runner.engine import choose_models, run_agent
 from agent_runner.errors import AgentFileError, EnvironmentVariableError, LimitReachedError
 from agent_runner.output import Reporter
 from agent_runner.permissions import PermissionChecker
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.stored_runs import Step, UnstoredRun
+from tests.agent_runner.unit.run_requests import request_of_test_model
 
 TEAM = "model: test\nagents: {helper: helper.yaml}\n"
 
@@ -42,14 +43,7 @@ def write(folder: Path, files: Mapping[str, str]) -> AgentFile:
 
 
 def run(agent_file: AgentFile, store: RecordedRun, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    request = RunRequest(
-        agent_file=agent_file,
-        model_names=("test",),
-        prompt="hi",
-        time_limit_seconds=60,
-        time_limit_name="",
-        store=store,
-    )
+    request = request_of_test_model(agent_file, store=store)
     reporter = Reporter(as_events=True, detail="quiet")
     reporter.completed(run_agent(request, reporter, ChildTrackingLoop()))
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -11,10 +11,11 @@ import pytest
 
 from agent_runner import telemetry
 from agent_runner.agent_file import parse_agent_file
-from agent_runner.engine import RunRequest, run_agent
+from agent_runner.engine import run_agent
 from agent_runner.environment import exports_traces
 from agent_runner.output import Reporter
 from agent_runner.processes import ChildTrackingLoop
+from tests.agent_runner.unit.run_requests import request_of_test_model
 
 pytestmark = pytest.mark.loopback
 
@@ -72,14 +73,7 @@ def run(folder: Path) -> None:
     agent_file = parse_agent_file(
         folder / "lead.yaml", "model: test\ninstructions: hush\nagents: {helper: h.yaml}", {"helper": helper}
     )
-    request = RunRequest(
-        agent_file=agent_file,
-        model_names=("test",),
-        prompt="hush",
-        time_limit_seconds=60,
-        time_limit_name="",
-        run_id="4f",
-    )
+    request = request_of_test_model(agent_file, prompt="hush", run_id="4f")
     run_agent(request, Reporter(as_json=True), ChildTrackingLoop())
 
 
