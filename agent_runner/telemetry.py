@@ -57,7 +57,11 @@ def exported_traces(
         flusher = threading.Thread(target=provider.shutdown, daemon=True)
         flusher.start()
         flusher.join(_FLUSH_SECONDS)
-        if flusher.is_alive() or exporter.has_failed:
+        is_late = flusher.is_alive()
+        if is_late:
+            # Ends its attempts, which would go on beside a worker's next run.
+            exporter.shutdown()
+        if is_late or exporter.has_failed:
             warn("some traces couldn't be exported: check OTEL_EXPORTER_OTLP_ENDPOINT, and see -v")
 
 

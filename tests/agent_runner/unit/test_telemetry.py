@@ -132,6 +132,11 @@ def test_run_succeeds_if_traces_cannot_be_exported(
     run(tmp_path)
 
     assert capsys.readouterr().err.count("warning: ") == 1
+    # Far less than the ten seconds for which it would try again.
+    for thread in threading.enumerate():
+        if thread.name.startswith("Otel"):
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(
