@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_version() -> int:
-    # As argparse does, which takes longer to import than everything else: nobody may be reading any more.
+    # Without argparse, which takes longer to import than everything else. Like it, this ignores that nobody reads.
     with contextlib.suppress(OSError):
         print(DISTRIBUTION_NAME, program_version(), flush=True)
     return EXIT_SUCCESS

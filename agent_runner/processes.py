@@ -119,7 +119,7 @@ class _Guard:
         try:
             self._shell.stdin.write(text.encode())
         except OSError:
-            # Somebody has killed it.
+            # The shell was killed.
             self._shell.stdin.close()
             self._shell.wait()
             self._shell = None

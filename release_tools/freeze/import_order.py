@@ -1,7 +1,7 @@
 """Reads and writes the order in which usual starts of the app import modules.
 
-The freeze puts these modules side by side, so that a start decompresses little else. If the file is old, starts take
-longer, and nothing else happens.
+The freeze puts these modules side by side, so that a start decompresses little else. An outdated file makes starts
+slower, but the program does the same.
 """
 
 from collections.abc import Iterable
