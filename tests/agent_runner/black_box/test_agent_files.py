@@ -17,6 +17,7 @@ def test_every_problem_of_file_is_listed(program: Program) -> None:
     )
 
 
+@pytest.mark.source_only
 @pytest.mark.parametrize("name", ["absent.yaml", "folder.yaml", "latin1.yaml", "schema.yaml"])
 def test_unusable_file_is_agent_file_error(program: Program, name: str) -> None:
     (program.folder / "folder.yaml").mkdir()
@@ -29,6 +30,7 @@ def test_unusable_file_is_agent_file_error(program: Program, name: str) -> None:
     assert name in finished.document["error"]["message"]
 
 
+@pytest.mark.source_only
 def test_all_missing_variables_are_listed_with_their_places(program: Program) -> None:
     finished = program.run_agent(
         """\

@@ -31,12 +31,14 @@ def test_unknown_option_is_usage_error(program: Program) -> None:
     assert finished.errors == ["error: unrecognized arguments: --jsn", "hint: see agent-runner --help"]
 
 
+@pytest.mark.source_only
 def test_usage_error_is_json_too(program: Program) -> None:
     finished = program.run("run", "--json", "--nonsense", "a.yaml")
 
     assert (finished.exit_code, finished.document["error"]["kind"]) == (2, "usage")
 
 
+@pytest.mark.source_only
 def test_internal_command_is_not_suggested(program: Program) -> None:
     finished = program.run("rnu")
 
@@ -44,6 +46,7 @@ def test_internal_command_is_not_suggested(program: Program) -> None:
     assert "_mcp-echo" not in finished.stderr
 
 
+@pytest.mark.source_only
 @pytest.mark.parametrize(
     ("arguments", "stdin"),
     [(["-C", "nowhere", "agent.yaml", "hi"], b""), (["agent.yaml"], b" \n"), (["agent.yaml"], b"\xff\xfe")],

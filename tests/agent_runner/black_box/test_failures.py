@@ -39,6 +39,7 @@ def test_unreachable_proxy_is_named(program: Program) -> None:
     assert (finished.exit_code, "proxy" in message, "secret" in finished.stdout + finished.stderr) == (1, True, False)
 
 
+@pytest.mark.source_only
 def test_error_response_is_passed_on(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(status=401, error="scripted reason"))
 
@@ -70,6 +71,7 @@ def test_response_that_ends_early_fails_run(program: Program, model_server: Mode
     assert finished.document["error"]["retryable"]
 
 
+@pytest.mark.source_only
 def test_own_error_of_server_goes_to_model(program: Program, model_server: ModelServer, stdio_server: str) -> None:
     model_server.will_answer(Reply(tool_calls=(ToolCall(name="helper_own_error"),)), Reply(pieces=("a pity",)))
 
@@ -79,6 +81,7 @@ def test_own_error_of_server_goes_to_model(program: Program, model_server: Model
     assert "out of quota" in model_server.requests[1].texts("tool")[0]
 
 
+@pytest.mark.source_only
 def test_server_that_exits_at_start_fails_run(program: Program, model_server: ModelServer) -> None:
     command = f"command: {json.dumps(sys.executable)}, args: [-c, \"import sys; sys.exit('no license found')\"]"
 
@@ -106,6 +109,7 @@ def test_server_that_crashes_in_call_fails_run(program: Program, model_server: M
     assert model_server.requests[1].texts("tool") == ['{"error":"this tool always fails"}']
 
 
+@pytest.mark.source_only
 def test_server_that_hangs_up_in_call_fails_run(program: Program, model_server: ModelServer) -> None:
     finished = program.run_agent(
         f"model: test\nmcpServers:\n  remote: {{url: '{model_server.mcp_url}', tools: [hang_up]}}\n", "--json"

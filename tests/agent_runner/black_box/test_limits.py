@@ -8,6 +8,7 @@ from .model_server import Hold, ModelServer, Reply, ToolCall
 from .program import SLOWNESS, TIMEOUT_SECONDS, Lifeline, Program
 
 
+@pytest.mark.source_only
 def test_reached_limit_is_named(program: Program, model_server: ModelServer) -> None:
     again = Reply(tool_calls=(ToolCall(name="list_dir"),))
     model_server.will_answer(again, again)
@@ -41,6 +42,7 @@ limits: {{seconds: 600}}
     assert "--timeout" in finished.document["error"]["hint"]
 
 
+@pytest.mark.source_only
 def test_failing_calls_count_as_tool_calls(program: Program, model_server: ModelServer) -> None:
     failing = Reply(tool_calls=(ToolCall(name="read_file", arguments={"path": "absent"}),))
     invalid = Reply(tool_calls=(ToolCall(name="read_file", arguments={"paht": "absent"}),))
@@ -53,6 +55,7 @@ def test_failing_calls_count_as_tool_calls(program: Program, model_server: Model
     assert len(model_server.requests) == 3
 
 
+@pytest.mark.source_only
 def test_cost_limit_needs_price(program: Program, model_server: ModelServer) -> None:
     finished = program.run_agent("model: openai-chat:scripted\nlimits: {cost_usd: 1}\n", "--json")
 
@@ -72,6 +75,7 @@ def test_given_price_stops_run(program: Program, model_server: ModelServer) -> N
     assert finished.document["usage"]["cost_usd"] == pytest.approx(0.06)
 
 
+@pytest.mark.source_only
 def test_token_limit_needs_reported_usage(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(pieces=("free!",), reports_usage=False))
 
@@ -80,6 +84,7 @@ def test_token_limit_needs_reported_usage(program: Program, model_server: ModelS
     assert (finished.exit_code, finished.document["error"]["kind"]) == (1, "model")
 
 
+@pytest.mark.source_only
 def test_tool_timeout_goes_to_model(program: Program, model_server: ModelServer, stdio_server: str) -> None:
     slow_command = ToolCall(name="shell", arguments={"command": "ping -n 600 127.0.0.1 || sleep 600"})
     model_server.will_answer(Reply(tool_calls=(ToolCall(name="helper_hang"), slow_command)), Reply(pieces=("done",)))
@@ -98,6 +103,7 @@ mcpServers: {{helper: {{{stdio_server}}}}}
     assert killed.startswith("killed after 0.5 seconds")
 
 
+@pytest.mark.source_only
 def test_servers_start_at_the_same_time(program: Program, stdio_server: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as barrier:
         barrier.settimeout(TIMEOUT_SECONDS)

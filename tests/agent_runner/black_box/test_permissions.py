@@ -54,6 +54,7 @@ def test_shell_gets_variables_by_name_only(
     assert ("EXTRA=seen" in output) == is_seen
 
 
+@pytest.mark.source_only
 def test_file_tools_stay_below_working_directory(program: Program, model_server: ModelServer) -> None:
     outside = program.folder.parent / "outside.txt"
     outside.write_text("secret", encoding="utf-8")
@@ -70,6 +71,7 @@ def test_file_tools_stay_below_working_directory(program: Program, model_server:
     assert outside.read_text(encoding="utf-8") == "secret"
 
 
+@pytest.mark.source_only
 def test_root_folder_may_be_elsewhere(program: Program, model_server: ModelServer) -> None:
     outside = program.folder.parent / "outside.txt"
     outside.write_text("not secret", encoding="utf-8")
@@ -80,6 +82,7 @@ def test_root_folder_may_be_elsewhere(program: Program, model_server: ModelServe
     assert text == "not secret"
 
 
+@pytest.mark.source_only
 def test_path_rules_deny_files(program: Program, model_server: ModelServer) -> None:
     (program.folder / "deep").mkdir()
     for name in (".env", "deep/.env", "public.txt", "draft.md"):
@@ -108,6 +111,7 @@ permissions:
     assert ["denied" in result for result in results] == [True, True, False, True, False, True]
 
 
+@pytest.mark.source_only
 def test_read_only_agent_writes_nothing(program: Program, model_server: ModelServer) -> None:
     settings = "tools: [read_file, write_file, shell]\npermissions: {read_only: true}\n"
     write = ToolCall(name="write_file", arguments={"path": "new.txt", "content": "x"})
@@ -118,6 +122,7 @@ def test_read_only_agent_writes_nothing(program: Program, model_server: ModelSer
     assert not (program.folder / "new.txt").exists()
 
 
+@pytest.mark.source_only
 @posix
 def test_allowed_commands_run_and_others_do_not(program: Program, model_server: ModelServer) -> None:
     settings = "tools: [shell]\npermissions: {commands: {allow: ['echo *', 'cat *'], deny: ['cat *.env']}}\n"
@@ -134,6 +139,7 @@ def test_allowed_commands_run_and_others_do_not(program: Program, model_server: 
     assert not (program.folder / "x").exists()
 
 
+@pytest.mark.source_only
 def test_denied_tool_is_not_called(program: Program, model_server: ModelServer, stdio_server: str) -> None:
     settings = f"permissions: {{tools: {{deny: ['helper_e*']}}}}\nmcpServers: {{helper: {{{stdio_server}}}}}\n"
 
@@ -149,6 +155,7 @@ def test_denied_tool_is_not_called(program: Program, model_server: ModelServer, 
     assert "denied" not in results[1]
 
 
+@pytest.mark.source_only
 @pytest.mark.parametrize(("arguments", "is_run"), [((), False), (("--yes",), True)])
 def test_ask_without_terminal_needs_yes(
     program: Program, model_server: ModelServer, arguments: tuple[str, ...], is_run: bool

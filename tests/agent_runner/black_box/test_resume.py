@@ -97,6 +97,7 @@ def test_run_that_failed_is_continued(program: Program, model_server: ModelServe
     assert len(model_server.model_requests) == 2 + 3 + 1
 
 
+@pytest.mark.source_only
 def test_temporary_failures_are_retried(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(status=503, error="overloaded"), Reply(status=429, error="slow down"))
     model_server.will_answer(Reply(pieces=("done",)))
@@ -107,6 +108,7 @@ def test_temporary_failures_are_retried(program: Program, model_server: ModelSer
     assert finished.stderr.count("trying again in") == 2
 
 
+@pytest.mark.source_only
 def test_next_model_takes_over(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(status=503, error="overloaded"), Reply(pieces=("done",)))
 
@@ -116,6 +118,7 @@ def test_next_model_takes_over(program: Program, model_server: ModelServer) -> N
     assert [request.body["model"] for request in model_server.requests] == ["first", "second"]
 
 
+@pytest.mark.source_only
 def test_limit_is_raised_by_a_changed_file(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(step(1))
     assert program.run_agent(agent(model_server, "limits: {requests: 1}\n")).exit_code == 3
@@ -129,6 +132,7 @@ def test_limit_is_raised_by_a_changed_file(program: Program, model_server: Model
     assert model_server.called_tools == SHOUTED[:1]
 
 
+@pytest.mark.source_only
 def test_variables_are_filled_in_and_kept(program: Program, model_server: ModelServer) -> None:
     agent_file = "model: openai-chat:scripted\nprompt: About {{topic}}\ninstructions: Be {{tone}}.\n"
     path = program.write("agent.yaml", f"{agent_file}vars: {{topic: null, tone: brief}}\nretries: {{model: 0}}\n")
@@ -178,6 +182,7 @@ def test_steps_of_called_agents_are_kept(program: Program, model_server: ModelSe
     assert model_server.model_requests[-1].texts("tool") == ["shouted"]
 
 
+@pytest.mark.source_only
 def test_completed_run_gives_its_answer_again(program: Program, model_server: ModelServer) -> None:
     model_server.will_answer(Reply(pieces=("forty-two",)))
     run_id = program.run_agent("model: openai-chat:scripted\n", "--json").document["run_id"]
@@ -215,6 +220,7 @@ def test_runs_lists_runs_and_shows_one(program: Program, model_server: ModelServ
     assert "scripted reason" in shown
 
 
+@pytest.mark.source_only
 def test_ephemeral_run_stores_nothing(program: Program) -> None:
     assert program.run_agent("model: test\n", "--ephemeral").exit_code == 0
 
@@ -222,6 +228,7 @@ def test_ephemeral_run_stores_nothing(program: Program) -> None:
     assert resume(program).exit_code == 2
 
 
+@pytest.mark.source_only
 def test_run_goes_on_if_it_cannot_be_stored(program: Program) -> None:
     program.state_folder.write_text("a file")
 

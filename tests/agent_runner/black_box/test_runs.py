@@ -48,6 +48,7 @@ mcpServers:
     assert re.fullmatch(r"usage: 2 requests, 2 tool calls, 20 input and 10 output tokens, \d+\.\d s", lines[-1])
 
 
+@pytest.mark.source_only
 def test_answer_streams_where_no_tool_can_be_called(program: Program, model_server: ModelServer) -> None:
     hold = Hold()
     model_server.will_answer(Reply(pieces=("The answer ", "is 42."), hold_after_first_piece=hold))

@@ -4,6 +4,8 @@ import json
 import socket
 import sys
 
+import pytest
+
 from .model_server import ModelServer, Reply, ToolCall
 from .program import Finished, Program
 
@@ -59,6 +61,7 @@ def test_failing_servers_show_no_secret(program: Program) -> None:
     assert_no_secret(program, doctor, run)
 
 
+@pytest.mark.source_only
 def test_failing_endpoint_shows_no_secret(program: Program, model_server: ModelServer) -> None:
     program.environment |= {**SECRETS, "OTEL_EXPORTER_OTLP_ENDPOINT": model_server.root_url}
     program.environment["OPENAI_BASE_URL"] = f"http://user:p@s3cret@127.0.0.1:{closed_port()}/v1"
@@ -73,6 +76,7 @@ def test_failing_endpoint_shows_no_secret(program: Program, model_server: ModelS
     assert_no_secret_in_traces(model_server)
 
 
+@pytest.mark.source_only
 def test_events_of_tools_and_echoed_keys_show_no_secret(
     program: Program, model_server: ModelServer, stdio_server: str
 ) -> None:

@@ -160,6 +160,7 @@ def change_format(program: Program) -> None:
         connection.execute("update run set value = ? where name = 'input'", (changed,))
 
 
+@pytest.mark.source_only
 def test_run_of_another_format_is_refused_by_version(program: Program, model_server: ModelServer) -> None:
     begin(program, model_server, SHAPES["request-after-tool"], program_command())
     change_format(program)
