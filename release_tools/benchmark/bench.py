@@ -161,7 +161,7 @@ def measure_builds(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[st
     figures: dict[str, dict[str, list[float]]] = {
         key: {_OWN: [], PLAIN: [], _NOX: []} for key in ("cold-build", "unchanged", "changed-line")
     }
-    stages: list[Mapping[str, float]] = []
+    stages: dict[str, list[Mapping[str, float]]] = {"cold-build": [], "changed-line": []}
     builds: Mapping[str, OwnBuild | PlainBuild] = {_OWN: own, PLAIN: plain}
     for number in range(1, bench.build_rounds + 1):
         names = [*builds] if number % 2 else [*builds][::-1]
@@ -173,8 +173,8 @@ def measure_builds(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[st
                 if key == "changed-line":
                     builds[name].change_line(number)
                 figures[key][name].append(builds[name].seconds())
-            if key == "cold-build":
-                stages.append(own.stage_seconds())
+            if key in stages:
+                stages[key].append(own.stage_seconds())
         figures["unchanged"][_NOX].append(own.nox_seconds())
     for name, build in builds.items():
         report(f"build of the commit: changed-line, {name}")
@@ -185,9 +185,10 @@ def measure_builds(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[st
         "changed-line": "rebuild after one changed line, verified",
         "unchanged": "rebuild with nothing changed",
     }
-    rows = [_row(key, titles[key], "s", figures[key], floors=(_NOX,)) for key in titles]
-    by_stage = {name: [stage[name] for stage in stages if name in stage] for name in stages[0]}
-    return [replace(rows[0], floors=series_of(by_stage, list(by_stage))), *rows[1:]]
+    for key, recorded in stages.items():
+        figures[key] |= {name: [stage[name] for stage in recorded if name in stage] for name in recorded[0]}
+    floors = {key: (*recorded[0],) for key, recorded in stages.items()}
+    return [_row(key, titles[key], "s", figures[key], floors=floors.get(key, (_NOX,))) for key in titles]
 
 
 def ensure_plain(bench: Bench, benchmarks: AppBenchmarks, report: Callable[[str], None]) -> PlainBuild:

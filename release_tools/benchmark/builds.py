@@ -55,12 +55,13 @@ class OwnBuild:
         return _timed(command, self.clone, ISOLATED, self.clone.with_name("nox.log"))
 
     def stage_seconds(self) -> Mapping[str, float]:
-        """The seconds of each stage of the last build, from its record."""
+        """The seconds of each stage of the last build and of its longest check, from its record."""
         path = self.build_folder / "record.json"
         if not path.is_file():
             raise NothingToMeasureError(self.platform.name)
-        stages: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["stages"]
-        return stages
+        record = json.loads(path.read_text(encoding="utf-8"))
+        longest = max(record["checks"], key=lambda check: float(check["seconds"]))
+        return {**record["stages"], f"its check `{longest['name']}`": longest["seconds"]}
 
     def change_line(self, number: int | None) -> None:
         """Change one line of the module with the app's entry point; None restores it."""
