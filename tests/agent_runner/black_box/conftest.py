@@ -13,11 +13,13 @@ from .program import SLOWNESS, Lifeline, Program
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Scale this directory's timeouts to the machine's speed."""
+    """Scale this directory's timeouts to the machine's speed, and begin with the tests of the store."""
     seconds = float(config.getini("timeout")) * SLOWNESS
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.timeout(seconds))
+    # The longest ones, so that no processor waits for them at the end.
+    items.sort(key=lambda item: item.path.name != "test_store.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
