@@ -60,16 +60,15 @@ def resume(options: argparse.Namespace, reporter: Reporter, loop: "ChildTracking
 def _continue_run(
     stored: "LocalRun", options: argparse.Namespace, reporter: Reporter, loop: "ChildTrackingLoop"
 ) -> int:
-    from agent_runner.agent_file import load_agent_file, parse_agent_file
+    from agent_runner.agent_file import load_agent_file
     from agent_runner.engine import check_environment, choose_models, run_agent
-    from agent_runner.variables import fill_variables
+    from agent_runner.variables import fill_variables, read_stored_agent_file
 
     run_input = stored.stored_input()
     if options.agent_file is None:
-        agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text, run_input.agent_texts)
+        agent_file = read_stored_agent_file(run_input)
     else:
-        agent_file = load_agent_file(options.agent_file)
-    agent_file = fill_variables(agent_file, run_input.variables, with_prompt=False)
+        agent_file = fill_variables(load_agent_file(options.agent_file), run_input.variables, with_prompt=False)
     change_directory(options.directory or Path(run_input.directory))
     # Checked again, because variables may be missing now.
     if options.model is None and options.agent_file is None:

@@ -6,9 +6,11 @@ It's plain substitution. There are no expressions, and a value is never expanded
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from agent_runner.agent_file import VARIABLE, AgentFile, did_you_mean
+from agent_runner.agent_file import VARIABLE, AgentFile, did_you_mean, parse_agent_file
 from agent_runner.errors import UsageError
+from agent_runner.stored_runs import RunInput
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
@@ -79,6 +81,16 @@ def fill_variables(agent_file: AgentFile, given: Mapping[str, str], *, with_prom
     if settings.instructions is not None and settings.vars:
         filled["instructions"] = VARIABLE.sub(value, settings.instructions)
     return replace(agent_file, settings=settings.model_copy(update=filled))
+
+
+def read_stored_agent_file(run_input: RunInput) -> AgentFile:
+    """Return the agent file of a stored run, with its variables filled in.
+
+    Raises:
+        RunnerError: if this version can't use it.
+    """
+    agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text, run_input.agent_texts)
+    return fill_variables(agent_file, run_input.variables, with_prompt=False)
 
 
 def _used(agent_file: AgentFile, *, with_prompt: bool) -> set[str]:

@@ -15,7 +15,6 @@ import time
 import uuid
 from asyncio import CancelledError, all_tasks
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, override
 
@@ -200,13 +199,11 @@ class Worker:
 
 
 def _request(run_id: str, stored: Json, store: SharedRun) -> Any:  # Any: imported late
-    from agent_runner.agent_file import parse_agent_file
     from agent_runner.engine import RunRequest, check_environment
-    from agent_runner.variables import fill_variables
+    from agent_runner.variables import read_stored_agent_file
 
     run_input = RunInput.from_json(run_id, stored)
-    agent_file = parse_agent_file(Path(run_input.agent_path), run_input.agent_text, run_input.agent_texts)
-    agent_file = fill_variables(agent_file, run_input.variables, with_prompt=False)
+    agent_file = read_stored_agent_file(run_input)
     # Checked here, because the environment is the worker's.
     check_environment(agent_file, run_input.model_names)
     return RunRequest(
