@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE: Final = "AGENT_RUNNER_STORE"
 _POLL_SECONDS: Final = 0.25
+# What a list shows of a run's input, which can be read without it, and without its files. It's JSON in a text, because
+# PostgreSQL's own JSON has no null characters.
+_SUMMARY: Final = "summary"
+_IN_SUMMARY: Final = ("agent_path", "model_names", "prompt", "program_version")
 _SCHEMA: Final = """
 create schema if not exists agent_runner;
 create table if not exists agent_runner.steps (
@@ -159,27 +163,35 @@ class SharedStore:
 
     def submit(self, run_id: str, run_input: RunInput) -> None:
         """Queue a run, unless there's one with this ID already."""
+        stored = run_input.as_json()
         self._client.enqueue(
-            {"queue_name": RUN_QUEUE, "workflow_name": RUN_WORKFLOW, "workflow_id": run_id}, run_input.as_json()
+            {
+                "queue_name": RUN_QUEUE,
+                "workflow_name": RUN_WORKFLOW,
+                "workflow_id": run_id,
+                "attributes": {_SUMMARY: json.dumps({name: stored[name] for name in _IN_SUMMARY})},
+            },
+            stored,
         )
 
     def summaries(self) -> list[RunSummary]:
         """Return all runs, the latest first."""
-        found = self._client.list_workflows(name=RUN_WORKFLOW, sort_desc=True)
+        found = self._client.list_workflows(name=RUN_WORKFLOW, sort_desc=True, load_input=False)
+        self._load_missing_inputs(found)
         query = "select run_id, count(*) from agent_runner.steps group by run_id"
         with connect(self._url) as connection:
             counts = dict(connection.execute(query).fetchall())
         return [_summary(status, step_count=counts.get(status.workflow_id, 0)) for status in found]
 
-    def summary(self, run_id: str, *, with_input: bool = True) -> RunSummary:
+    def summary(self, run_id: str) -> RunSummary:
         """Return one run with its steps; the ID may be shortened to what's unique.
 
         Raises:
             UnknownRunError: if there's none, or more than one.
         """
-        status = self._find(run_id, with_input=with_input)
-        with connect(self._url) as connection:
-            return _summary(status, steps=read_steps(connection, status.workflow_id))
+        status = self._find(run_id)
+        self._load_missing_inputs([status])
+        return self._with_steps(status)
 
     def cancel(self, run_id: str) -> RunSummary:
         """Cancel a run, and return what it was before."""
@@ -199,8 +211,7 @@ class SharedStore:
         """Yield a run, with its steps, each time something happened, until it's ended."""
         shown: tuple[object, ...] | None = None
         while True:
-            # Without its input, which may be large.
-            summary = self.summary(run_id, with_input=False)
+            summary = self._with_steps(self._find(run_id))
             if shown != (summary.status, len(summary.steps), summary.worker):
                 shown = (summary.status, len(summary.steps), summary.worker)
                 yield summary
@@ -208,9 +219,9 @@ class SharedStore:
                 return
             time.sleep(_POLL_SECONDS)
 
-    def _find(self, run_id: str, *, with_input: bool = True) -> "WorkflowStatus":
+    def _find(self, run_id: str) -> "WorkflowStatus":
         found = (
-            self._client.list_workflows(name=RUN_WORKFLOW, workflow_id_prefix=run_id, load_input=with_input)
+            self._client.list_workflows(name=RUN_WORKFLOW, workflow_id_prefix=run_id, load_input=False)
             if run_id
             else []
         )
@@ -219,6 +230,19 @@ class SharedStore:
             return exact[0]
         problem = f"{len(found)} runs begin with" if found else "there's no run"
         raise UnknownRunError(f"{problem} {run_id!r} in the store", "list them with: agent-runner runs --store URL")
+
+    def _load_missing_inputs(self, found: "list[WorkflowStatus]") -> None:
+        """Load the inputs of runs that an earlier version submitted, without their summaries."""
+        missing = [status.workflow_id for status in found if not _has_summary(status)]
+        if missing:
+            loaded = self._client.list_workflows(workflow_ids=missing, load_output=False)
+            inputs = {status.workflow_id: status.input for status in loaded}
+            for status in found:
+                status.input = inputs.get(status.workflow_id)
+
+    def _with_steps(self, status: "WorkflowStatus") -> RunSummary:
+        with connect(self._url) as connection:
+            return _summary(status, steps=read_steps(connection, status.workflow_id))
 
 
 @contextmanager
@@ -246,8 +270,16 @@ def open_store(url: str) -> Iterator[SharedStore]:
         client.destroy()
 
 
+def _has_summary(status: "WorkflowStatus") -> bool:
+    return _SUMMARY in (status.attributes or {})
+
+
 def _summary(status: "WorkflowStatus", *, steps: list[Step] | None = None, step_count: int = 0) -> RunSummary:
-    stored: Json = status.input["args"][0] if status.input else {}
+    stored: Json = {}
+    if status.attributes and _has_summary(status):
+        stored = json.loads(status.attributes[_SUMMARY])
+    elif status.input:
+        stored = status.input["args"][0]
     outcome: Json = status.output if isinstance(status.output, dict) else {}
     error = outcome.get("error")
     if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":

@@ -49,7 +49,7 @@ def answer_by_prompt(request: Request) -> Reply:
 
 
 def submit(program: Program, agent_file: str, prompt: str) -> str:
-    submitted = program.run("submit", agent_file, prompt)
+    submitted = program.run("submit", agent_file, "-", stdin=prompt)
     assert submitted.exit_code == 0, submitted.stderr
     return submitted.stdout.strip()
 
@@ -151,6 +151,34 @@ def test_failed_run_is_reported_and_continued(program: Program, model_server: Mo
     assert "scripted reason" in failed.errors[0]
     assert "scripted reason" in shown
     assert finished.stdout == "answer of it\n"
+
+
+def test_runs_are_listed_without_their_inputs(
+    program: Program, model_server: ModelServer, store: str, postgres: PostgresServer
+) -> None:
+    run_id = submit(program, write_agent(program, model_server), "a\0b")
+    database = store.rpartition("/")[2]
+    query = "update dbos.workflow_input set inputs = 'not read' returning 1"
+    assert postgres.query(query, database=database) == ["1"]
+
+    (run,) = listed(program, store)
+    shown = json.loads(program.run("runs", run_id, "--store", store, "--json").stdout)
+
+    assert (run["agent"], run["model"], run["prompt"]) == ("agent", "openai-chat:scripted", "a\0b")
+    assert {**shown, "steps": 0} == run
+    assert program.run("cancel", run_id).exit_code == 0
+
+
+def test_run_without_summary_is_listed(
+    program: Program, model_server: ModelServer, store: str, postgres: PostgresServer
+) -> None:
+    agent_file = write_agent(program, model_server)
+    submit(program, agent_file, "old")
+    # As an earlier version stored it.
+    postgres.query("update dbos.workflow_status set attributes = null", database=store.rpartition("/")[2])
+    submit(program, agent_file, "new")
+
+    assert [(run["agent"], run["prompt"]) for run in listed(program, store)] == [("agent", "new"), ("agent", "old")]
 
 
 def test_unreachable_store_is_named_without_its_password(program: Program) -> None:
