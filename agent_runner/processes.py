@@ -6,14 +6,17 @@ The MCP library doesn't expose the process IDs of its servers, but every child i
 import asyncio
 import atexit
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 if sys.platform == "win32":
     from agent_runner import job_objects
@@ -21,7 +24,18 @@ if sys.platform == "win32":
 _GRACE_SECONDS = 1.0
 _POLL_SECONDS = 0.01
 
-# Reads process groups to add and to forget, and kills the others when its input ends.
+# Marks every child, on Linux, and by inheritance all that it starts: a daemon leaves its process group, session and
+# parent, but keeps its environment. Control groups would catch more, but most users can't create them. A subreaper
+# would too, but loses its orphans when it's killed.
+_MARK_VARIABLE: Final = "AGENT_RUNNER_ANCESTORS"
+# This program's mark. The mark of a run begins with it, and those of the run's children begin with the run's. They
+# follow the marks of the agent-runner that started this one, which can thus find them too.
+_MARK: Final = f"{os.urandom(8).hex()}."
+_numbers = itertools.count(1)
+_marks: weakref.WeakKeyDictionary[asyncio.SubprocessTransport, str] = weakref.WeakKeyDictionary()
+
+# Reads process groups to add and to forget. When its input ends, it kills the others and everything that has the mark,
+# again until there's nothing new. Between finding and killing a process, its number may be used again.
 _GUARD_SCRIPT = """\
 trap '' HUP INT TERM
 groups=' '
@@ -32,6 +46,13 @@ while read -r sign group; do
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group"; done
+for round in 1 2 3 4 5 6 7 8 9; do
+  found=$(grep -F -l -s -e "$1" /proc/[0-9]*/environ) || [ "$found" ] || break
+  for file in $found; do
+    process=${file#/proc/}
+    grep -F -q -s -e "$1" "$file" && kill -s KILL "${process%/environ}"
+  done
+done
 """
 
 
@@ -41,24 +62,46 @@ class ChildTrackingLoop(asyncio.EventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._children: list[tuple[asyncio.SubprocessTransport, object]] = []
+        self._mark = f"{_MARK}{next(_numbers)}."
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:  # Any: as inherited
         """Start and track a program."""
-        transport, protocol = await super().subprocess_exec(*args, **_start_options(kwargs))
-        self._track(transport, kwargs)
+        options = self._start_options(kwargs)
+        transport, protocol = await super().subprocess_exec(*args, **options)
+        self._track(transport, options)
         return transport, protocol
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:  # Any: as inherited
         """Start and track a shell command."""
-        transport, protocol = await super().subprocess_shell(*args, **_start_options(kwargs))
-        self._track(transport, kwargs)
+        options = self._start_options(kwargs)
+        transport, protocol = await super().subprocess_shell(*args, **options)
+        self._track(transport, options)
         return transport, protocol
+
+    def close(self) -> None:
+        """Kill what the children have left behind, and close the loop."""
+        if self._children:
+            _kill_marked(self._mark)
+        super().close()
+
+    def _start_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Mark a child's environment. On Windows, have it start suspended, to be resumed in its job."""
+        changed = dict(options)
+        if sys.platform == "win32":
+            changed["creationflags"] = options.get("creationflags", 0) | job_objects.CREATE_SUSPENDED
+        elif sys.platform == "linux":
+            environment = os.environ if options.get("env") is None else options["env"]
+            marks = f"{os.environ.get(_MARK_VARIABLE, '')}{self._mark}{next(_numbers)}."
+            changed["env"] = {**environment, _MARK_VARIABLE: marks}
+        return changed
 
     def _track(self, transport: asyncio.SubprocessTransport, options: Mapping[str, Any]) -> None:
         self._children.append((transport, options.get("stderr")))
         if sys.platform == "win32":
             job_objects.resume_in_job(transport.get_extra_info("subprocess"))
         else:
+            if sys.platform == "linux":
+                _marks[transport] = options["env"][_MARK_VARIABLE]
             _guard.watch(transport.get_pid())
 
     def child_with_stderr(self, stderr: object) -> asyncio.SubprocessTransport | None:
@@ -66,7 +109,10 @@ class ChildTrackingLoop(asyncio.EventLoop):
         return next((transport for transport, its_stderr in reversed(self._children) if its_stderr is stderr), None)
 
     def terminate_children(self) -> None:
-        """Terminate all children and their process groups, and kill what's left after a second."""
+        """Terminate all children and their process groups, and kill what's left after a second.
+
+        What has left its process group is killed at once.
+        """
         process_ids = [child.get_pid() for child, _ in self._children if child.get_returncode() is None]
         if sys.platform == "win32":
             for process_id in process_ids:
@@ -79,10 +125,12 @@ class ChildTrackingLoop(asyncio.EventLoop):
             time.sleep(_POLL_SECONDS)
         for process_id in process_ids:
             _signal_group(process_id, signal.SIGKILL)
+        if self._children:
+            _kill_marked(self._mark)
 
 
 class _Guard:
-    """A shell that kills process groups when this program ends in whatever way, such as by SIGKILL."""
+    """A shell that kills all children when this program ends in whatever way, such as by SIGKILL."""
 
     def __init__(self) -> None:
         self._shell: subprocess.Popen[bytes] | None = None
@@ -103,7 +151,7 @@ class _Guard:
         # Its own session gets no signals from the terminal, and without other open files it keeps nobody waiting.
         with contextlib.suppress(OSError):
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD_SCRIPT],
+                ["/bin/sh", "-c", _GUARD_SCRIPT, "sh", _MARK],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -127,7 +175,7 @@ class _Guard:
         return True
 
     def end(self) -> None:
-        """Kill the groups that are left."""
+        """Kill what's left."""
         if self._shell is not None:
             self._shell.communicate()
 
@@ -147,6 +195,13 @@ def new_group_options() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
+
+
+def kill_child(child: asyncio.SubprocessTransport) -> None:
+    """Kill a child and everything that it has started, on Linux including what has left its process group."""
+    kill_group(child.get_pid())
+    if child in _marks:
+        _kill_marked(_marks[child])
 
 
 def kill_group(process_id: int) -> None:
@@ -170,13 +225,6 @@ def is_group_alive(process_id: int) -> bool:
     return True
 
 
-def _start_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """On Windows, add the flag that starts a process suspended, to be resumed in its job."""
-    if sys.platform == "win32":
-        return {**options, "creationflags": options.get("creationflags", 0) | job_objects.CREATE_SUSPENDED}
-    return dict(options)
-
-
 if sys.platform != "win32":
 
     def _signal_group(process_id: int, number: int) -> None:
@@ -190,3 +238,42 @@ if sys.platform != "win32":
             return os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         except ChildProcessError:
             return False
+
+
+def _kill_marked(mark: str) -> None:
+    """On Linux, kill all processes that have this mark, and what they start meanwhile."""
+    if sys.platform == "linux":
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while marked := [file for file in Path("/proc").glob("[0-9]*/environ") if _has_mark(file, mark)]:
+            for file in marked:
+                _kill_if_marked(file, mark)
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+if sys.platform == "linux":
+
+    def _has_mark(environ_file: Path, mark: str) -> bool:
+        try:
+            return mark.encode() in environ_file.read_bytes()
+        except OSError:
+            # The process has ended, or isn't this user's.
+            return False
+
+    def _kill_if_marked(environ_file: Path, mark: str) -> None:
+        process_id = int(environ_file.parent.name)
+        try:
+            descriptor = os.pidfd_open(process_id)
+        except (AttributeError, OSError):
+            # Before Linux 5.3, forbidden by a container, or the process has ended.
+            descriptor = None
+        # Read again, because another process may have had this number. From here on, the descriptor refers to this one.
+        if _has_mark(environ_file, mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if descriptor is None:
+                    os.kill(process_id, signal.SIGKILL)
+                else:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        if descriptor is not None:
+            os.close(descriptor)

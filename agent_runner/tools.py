@@ -13,7 +13,7 @@ from agent_runner.agent_file import AgentSettings, BuiltInTool
 from agent_runner.approval import Approver
 from agent_runner.environment import expand_permissions, tool_environment
 from agent_runner.permissions import DEFAULT_TOOL_SECONDS, PermissionChecker, tool_failed
-from agent_runner.processes import is_group_alive, kill_group, new_group_options
+from agent_runner.processes import is_group_alive, kill_child, new_group_options
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import FunctionToolset
@@ -60,7 +60,7 @@ class BuiltInTools:
     def kill_background_processes(self) -> None:
         """Kill the background processes of all shell commands."""
         for transport in self._background:
-            kill_group(transport.get_pid())
+            kill_child(transport)
             transport.close()
         self._background.clear()
 
@@ -91,15 +91,16 @@ class BuiltInTools:
             is_finished = bool((await asyncio.wait([output.exited], timeout=seconds))[0])
         finally:
             if not is_finished:
-                kill_group(transport.get_pid())
+                kill_child(transport)
                 await asyncio.wait([output.exited], timeout=_KILL_SECONDS)
             await asyncio.wait([output.closed], timeout=_DRAIN_SECONDS)
-            self._release(transport)
+            self._release(transport, has_closed_output=output.closed.done())
         result = f"exit status {transport.get_returncode()}" if is_finished else f"killed after {seconds:g} seconds"
         return f"{result}\n{output.text()}"
 
-    def _release(self, transport: asyncio.SubprocessTransport) -> None:
-        if is_group_alive(transport.get_pid()):
+    def _release(self, transport: asyncio.SubprocessTransport, *, has_closed_output: bool) -> None:
+        # What has left the process group may still have the pipe.
+        if is_group_alive(transport.get_pid()) or not has_closed_output:
             # Writing to a closed pipe would kill the background process.
             self._background.append(transport)
         else:

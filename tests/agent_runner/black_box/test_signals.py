@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM end a run and its children immediately."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,16 +16,23 @@ from .program import TIMEOUT_SECONDS, Lifeline, Program, program_command, wine_v
 SHELL_CHILD = "import socket,sys; c = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); c.recv(1)"
 SHELL_AGENT = "model: openai-chat:scripted\ntools: [shell]\n"
 TERMINATION = ("terminate", "SIGBREAK" if sys.platform == "win32" else "SIGTERM", 143)
+# What a command puts before a background process: nothing, or what gives it a session of its own.
+STARTS = [
+    "",
+    pytest.param(
+        "setsid ", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux finds processes that escape")
+    ),
+]
 # On Windows, a program in its own process group doesn't receive Ctrl-C.
 INTERRUPTION = [] if sys.platform == "win32" else [("interrupt", "SIGINT", 130)]
 
 can_send = pytest.mark.skipif(bool(wine_version()), reason=f"Wine {wine_version()} can't send Ctrl-Break")
 
 
-def connecting_call(program: Program, lifeline: Lifeline, suffix: str = "") -> ToolCall:
+def connecting_call(program: Program, lifeline: Lifeline, prefix: str = "", suffix: str = "") -> ToolCall:
     """Return a call of a shell command that connects to the lifeline."""
     program.write("child.py", SHELL_CHILD)
-    command = f'"{Path(sys.executable)}" child.py {lifeline.address.partition(":")[2]}{suffix}'
+    command = f'{prefix}"{Path(sys.executable)}" child.py {lifeline.address.partition(":")[2]}{suffix}'
     return ToolCall(name="shell", arguments={"command": command})
 
 
@@ -93,9 +101,12 @@ def test_interrupted_run_keeps_partial_answer(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system kills jobs there, and the harness too")
-def test_killed_program_leaves_no_command(program: Program, model_server: ModelServer, lifeline: Lifeline) -> None:
-    # In the background, so that only its process group leads to it.
-    call = connecting_call(program, lifeline, suffix=" & sleep 100")
+@pytest.mark.parametrize("start", STARTS)
+def test_killed_program_leaves_no_command(
+    program: Program, model_server: ModelServer, lifeline: Lifeline, start: str
+) -> None:
+    # In the background, so that only its process group or its environment leads to it.
+    call = connecting_call(program, lifeline, prefix=start, suffix=" & sleep 100")
     model_server.will_answer(Reply(tool_calls=(call,)))
 
     with program.start_agent(SHELL_AGENT) as running:
@@ -145,12 +156,33 @@ def wait_until_full(process: "subprocess.Popen[bytes]") -> None:
         fcntl.ioctl(process.stderr, termios.FIONREAD, pending)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the command is for /bin/sh")
-def test_background_process_lives_until_run_ends(
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux finds processes that escape")
+def test_killed_program_leaves_nothing_of_programs_below(
     program: Program, model_server: ModelServer, lifeline: Lifeline
 ) -> None:
+    inner_call = connecting_call(program, lifeline, prefix="setsid ", suffix=" & sleep 100")
+    program.write("inner.yaml", SHELL_AGENT)
+    command = f"setsid {shlex.join(program_command())} run inner.yaml hi & sleep 100"
+    model_server.will_answer(
+        Reply(tool_calls=(ToolCall(name="shell", arguments={"command": command}),)), Reply(tool_calls=(inner_call,))
+    )
+    passed_on = f"env: {json.dumps({name: f'${{{name}}}' for name in program.environment})}\n"
+
+    with program.start_agent(SHELL_AGENT + passed_on) as running:
+        lifeline.wait_until_alive()
+        running.kill()
+        lifeline.wait_until_gone()
+
+    program.run("--version")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the command is for /bin/sh")
+@pytest.mark.parametrize("start", STARTS)
+def test_background_process_lives_until_run_ends(
+    program: Program, model_server: ModelServer, lifeline: Lifeline, start: str
+) -> None:
     hold = Hold()
-    call = connecting_call(program, lifeline, suffix=" & echo started")
+    call = connecting_call(program, lifeline, prefix=start, suffix=" & echo started")
     model_server.will_answer(Reply(tool_calls=(call,)), Reply(pieces=("done",), hold=hold))
 
     with program.start_agent(SHELL_AGENT) as running:

@@ -1,6 +1,8 @@
 """The built-in tools and their limits."""
 
 import asyncio
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -13,6 +15,7 @@ from agent_runner.processes import ChildTrackingLoop
 from agent_runner.tools import BuiltInTools
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for /bin/sh")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="setsid is a program of Linux")
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +117,35 @@ def test_long_output_keeps_beginning_and_end() -> None:
 @posix
 def test_background_process_does_not_block_command() -> None:
     assert run(lambda built_in: built_in.shell("sleep 60 & echo started")) == "exit status 0\nstarted\n"
+
+
+@posix
+@pytest.mark.parametrize("start", ["", pytest.param("setsid ", marks=on_linux)])
+def test_background_process_can_write_until_the_end(start: str) -> None:
+    os.mkfifo("go")
+    os.mkfifo("status")
+    background = 'trap "" PIPE; read line < go; echo "$line"; echo $? > status'
+
+    async def use(built_in: BuiltInTools) -> str:
+        assert await built_in.shell(f"{start}sh -c '{background}' & echo started") == "exit status 0\nstarted\n"
+        Path("go").write_text("line\n", encoding="utf-8")
+        return Path("status").read_text(encoding="utf-8")
+
+    assert run(use) == "0\n"
+
+
+@on_linux
+def test_given_up_command_is_killed_with_escaped_process() -> None:
+    os.mkfifo("pipe")
+
+    async def use(built_in: BuiltInTools) -> str:
+        command = asyncio.create_task(built_in.shell("setsid sh -c 'echo escaped; sleep 60' > pipe & sleep 60"))
+        with await asyncio.to_thread(open, "pipe", encoding="utf-8") as output:
+            assert await asyncio.to_thread(output.readline) == "escaped\n"
+            command.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await command
+            # Its end, long before the process would end by itself.
+            return await asyncio.wait_for(asyncio.to_thread(output.read), 30)
+
+    assert run(use) == ""
