@@ -13,6 +13,8 @@ from release_tools.platforms import Architecture, BinaryFormat
 
 # lief prints warnings about odd files to stderr; here a file that it can't read is None.
 lief.logging.disable()
+# At exit, it would print a screen about every object that's still referenced, as a traceback does.
+lief.disable_leak_warning()
 
 _ELF_MACHINES: Final[dict[lief.ELF.ARCH, Architecture]] = {
     lief.ELF.ARCH.X86_64: "amd64",

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from release_tools.binaries.native_files import NativeFile, read_native
@@ -129,3 +133,15 @@ def test_upx_marker_counts_only_in_its_place() -> None:
     assert not read(make_elf() + b"files with UPX! are refused" + bytes(5000)).is_packed
     packed = make_pe()
     assert read(packed[:0x3F0] + b"UPX!" + packed[0x3F4:]).is_packed
+
+
+@pytest.mark.programs
+def test_kept_object_prints_nothing_at_exit() -> None:
+    code = (
+        "import ctypes, lief, release_tools.binaries.native_files\n"
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(lief.ELF.DynamicEntryRunPath('x')))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, check=True, timeout=60
+    )
+    assert finished.stderr == b""
