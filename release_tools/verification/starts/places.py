@@ -3,6 +3,7 @@
 The figure names every place that this machine can't set up, with the reason.
 """
 
+import functools
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -41,7 +42,7 @@ def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> 
     here = [row for row in rows if context.platform.os in row.systems]
     with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
         tried = here[:QUICK_PLACES] if context.is_quick else here
-        found = dict(pool.map(lambda row: (row.name, _try_place(context, row, folder / row.name)), tried))
+        found = dict(pool.map(lambda row: (row.name, _try_place(context, row, folder)), tried))
     skipped = [f"{name} ({outcome.not_tried})" for name, outcome in found.items() if outcome.not_tried]
     skipped += [f"{row.name} (--quick)" for row in here[len(tried) :]]
     refuse(
@@ -56,12 +57,16 @@ def check_places(context: VerificationContext, rows: tuple[Row, ...] = ROWS) -> 
 
 
 def _try_place(context: VerificationContext, row: Row, folder: Path) -> Outcome:
+    # The source gets one of its own, because Windows may not delete a program that has just ended. Messages that differ
+    # in a number only are alike.
+    folder, folder_of_source = (folder / f"{row.name} {number}" for number in (1, 2))
     folder.mkdir(parents=True)
+    folder_of_source.mkdir()
     try:
         place = row.set_up(context, folder)
         if place.expected_message:
             return Outcome(problem=_missing_error(context, place))
-        return _behavior(context, place, lambda: _set_up_again(context, row, folder))
+        return _behavior(context, place, functools.cache(lambda: row.set_up(context, folder_of_source)))
     except CheckSkippedError as skipped:
         return Outcome(not_tried=str(skipped))
     except CheckFailedError as error:
@@ -69,24 +74,17 @@ def _try_place(context: VerificationContext, row: Row, folder: Path) -> Outcome:
     finally:
         # A read-only folder couldn't be deleted.
         folder.chmod(0o755)
+        folder_of_source.chmod(0o755)
 
 
-def _set_up_again(context: VerificationContext, row: Row, folder: Path) -> Place:
-    """The same place without what the binary left there."""
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
-    folder.mkdir()
-    return row.set_up(context, folder)
-
-
-def _behavior(context: VerificationContext, place: Place, set_up_again: Callable[[], Place]) -> Outcome:
+def _behavior(context: VerificationContext, place: Place, place_of_source: Callable[[], Place]) -> Outcome:
     notes = []
     for arguments in (("--version",), *context.settings.smoke_commands[:1]):
         finished = _start(context, place, *arguments)
         problem = _malfunction(context, place, arguments, finished)
         if problem and (
             context.evidence is None
-            or not ends_alike(context, finished, _start_from_source(context, set_up_again(), *arguments))
+            or not ends_alike(context, finished, _start_from_source(context, place_of_source(), *arguments))
         ):
             return Outcome(problem=problem)
         if problem:

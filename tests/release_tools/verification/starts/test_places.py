@@ -155,7 +155,10 @@ def test_other_error_than_from_source_is_found(make_context: MakeContext) -> Non
 def test_source_finds_the_place_as_the_binary_did(make_context: MakeContext) -> None:
     code = "import os, sys; os.listdir() and sys.exit('used'); open('x', 'w').close(); sys.exit('not used')"
     row = Row(name="new", set_up=lambda context, folder: dataclasses.replace(no_home(context, folder), cwd=folder))
-    assert len(check_places(with_source(make_context(code), code), (row,)).notes) == 1
+    context = with_source(make_context(code), code)
+    assert len(check_places(context, (row,)).notes) == 1
+    # Nothing was deleted between them.
+    assert len([*context.scratch.rglob("x")]) == 2
 
 
 def test_every_posix_place_has_a_broken_program() -> None:
