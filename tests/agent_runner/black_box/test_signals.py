@@ -23,6 +23,8 @@ STARTS = [
         "setsid ", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux finds processes that escape")
     ),
 ]
+# What a command does after it: it stays longer than any start takes.
+STAYS = f"sleep {TIMEOUT_SECONDS:.0f}"
 # On Windows, a program in its own process group doesn't receive Ctrl-C.
 INTERRUPTION = [] if sys.platform == "win32" else [("interrupt", "SIGINT", 130)]
 
@@ -106,7 +108,7 @@ def test_killed_program_leaves_no_command(
     program: Program, model_server: ModelServer, lifeline: Lifeline, start: str
 ) -> None:
     # In the background, so that only its process group or its environment leads to it.
-    call = connecting_call(program, lifeline, prefix=start, suffix=" & sleep 100")
+    call = connecting_call(program, lifeline, prefix=start, suffix=f" & {STAYS}")
     model_server.will_answer(Reply(tool_calls=(call,)))
 
     with program.start_agent(SHELL_AGENT) as running:
@@ -160,9 +162,9 @@ def wait_until_full(process: "subprocess.Popen[bytes]") -> None:
 def test_killed_program_leaves_nothing_of_programs_below(
     program: Program, model_server: ModelServer, lifeline: Lifeline
 ) -> None:
-    inner_call = connecting_call(program, lifeline, prefix="setsid ", suffix=" & sleep 100")
+    inner_call = connecting_call(program, lifeline, prefix="setsid ", suffix=f" & {STAYS}")
     program.write("inner.yaml", SHELL_AGENT)
-    command = f"setsid {shlex.join(program_command())} run inner.yaml hi & sleep 100"
+    command = f"setsid {shlex.join(program_command())} run inner.yaml hi & {STAYS}"
     model_server.will_answer(
         Reply(tool_calls=(ToolCall(name="shell", arguments={"command": command}),)), Reply(tool_calls=(inner_call,))
     )
