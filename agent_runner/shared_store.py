@@ -233,7 +233,7 @@ class SharedStore:
 
     def _load_missing_inputs(self, found: "list[WorkflowStatus]") -> None:
         """Load the inputs of runs that an earlier version submitted, without their summaries."""
-        missing = [status.workflow_id for status in found if not _has_summary(status)]
+        missing = [status.workflow_id for status in found if _stored_summary(status) is None]
         if missing:
             loaded = self._client.list_workflows(workflow_ids=missing, load_output=False)
             inputs = {status.workflow_id: status.input for status in loaded}
@@ -270,14 +270,15 @@ def open_store(url: str) -> Iterator[SharedStore]:
         client.destroy()
 
 
-def _has_summary(status: "WorkflowStatus") -> bool:
-    return _SUMMARY in (status.attributes or {})
+def _stored_summary(status: "WorkflowStatus") -> str | None:
+    return (status.attributes or {}).get(_SUMMARY)
 
 
 def _summary(status: "WorkflowStatus", *, steps: list[Step] | None = None, step_count: int = 0) -> RunSummary:
+    summary = _stored_summary(status)
     stored: Json = {}
-    if status.attributes and _has_summary(status):
-        stored = json.loads(status.attributes[_SUMMARY])
+    if summary is not None:
+        stored = json.loads(summary)
     elif status.input:
         stored = status.input["args"][0]
     outcome: Json = status.output if isinstance(status.output, dict) else {}
