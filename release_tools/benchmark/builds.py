@@ -1,6 +1,5 @@
 """Builds the app in the ways that the benchmark compares: with this library, plain PyInstaller and other tools."""
 
-import json
 import os
 import shutil
 import time
@@ -14,6 +13,7 @@ from release_tools.distributions import site_packages
 from release_tools.errors import CommandFailedError, NothingToMeasureError, PlainBuildError
 from release_tools.platforms import Platform
 from release_tools.processes.run import EnvironmentChanges, run_logged
+from release_tools.reporting.records import read_record
 from release_tools.repository import git
 from release_tools.settings import ReleaseSettings
 
@@ -59,9 +59,9 @@ class OwnBuild:
         path = self.build_folder / "record.json"
         if not path.is_file():
             raise NothingToMeasureError(self.platform.name)
-        record = json.loads(path.read_text(encoding="utf-8"))
-        longest = max(record["checks"], key=lambda check: float(check["seconds"]))
-        return {**record["stages"], f"its check `{longest['name']}`": longest["seconds"]}
+        record = read_record(path)
+        longest = max(record.checks, key=lambda check: check.seconds)
+        return {**record.stages, f"its check `{longest.name}`": longest.seconds}
 
     def change_line(self, number: int | None) -> None:
         """Change one line of the module with the app's entry point; None restores it."""

@@ -23,9 +23,12 @@ pytestmark = [posix, pytest.mark.programs]
 
 # `nox -s build-<platform>`: an archive, the environment and the record. It fails if a line of the clone isn't Python.
 NOX = f"""
-import json, pathlib, sys
+import pathlib, sys
+from dataclasses import replace
 sys.path.insert(0, {str(REPOSITORY)!r})
 from release_tools.archives import Member, write_archive
+from release_tools.reporting.records import CheckResult, write_record
+from tests.release_tools.reporting.sample_records import GOOD
 if "--list" in sys.argv:
     sys.exit()
 compile(pathlib.Path("tiny_app/cli.py").read_text(), "cli", "exec")
@@ -36,9 +39,8 @@ program.write_text("#!{sys.executable}\\nprint('tiny 1.2.3')\\n")
 program.chmod(0o755)
 (program.parent / "python").unlink(missing_ok=True)
 (program.parent / "python").symlink_to("{sys.executable}")
-(build / "record.json").write_text(json.dumps(
-    {{"stages": {{"freeze": 1.5}}, "checks": [{{"name": "version", "seconds": 0.5}}]}}
-))
+version = CheckResult(name="version", verdict="passed", figure="tiny 1.2.3", seconds=0.5)
+write_record(replace(GOOD, stages={{"freeze": 1.5}}, checks=[version]), build / "record.json")
 pathlib.Path("dist").mkdir(exist_ok=True)
 members = [Member(name="tiny", path=program, mode=0o755), Member(name="LICENSE", path=program, mode=0o644)]
 write_archive(pathlib.Path("dist/tiny-dev-{HOST.name}{HOST.archive_suffix}"), members, 0)

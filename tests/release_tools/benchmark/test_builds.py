@@ -1,4 +1,3 @@
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,9 @@ from release_tools.benchmark.builds import (
 )
 from release_tools.errors import CommandFailedError, NothingToMeasureError, PlainBuildError
 from release_tools.platforms import host_platform
+from release_tools.reporting.records import CheckResult, write_record
 from release_tools.settings import ReleaseSettings
+from tests.release_tools.reporting.sample_records import GOOD
 
 HOST = host_platform()
 
@@ -57,11 +58,11 @@ def test_stages_come_from_the_record(settings: ReleaseSettings) -> None:
     with pytest.raises(NothingToMeasureError):
         own.stage_seconds()
     own.build_folder.mkdir(parents=True)
-    record = {
-        "stages": {"freeze": 2.5},
-        "checks": [{"name": "version", "seconds": 0.5}, {"name": "black-box tests", "seconds": 1.5}],
-    }
-    (own.build_folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    checks = [
+        CheckResult(name=name, verdict="passed", figure="", seconds=seconds)
+        for name, seconds in (("version", 0.5), ("black-box tests", 1.5))
+    ]
+    write_record(replace(GOOD, stages={"freeze": 2.5}, checks=checks), own.build_folder / "record.json")
     assert [*own.stage_seconds().values()] == [2.5, 1.5]
 
 
