@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.timeout(seconds))
     # The longest ones, so that no processor waits for them at the end.
-    items.sort(key=lambda item: item.path.name != "test_store.py")
+    items.sort(key=lambda item: item.path != Path(__file__).with_name("test_store.py"))
 
 
 @pytest.fixture(scope="session", autouse=True)
