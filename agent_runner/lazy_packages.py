@@ -34,8 +34,8 @@ LAZY_PACKAGES: Final = frozenset(
 
 def install_lazy_packages() -> None:
     """Make the packages lazy. Call this before anything imports them."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
 
 
 class _Finder(MetaPathFinder):
@@ -52,6 +52,10 @@ class _Finder(MetaPathFinder):
                     spec.loader = _LazyLoader(spec.loader)
                 return spec
         return None
+
+
+# Only one, because two of them, from runs that begin at once, would ask each other without end.
+_FINDER: Final = _Finder()
 
 
 class _CodeLoader(Protocol):

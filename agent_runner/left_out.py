@@ -16,8 +16,8 @@ LEFT_OUT: Final = "cryptography"
 
 def install_stand_in() -> None:
     """Make every module of the package importable, and its classes and functions useless."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -31,6 +31,9 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to run."""
+
+
+_FINDER: Final = _Finder()
 
 
 class _StandIn(ModuleType):

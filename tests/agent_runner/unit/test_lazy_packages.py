@@ -45,6 +45,23 @@ print(key_value.aio.strategy is BeartypeStrategy.O0)
 print("PY_KEY_VALUE_DISABLE_BEARTYPE" in os.environ)
 """
 
+INSTALLED_BY_TWO_AT_ONCE = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from agent_runner.lazy_packages import install_lazy_packages
+both = threading.Barrier(2, timeout=60)
+class Finders(list):
+    def insert(self, index, finder):
+        both.wait()
+        super().insert(index, finder)
+sys.meta_path = Finders(sys.meta_path)
+with ThreadPoolExecutor(2) as threads:
+    for installing in [threads.submit(install_lazy_packages) for _ in range(2)]:
+        installing.result()
+import griffe
+print("griffe._internal.diff" in sys.modules)
+"""
+
 
 def run_python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
@@ -76,3 +93,7 @@ def loaded_for_chat() -> list[str]:
 
 def test_mcp_client_starts_without_unused_work() -> None:
     assert run_python(LOADED_FOR_MCP).split() == ["False", "True", "False"]
+
+
+def test_runs_that_begin_at_once_share_the_lazy_packages() -> None:
+    assert run_python(INSTALLED_BY_TWO_AT_ONCE).split() == ["False"]
