@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 from agent_runner.durable import RUN_QUEUE, dbos_config, launched_dbos
 from agent_runner.errors import EXIT_FAILURE, EXIT_SUCCESS, InternalError, RunnerError
-from agent_runner.output import Reporter, write_stderr
+from agent_runner.output import Reporter, format_traceback, write_stderr
 from agent_runner.processes import ChildTrackingLoop
 from agent_runner.shared_store import LostRunError, SharedRun, connect, prepare_store
 from agent_runner.stored_runs import Json, Outcome, RunInput
@@ -195,6 +195,8 @@ class Worker:
                     self._exit(EXIT_FAILURE, "lost the store")
             return Outcome.of_error(error)
         except Exception as error:  # noqa: BLE001 - one run must not end the worker
+            # Whoever reads the outcome can't run it again to see where it failed.
+            write_stderr(format_traceback(error))
             return Outcome.of_error(InternalError.wrap(error))
 
 

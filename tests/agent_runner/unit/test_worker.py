@@ -2,12 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
 
 from agent_runner.agent_file import load_agent_file
+from agent_runner.output import Reporter
 from agent_runner.run_commands import new_run_input
 from agent_runner.shared_store import SharedRun
-from agent_runner.worker import _request
+from agent_runner.stored_runs import STEP_FORMAT
+from agent_runner.worker import Worker, _request
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from agent_runner.processes import ChildTrackingLoop
 
 
 def test_worker_has_variables_files_and_agents(tmp_path: Path) -> None:
@@ -28,3 +37,13 @@ def test_worker_has_variables_files_and_agents(tmp_path: Path) -> None:
     assert request.agent_file.agents["helper"].settings.description == "helps"
     assert [attachment["media_type"] for attachment in request.attachments] == ["image/gif", "text/plain"]
     assert "vars: {tone: null}" in request.attachments[1]["content"]
+
+
+def test_worker_logs_where_a_run_met_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    worker = Worker("postgresql://localhost/runs", Reporter(), concurrency=1, grace_seconds=1)
+    worker._steps = cast("Connection[Any]", None)
+
+    outcome = worker._outcome("4f", {"format": STEP_FORMAT, "model_names": 1}, cast("ChildTrackingLoop", None))
+
+    assert (outcome.status, outcome.error and outcome.error["kind"]) == ("failed", "internal")
+    assert "stored_runs.py" in capsys.readouterr().err
