@@ -1,4 +1,4 @@
-"""The order in which scenarios import modules, of a tiny app that isn't frozen."""
+"""The order in which scenarios import modules, of a tiny app whose program is a script."""
 
 import sys
 from dataclasses import replace
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.archives import EXECUTABLE_MODE, Member, write_archive
 from release_tools.benchmark.imports import record_import_order
 from release_tools.errors import CommandFailedError, NoScenariosError, NothingToMeasureError
+from release_tools.freeze.runtime.interpreter import DEPTH_VARIABLE
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 from tests.release_tools.benchmark.programs import posix
@@ -18,6 +20,10 @@ import sys
 
 def main():
     import json.tool
+    try:
+        import needs_more
+    except ImportError:
+        pass
     match sys.argv[1:]:
         case ["--version"]:
             print("tiny 1.0")
@@ -31,13 +37,19 @@ def main():
 @pytest.fixture
 def project_with_build(settings: ReleaseSettings, tmp_path: Path) -> ReleaseSettings:
     (tmp_path / "scenarios").mkdir()
-    python = settings.build_folder(HOST.name) / "environment" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    # The app is found beside it, as in an environment.
-    (python.parent / "tiny_app").mkdir()
-    (python.parent / "tiny_app" / "cli.py").write_text(APP, encoding="utf-8")
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{python.parent}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
+    modules = tmp_path / "modules"
+    (modules / "tiny_app").mkdir(parents=True)
+    (modules / "tiny_app" / "cli.py").write_text(APP, encoding="utf-8")
+    (modules / "needs_more.py").write_text("import what_is_missing", encoding="utf-8")
+    # The interpreter that a frozen program is when it has started itself.
+    program = tmp_path / "program"
+    program.write_text(
+        f'#!/bin/sh\ntest -n "${DEPTH_VARIABLE}" && PYTHONPATH="{modules}" exec "{sys.executable}" "$@"\n',
+        encoding="utf-8",
+    )
+    settings.dist_folder.mkdir()
+    archive = settings.dist_folder / f"{settings.executable}-dev-{HOST.name}{HOST.archive_suffix}"
+    write_archive(archive, [Member(name=settings.executable, path=program, mode=EXECUTABLE_MODE)], 0)
     return replace(settings, benchmarks=tmp_path / "scenarios")
 
 
@@ -55,12 +67,8 @@ def test_modules_are_in_the_order_of_their_imports(project_with_build: ReleaseSe
     path = record_import_order(project_with_build, HOST, shown.append)
     assert path == project_with_build.benchmarks / "import-order.txt" if project_with_build.benchmarks else False
     names = path.read_text(encoding="utf-8").splitlines()
-    assert [name for name in names if name in {"tiny_app.cli", "json", "json.tool", "colorsys"}] == [
-        "tiny_app.cli",
-        "json",
-        "json.tool",
-        "colorsys",
-    ]
+    expected = ["tiny_app.cli", "json", "json.tool", "needs_more", "colorsys"]
+    assert [name for name in names if name in expected] == expected
     assert "sys" not in names
     assert len(names) == len(set(names))
     assert len(shown) == 2
