@@ -8,6 +8,7 @@ from rich.console import Console
 
 from release_tools.errors import ReleaseError, reporting_os_errors
 from release_tools.processes.run import kill_all_at_signals
+from release_tools.processes.signals import ignore_keyboard_alone
 
 
 def _remove_project_from_path() -> None:
@@ -23,6 +24,7 @@ def run_command(parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args()
     _remove_project_from_path()
     kill_all_at_signals()
+    ignore_keyboard_alone()
     # Without a terminal Rich assumes 80 columns, which would wrap the report.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:

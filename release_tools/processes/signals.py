@@ -8,6 +8,8 @@ from typing import Any, Final
 
 # Besides SIGINT; Windows has no SIGHUP.
 TERMINATION_SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+# What a script's background job is started ignoring, see "Signals" in bash's manual; Windows has no SIGQUIT.
+_KEYBOARD_SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
@@ -31,3 +33,18 @@ def handled_signals(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
     finally:
         for number, handler_before in before.items():
             signal.signal(number, handler_before)
+
+
+def ignore_keyboard_alone() -> None:
+    """Go on ignoring Ctrl-C if this process was started so, but have the programs that it starts receive it.
+
+    They would inherit that it's ignored, and what a build verifies about Ctrl-C would never happen.
+    """
+    for number in _KEYBOARD_SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # A handler isn't inherited.
+            signal.signal(number, _ignore)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing."""
