@@ -47,8 +47,8 @@ sys.meta_path.insert(0, Asked)
 def record_import_order(settings: ReleaseSettings, platform: Platform, report: Callable[[str], None]) -> Path:
     """Run every scenario with the newest archive's program, and write the order beside them; returns the file.
 
-    Raises `NoScenariosError` without `benchmarks` in the settings, `NothingToMeasureError` without a build, and
-    `CommandFailedError` if a scenario fails.
+    Raises `NoScenariosError` without `benchmarks` in the settings, `NothingToMeasureError` without an archive,
+    `UnsafeArchiveError` for a damaged one, and `CommandFailedError` if a scenario fails.
     """
     path = import_order_path(settings)
     if path is None:
@@ -68,13 +68,12 @@ def _imported(
     settings: ReleaseSettings, platform: Platform, program: Path, scratch: Path, report: Callable[[str], None]
 ) -> Iterator[str]:
     benchmarks = read_benchmarks(settings)
-    # A program that started itself takes `-c` as Python does.
-    variables = {DEPTH_VARIABLE: "1"}
-    starter = Starter(benchmarks=benchmarks, platform=platform, scratch=scratch, variables=variables)
+    starter = Starter(benchmarks=benchmarks, platform=platform, scratch=scratch, variables={})
     record = scratch / "modules.txt"
     command = [str(program), "-c", _RECORDER + launcher_code(settings), str(record)]
-    with running_service(benchmarks, starter.environment()) as served:
-        starter = replace(starter, variables={**variables, **served})
+    with running_service(benchmarks, starter.environment()) as variables:
+        # A program that started itself takes `-c` as Python does.
+        starter = replace(starter, variables={DEPTH_VARIABLE: "1", **variables})
         for scenario in (VERSION, *benchmarks.scenarios):
             report(f"imports: {scenario.name}")
             starter.seconds(command, scenario)
