@@ -195,7 +195,7 @@ class Worker:
                     self._exit(EXIT_FAILURE, "lost the store")
             return Outcome.of_error(error)
         except Exception as error:  # noqa: BLE001 - one run must not end the worker
-            # Whoever reads the outcome can't run it again to see where it failed.
+            # A stored run can't be repeated with -v to see where it failed.
             write_stderr(format_traceback(error))
             return Outcome.of_error(InternalError.wrap(error))
 
