@@ -133,7 +133,8 @@ def scan(tree: Any) -> bytes:
 
 
 def install(path: Path | None) -> KeptScans:
-    """Let PyInstaller's analysis use the scans in this file; None for none. In other releases, it scans itself."""
+    """Let PyInstaller use the scans in this file; None for none. Other releases scan everything themselves."""
+    from PyInstaller.building import api  # noqa: PLC0415
     from PyInstaller.lib.modulegraph import modulegraph  # noqa: PLC0415
 
     scans = KeptScans(path)
@@ -145,6 +146,7 @@ def install(path: Path | None) -> KeptScans:
         if isinstance(source, KeptTree):
             return source.code
         if flags == ast.PyCF_ONLY_AST and mode == "exec":
+    get_code_object = api.get_code_object
             return scans.find(source, file_name)
         return compile(source, file_name, mode, flags, dont_inherit)
 
@@ -168,6 +170,13 @@ def install(path: Path | None) -> KeptScans:
     modulegraph.ModuleGraph._scan_code = scan_or_replay  # noqa: SLF001
     return scans
 
+    def find_code(name: str, file_name: str, optimize: int) -> Any:
+        # Of a module that the analysis didn't meet.
+        is_kept = file_name.endswith(".py") and optimize == 0
+        tree = scans.find(Path(file_name).read_bytes(), file_name) if is_kept else None
+        return tree.code if isinstance(tree, KeptTree) else get_code_object(name, file_name, optimize)
+
+    api.get_code_object = find_code
 
 def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
     try:

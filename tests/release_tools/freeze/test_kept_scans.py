@@ -8,6 +8,7 @@ from typing import Any
 
 import PyInstaller
 import pytest
+from PyInstaller.building import api
 from PyInstaller.lib.modulegraph import modulegraph
 
 from release_tools.binaries import compression
@@ -41,6 +42,7 @@ def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undoes what `install` changes."""
     monkeypatch.setattr(modulegraph, "compile", compile, raising=False)
     monkeypatch.setattr(modulegraph.ModuleGraph, "_scan_code", modulegraph.ModuleGraph._scan_code)
+    monkeypatch.setattr(api, "get_code_object", api.get_code_object)
 
 
 def analyze(source: str | bytes, name: str = "/somewhere/module.py") -> Analysis:
@@ -70,6 +72,27 @@ def test_kept_scan_equals_pyinstallers(tmp_path: Path) -> None:
     assert [analyze(source) for source in sources()] == expected
     assert (first.reused, second.reused) == (0, len(sources()))
     assert expected[0][1] >= {"function", "Class", "h"}
+
+
+@pytest.mark.usefixtures("_restored")
+def test_code_that_the_analysis_did_not_meet_is_kept(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(SOURCE, encoding="utf-8")
+    expected = api.get_code_object("module", str(module), optimize=0)
+    for reused_before in (0, 1):
+        scans = install(tmp_path / "scans")
+        assert api.get_code_object("module", str(module), optimize=0) == expected
+        assert (len(scans.used), scans.reused) == (1, reused_before)
+        scans.save()
+
+
+@pytest.mark.usefixtures("_restored")
+def test_invalid_module_that_the_analysis_did_not_meet_fails(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("import (", encoding="utf-8")
+    install(tmp_path / "scans")
+    with pytest.raises(SyntaxError):
+        api.get_code_object("module", str(module), optimize=0)
 
 
 @pytest.fixture
