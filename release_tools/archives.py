@@ -162,13 +162,14 @@ def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:
 
 
 def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as opened:
+    with zipfile.ZipFile(archive, "w") as opened:
         for member in members:
             entry = zipfile.ZipInfo(member.name, date_time=time.gmtime(modified)[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = _UNIX
             entry.external_attr = (stat.S_IFREG | member.mode) << 16
-            opened.writestr(entry, member.path.read_bytes())
+            # The level of the zip file doesn't count for an entry like this.
+            opened.writestr(entry, member.path.read_bytes(), compresslevel=9)
 
 
 def write_stored_zip(path: Path, contents: Iterable[tuple[str, bytes]]) -> Path:
