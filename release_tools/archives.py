@@ -21,6 +21,8 @@ from release_tools.platforms import Platform
 
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
+# The best compression of gzip and zip, of which 1 is the fastest.
+SMALLEST: Final = 9
 
 # 1980-01-01, the earliest time in a zip file.
 ZIP_EPOCH: Final = 315532800
@@ -45,13 +47,16 @@ class Member:
     mode: int
 
 
-def write_archive(archive: Path, members: Sequence[Member], modified: int) -> None:
-    """Write a .tar.gz or .zip file, by the suffix. Every member gets the time `modified` (seconds since 1970)."""
+def write_archive(archive: Path, members: Sequence[Member], modified: int, *, level: int = SMALLEST) -> None:
+    """Write a .tar.gz or .zip file, by the suffix. Every member gets the time `modified` (seconds since 1970).
+
+    `level` is that of the compression, from 1 to 9.
+    """
     ordered = sorted(members, key=lambda member: member.name)
     if archive.suffix == ".zip":
-        _write_zip(archive, ordered, max(modified, ZIP_EPOCH))
+        _write_zip(archive, ordered, max(modified, ZIP_EPOCH), level)
     else:
-        _write_tar(archive, ordered, modified)
+        _write_tar(archive, ordered, modified, level)
 
 
 def unpack_archive(archive: Path, folder: Path) -> tuple[str, ...]:
@@ -145,10 +150,10 @@ def place_archive(staged: Path, folder: Path) -> Path:
     return placed
 
 
-def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:
+def _write_tar(archive: Path, members: Sequence[Member], modified: int, level: int) -> None:
     with (
         archive.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=9, mtime=0) as compressed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=level, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as opened,
     ):
         for member in members:
@@ -161,7 +166,7 @@ def _write_tar(archive: Path, members: Sequence[Member], modified: int) -> None:
                 opened.addfile(entry, content)
 
 
-def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
+def _write_zip(archive: Path, members: Sequence[Member], modified: int, level: int) -> None:
     with zipfile.ZipFile(archive, "w") as opened:
         for member in members:
             entry = zipfile.ZipInfo(member.name, date_time=time.gmtime(modified)[:6])
@@ -169,7 +174,7 @@ def _write_zip(archive: Path, members: Sequence[Member], modified: int) -> None:
             entry.create_system = _UNIX
             entry.external_attr = (stat.S_IFREG | member.mode) << 16
             # The level of the zip file doesn't count for an entry like this.
-            opened.writestr(entry, member.path.read_bytes(), compresslevel=9)
+            opened.writestr(entry, member.path.read_bytes(), compresslevel=level)
 
 
 def write_stored_zip(path: Path, contents: Iterable[tuple[str, bytes]]) -> Path:

@@ -16,6 +16,7 @@ from rich.console import Console
 from release_tools.archives import (
     EXECUTABLE_MODE,
     FILE_MODE,
+    SMALLEST,
     ZIP_EPOCH,
     Member,
     place_archive,
@@ -86,6 +87,7 @@ def _freeze(build: "Build", progress: Progress) -> Frozen:
         folder=build.folder / "freeze",
         source_date=build.source_date,
         kept_scans=build.kept_scans,
+        is_quick=build.is_quick,
         on_line=lambda line: progress.step(line.partition(": ")[2]),
     )
 
@@ -106,7 +108,8 @@ def _package(build: "Build", executable: Path) -> Path:
         Member(name="LICENSE", path=build.settings.root / "LICENSE", mode=FILE_MODE),
         Member(name="THIRD_PARTY_LICENSES", path=licenses, mode=FILE_MODE),
     )
-    write_archive(archive, members, build.source_date)
+    # Nobody downloads what a quick build packs.
+    write_archive(archive, members, build.source_date, level=1 if build.is_quick else SMALLEST)
     return archive
 
 

@@ -49,12 +49,13 @@ class KeptTree(ast.AST):
 class KeptScans:
     """The scans of a file on disk, by the digest of the source; `used` are those of this build.
 
-    A missing file, and one of another Python, PyInstaller or version of this library, has none. An entry whose digest
-    doesn't match is missing.
+    `level` is that of the compression. A missing file, and one of another Python, PyInstaller or version of this
+    library, has none. An entry whose digest doesn't match is missing.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, level: int = compression.SMALLEST) -> None:
         self._path = path
+        self._level = level
         self._stored = dict(_read_entries(path)) if path else {}
         self.used: dict[bytes, bytes] = {}
         self._reused: set[bytes] = set()
@@ -89,8 +90,8 @@ class KeptScans:
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
-        key = hashlib.sha256(compression.VERSION.encode() + content).digest()
-        kept = self._stored.get(key) or self.used.get(key) or compression.compress(content)
+        key = hashlib.sha256(f"{compression.VERSION}, level {self._level}".encode() + content).digest()
+        kept = self._stored.get(key) or self.used.get(key) or compression.compress(content, self._level)
         self.used[key] = kept
         return kept
 
@@ -132,21 +133,24 @@ def scan(tree: Any) -> bytes:
     return marshal.dumps(([tuple(one) for one in found.imports()], sorted(found.names), code))
 
 
-def install(path: Path | None) -> KeptScans:
-    """Let PyInstaller use the scans in this file; None for none. Other releases scan everything themselves."""
+def install(path: Path | None, level: int = compression.SMALLEST) -> KeptScans:
+    """Let PyInstaller use the scans in this file; None for none. Other releases scan everything themselves.
+
+    `level` is that of the compression.
+    """
     from PyInstaller.building import api  # noqa: PLC0415
     from PyInstaller.lib.modulegraph import modulegraph  # noqa: PLC0415
 
-    scans = KeptScans(path)
+    scans = KeptScans(path, level)
     if not faster_scan.is_known():
         return scans
     scan_code = modulegraph.ModuleGraph._scan_code  # noqa: SLF001
+    get_code_object = api.get_code_object
 
     def compile_or_find(source: Any, file_name: str, mode: str, flags: int = 0, dont_inherit: bool = False) -> Any:
         if isinstance(source, KeptTree):
             return source.code
         if flags == ast.PyCF_ONLY_AST and mode == "exec":
-    get_code_object = api.get_code_object
             return scans.find(source, file_name)
         return compile(source, file_name, mode, flags, dont_inherit)
 
@@ -165,11 +169,6 @@ def install(path: Path | None) -> KeptScans:
             module.add_global_attr(name)
         return module
 
-    # Found before the built-in function.
-    modulegraph.compile = compile_or_find
-    modulegraph.ModuleGraph._scan_code = scan_or_replay  # noqa: SLF001
-    return scans
-
     def find_code(name: str, file_name: str, optimize: int) -> Any:
         # Of a module that the analysis didn't meet.
         is_kept = file_name.endswith(".py") and optimize == 0
@@ -177,6 +176,11 @@ def install(path: Path | None) -> KeptScans:
         return tree.code if isinstance(tree, KeptTree) else get_code_object(name, file_name, optimize)
 
     api.get_code_object = find_code
+    # Found before the built-in function.
+    modulegraph.compile = compile_or_find
+    modulegraph.ModuleGraph._scan_code = scan_or_replay  # noqa: SLF001
+    return scans
+
 
 def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from release_tools.binaries import compression
 from release_tools.binaries.native_files import format_of_file
 from release_tools.distributions import (
     MACHINE_SPECIFIC_FILES,
@@ -88,6 +89,7 @@ class FreezePlan:
     binary_format: BinaryFormat
     glibc_floor: str | None
     is_stripped: bool
+    compression_level: int
     # Where `freeze.spec` writes what it noticed.
     notes: str
     # Where it writes what UPX packed; "" if UPX isn't used.
@@ -97,9 +99,14 @@ class FreezePlan:
 
 
 def make_plan(
-    settings: ReleaseSettings, installed: InstalledEnvironment, platform: Platform, folder: Path
+    settings: ReleaseSettings,
+    installed: InstalledEnvironment,
+    platform: Platform,
+    folder: Path,
+    *,
+    is_quick: bool = False,
 ) -> FreezePlan:
-    """Plan the bundle, and write the launcher and runtime hooks into `folder`."""
+    """Plan the bundle, and write the launcher and runtime hooks into `folder`. One that `is_quick` becomes larger."""
     whole = tuple(map(installed.require, settings.bundled_whole))
     selection = select(settings, installed)
     # The check of bundled files reports what a RECORD has and the environment lacks.
@@ -157,6 +164,7 @@ def make_plan(
         upx_report=str(folder / "upx.json") if settings.is_upx_used and platform.can_use_upx else "",
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
+        compression_level=compression.FASTEST if is_quick else compression.SMALLEST,
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
         else None,

@@ -68,19 +68,21 @@ def freeze(
     folder: Path,
     source_date: int,
     kept_scans: Path | None,
+    is_quick: bool = False,
     on_line: Callable[[str], None],
 ) -> Frozen:
     """Freeze the environment of `python` into an executable and its probe twin.
 
     `folder` is emptied first. `source_date` (seconds since 1970) is the only time in the binary. `kept_scans` is the
-    file that keeps scans of source files between builds; None scans all of them.
+    file that keeps scans of source files between builds; None scans all of them. A binary that `is_quick` to build is
+    larger.
 
     Raises `FreezeError` when PyInstaller fails, and `KilledError` when a signal kills it, for example because the
     machine runs out of memory.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    plan = make_plan(settings, installed, platform, folder)
+    plan = make_plan(settings, installed, platform, folder, is_quick=is_quick)
     plan_path = folder / "plan.json"
     plan_path.write_text(json.dumps(dataclasses.asdict(plan), indent=1), encoding="utf-8")
     log = folder / "pyinstaller.log"

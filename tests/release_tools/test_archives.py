@@ -55,6 +55,16 @@ def test_archive_ignores_times_modes_and_order_of_files(tmp_path: Path, suffix: 
     assert differing_members(first, second) == []
 
 
+def test_lower_level_packs_the_same_members_into_more_bytes(tmp_path: Path, suffix: str) -> None:
+    member = Member(name="program", path=Path(__file__), mode=0o755)
+    smallest, fastest = tmp_path / f"smallest{suffix}", tmp_path / f"fastest{suffix}"
+    write_archive(smallest, [member], MODIFIED)
+    write_archive(fastest, [member], MODIFIED, level=1)
+    assert smallest.stat().st_size < fastest.stat().st_size
+    # None of the members.
+    assert differing_members(smallest, fastest) == [smallest.name]
+
+
 def test_members_keep_content_and_mode(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"app{suffix}"
     write_archive(archive, make_members(tmp_path / "in"), MODIFIED)

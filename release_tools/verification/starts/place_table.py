@@ -37,6 +37,15 @@ PYTHON_NONSENSE: Final[Mapping[str, str]] = {
     "PYTHONUTF8": "nonsense",
 }
 
+# Only the encoding matters, and real languages take half a second to compile. The locale POSIX has six categories.
+_LOCALE: Final = "comment_char %\nescape_char /\n" + "".join(
+    f'{category}\ncopy "{source}"\nEND {category}\n'
+    for source, names in {
+        "POSIX": ("CTYPE", "COLLATE", "MONETARY", "NUMERIC", "TIME", "MESSAGES"),
+        "i18n": ("PAPER", "NAME", "ADDRESS", "TELEPHONE", "MEASUREMENT", "IDENTIFICATION"),
+    }.items()
+    for category in (f"LC_{name}" for name in names)
+)
 _NO_CODE_PAGE: Final = 125
 # By its full path, because the PATH is empty. The build shares the console, so restore its code page.
 _CHCP: Final = r"%SystemRoot%\System32\chcp.com"
@@ -141,7 +150,9 @@ def latin_1_locale(context: VerificationContext, folder: Path) -> Place:
     """A locale that can't encode everything. Few Linux systems include one, so generate it, or fall back to C."""
     if context.platform.os == "darwin":
         return replace(_place(context, {"LC_ALL": MACOS_LATIN_1}), probe_script=_probe_script(folder))
-    command = ["localedef", "--inputfile=en_US", "--charmap=ISO-8859-1", str(folder / LATIN_1)]
+    source = folder / "source"
+    source.write_text(_LOCALE, encoding="ascii")
+    command = ["localedef", f"--inputfile={source}", "--charmap=ISO-8859-1", str(folder / LATIN_1)]
     try:
         capture(command, cwd=folder)
         variables = {"LC_ALL": LATIN_1, "LOCPATH": str(folder)}

@@ -210,10 +210,20 @@ def test_compressed_content_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch)
     expected = scans.compressed(b"content" * 100)
     scans.save()
     calls: list[bytes] = []
-    monkeypatch.setattr(compression, "compress", calls.append)
+    monkeypatch.setattr(compression, "compress", lambda content, _: calls.append(content))
     assert KeptScans(kept).compressed(b"content" * 100) == expected
     assert calls == []
     assert decompress(expected, 700) == b"content" * 100
+
+
+def test_content_at_another_level_is_compressed_again(kept: Path) -> None:
+    content = Path(__file__).read_bytes()
+    scans = KeptScans(kept)
+    smallest = scans.compressed(content)
+    scans.save()
+    fastest = KeptScans(kept, compression.FASTEST).compressed(content)
+    assert len(smallest) < len(fastest)
+    assert decompress(fastest, len(content)) == content
 
 
 def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,5 +231,5 @@ def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypat
     scans.compressed(b"content")
     scans.save()
     monkeypatch.setattr(compression, "VERSION", "another")
-    monkeypatch.setattr(compression, "compress", lambda _: b"again")
+    monkeypatch.setattr(compression, "compress", lambda *_: b"again")
     assert KeptScans(kept).compressed(b"content") == b"again"

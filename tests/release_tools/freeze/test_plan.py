@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from release_tools.binaries import compression
 from release_tools.freeze.plan import make_plan, write_launcher
 from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
@@ -29,6 +30,15 @@ def test_launcher_shadows_no_module(settings: ReleaseSettings, tmp_path: Path) -
     launcher = write_launcher(settings, "1.0", tmp_path)
     assert not launcher.stem.isidentifier()
     assert [path.name for path in launcher.parent.iterdir()] == ["start-tiny.py"]
+
+
+def test_quick_build_compresses_less(settings: ReleaseSettings, tmp_path: Path) -> None:
+    installed = environment_of(install(tmp_path, "tiny-app", {"tiny_app/__init__.py": ""}))
+    plans = [
+        make_plan(settings, installed, find_platform("linux-amd64"), tmp_path / str(is_quick), is_quick=is_quick)
+        for is_quick in (False, True)
+    ]
+    assert [plan.compression_level for plan in plans] == [compression.SMALLEST, compression.FASTEST]
 
 
 def test_recorded_file_that_is_not_installed_is_left_to_the_check(settings: ReleaseSettings, tmp_path: Path) -> None:

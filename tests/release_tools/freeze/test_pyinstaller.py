@@ -41,7 +41,7 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
             return code
 
         monkeypatch.setattr(pyinstaller, "run_logged", run)
-        monkeypatch.setattr(pyinstaller, "make_plan", lambda *_: plan)
+        monkeypatch.setattr(pyinstaller, "make_plan", lambda *_, **__: plan)
         return freeze(
             settings,
             installed,
