@@ -4,6 +4,7 @@ Every session creates its own environment from a lock; there's nothing to instal
 """
 
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def gates(session: nox.Session) -> None:
     """Check that apps broken on purpose fail verification; arguments after -- go to pytest."""
     with reporting_errors(session):
         python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        pytest_args = ["-m", "gates", "-n", "auto", "--dist", "loadgroup", *session.posargs]
+        # One more than there are processors: some gates only wait for a program that never ends.
+        workers = (os.cpu_count() or 1) + 1
+        pytest_args = ["-m", "gates", "-n", str(workers), "--dist", "loadgroup", *session.posargs]
         run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
 
 

@@ -5,6 +5,7 @@ that refuses it. Every app in `working_apps/` does something unusual in one way,
 check that notes it. The pipeline runs as in a Nox session, in environments that the tests share.
 """
 
+import compileall
 import importlib.util
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,12 @@ from release_tools.bootstrap.environment import (
     install_project,
 )
 from release_tools.errors import FreezeError, PreflightError
-from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, SUITE_GROUPS, TOOLS_LOCK, read_lock_file
+from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, LIBRARY, SUITE_GROUPS, TOOLS_LOCK, read_lock_file
 from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.checks import CHECKS
 from release_tools.versions import DEV, resolve_version
 
-REPOSITORY = Path(__file__).parents[2]
 BROKEN_APPS = Path(__file__).with_name("broken_apps")
 WORKING_APPS = Path(__file__).with_name("working_apps")
 HEALTHY_PROJECT = Path(__file__).with_name("healthy_project")
@@ -160,10 +161,27 @@ GATES = [Gate.load(path.parent) for path in sorted(BROKEN_APPS.glob("*/gate.toml
 WORKING = [Gate.load(path.parent) for path in sorted(WORKING_APPS.glob("*/gate.toml"))]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode() -> Iterator[None]:
+    """Every Python writes its bytecode, even if the user's settings say no: a gate starts it about 50 times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Environments:
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the library with its bytecode, which stays valid in the copies of the projects."""
+    folder = tmp_path_factory.mktemp("library") / LIBRARY.name
+    shutil.copytree(LIBRARY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(folder, quiet=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Environments:
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
-    root = lay_out(tmp_path_factory.mktemp("shared") / "project", BASE)
+    root = lay_out(tmp_path_factory.mktemp("shared") / "project", library, BASE)
     return make_environments(root)
 
 
@@ -173,27 +191,32 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("g") / "p"
 
 
-def lay_out(root: Path, *sources: Path) -> Path:
+def lay_out(root: Path, library: Path, *sources: Path) -> Path:
     """Create a project from these folders, later ones over earlier ones, with a copy of the library."""
     for source in sources:
         shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gate.toml", "__pycache__"))
-    shutil.copytree(REPOSITORY / "release_tools", root / "release_tools")
+    shutil.copytree(library, root / library.name)
     return root
 
 
-def make_environments(root: Path) -> Environments:
+def make_environments(root: Path, *, tools: Path | None = None) -> Environments:
+    """The environments of a project; with the Python of existing `tools`, only the others."""
     settings = ReleaseSettings.load(root)
     folder = root / "environments"
     return Environments(
         app=create_environment(settings, folder / "app", APP_GROUPS, is_kept=False),
-        tools=create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
+        tools=tools or create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
         suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
         scans=root.parent / "kept-scans",
     )
 
 
 def environments_of(gate: Gate, root: Path, shared: Environments) -> Environments:
-    return replace(make_environments(root), scans=shared.scans) if gate.has_own_environment else shared
+    """Those that a gate needs for itself, and the shared ones otherwise. The tools are the same for all apps."""
+    if not gate.has_own_environment:
+        return shared
+    own = make_environments(root, tools=None if gate.pretended else shared.tools)
+    return replace(own, scans=shared.scans)
 
 
 def break_project(gate: Gate, root: Path) -> None:
@@ -300,13 +323,36 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
     return found[1] if found else ""
 
 
+# The longest come first, so that no worker is left with one of them at the end.
+def test_healthy_app_passes_every_check(shared: Environments, library: Path, root: Path) -> None:
+    lay_out(root, library, HEALTHY_PROJECT)
+    outcome = run_build(root, make_environments(root, tools=shared.tools))
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
+    assert passed >= ALWAYS_PASSED
+
+
+def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, library: Path, root: Path) -> None:
+    lay_out(root, library, OLDER_PROJECT)
+    outcome = run_build(root, make_environments(root, tools=shared.tools), "--quick")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    locked = {package.name: package.version for package in read_lock_file(root / "poetry.lock").packages}
+    tools = {package.name: package.version for package in read_lock_file(TOOLS_LOCK).packages}
+    assert {name for name in locked if tools.get(name, locked[name]) != locked[name]} == {
+        "lief",
+        "packaging",
+        "rich",
+        "setuptools",
+    }
+
+
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.folder.name)
-def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, root: Path) -> None:
+def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, library: Path, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
     if gate.needs_root and os.geteuid() != 0:
         pytest.skip(f"{gate.what}: only root has rights to give up")
-    lay_out(root, *gate.sources)
+    lay_out(root, library, *gate.sources)
     environments = environments_of(gate, root, shared)
     break_project(gate, root)
     for name, version in gate.pretended:
@@ -324,10 +370,10 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
 
 
 @pytest.mark.parametrize("gate", WORKING, ids=lambda gate: gate.folder.name)
-def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: Path) -> None:
+def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, library: Path, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
-    lay_out(root, *gate.sources)
+    lay_out(root, library, *gate.sources)
     environments = environments_of(gate, root, shared)
     break_project(gate, root)
     outcome = run_build(root, environments, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
@@ -341,8 +387,8 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
         assert text in shown
 
 
-def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
-    lay_out(root, BASE)
+def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, library: Path, root: Path) -> None:
+    lay_out(root, library, BASE)
     outcome = run_build(root, shared, "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     assert outcome.record["verdict"] == "quick"
@@ -350,9 +396,11 @@ def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, ro
     assert not (root / "dist").exists()
 
 
-def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Environments, root: Path) -> None:
+def test_one_build_shows_all_faults_and_pasted_entries_allow_them(
+    shared: Environments, library: Path, root: Path
+) -> None:
     faults = [gate for gate in GATES if gate.folder.name in {"contains_secret", "hook_with_missing_hidden_import"}]
-    lay_out(root, BASE, *(gate.folder for gate in faults))
+    lay_out(root, library, BASE, *(gate.folder for gate in faults))
     for gate in faults:
         break_project(gate, root)
     outcome = run_build(root, shared, "--quick")
@@ -364,28 +412,6 @@ def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Enviro
     assert (again.code, again.refused_by) == (0, ""), again.text
     notes = {check["name"]: check["notes"] for check in again.record["checks"]}
     assert all(notes[gate.refused_by] for gate in faults)
-
-
-def test_healthy_app_passes_every_check(root: Path) -> None:
-    lay_out(root, HEALTHY_PROJECT)
-    outcome = run_build(root, make_environments(root))
-    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
-    passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
-    assert passed >= ALWAYS_PASSED
-
-
-def test_app_ships_its_own_older_versions_of_the_tools(root: Path) -> None:
-    lay_out(root, OLDER_PROJECT)
-    outcome = run_build(root, make_environments(root), "--quick")
-    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
-    locked = {package.name: package.version for package in read_lock_file(root / "poetry.lock").packages}
-    tools = {package.name: package.version for package in read_lock_file(TOOLS_LOCK).packages}
-    assert {name for name in locked if tools.get(name, locked[name]) != locked[name]} == {
-        "lief",
-        "packaging",
-        "rich",
-        "setuptools",
-    }
 
 
 def test_gates_name_existing_checks() -> None:
