@@ -37,8 +37,8 @@ def gates(session: nox.Session) -> None:
     with reporting_errors(session):
         python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
         # One more than there are processors: some gates only wait for a program that never ends.
-        workers = (os.cpu_count() or 1) + 1
-        pytest_args = ["-m", "gates", "-n", str(workers), "--dist", "loadgroup", *session.posargs]
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        pytest_args = ["-m", "gates", "-n", str(processors + 1), "--dist", "loadgroup", *session.posargs]
         run_inside(ROOT, [str(python), "-m", "pytest", *pytest_args])
 
 

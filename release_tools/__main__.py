@@ -122,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--environment-seconds", type=float, default=0.0)
     build.add_argument("--fail-fast", action="store_true")
     build.add_argument(
-        "--quick", action="store_true", help="limit the slowest checks of a dev build; its archive stays out of dist/"
+        "--quick",
+        action="store_true",
+        help="compress less and limit the slowest checks of a dev build; its archive stays out of dist/",
     )
     build.set_defaults(run=_build)
     verify = commands.add_parser("verify", help="verify finished archives")

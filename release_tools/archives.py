@@ -21,8 +21,9 @@ from release_tools.platforms import Platform
 
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
-# The best compression of gzip and zip, of which 1 is the fastest.
-SMALLEST: Final = 9
+# Levels of gzip and zip. Best is the smallest output.
+BEST_LEVEL: Final = 9
+FASTEST_LEVEL: Final = 1
 
 # 1980-01-01, the earliest time in a zip file.
 ZIP_EPOCH: Final = 315532800
@@ -47,10 +48,10 @@ class Member:
     mode: int
 
 
-def write_archive(archive: Path, members: Sequence[Member], modified: int, *, level: int = SMALLEST) -> None:
+def write_archive(archive: Path, members: Sequence[Member], modified: int, *, level: int = BEST_LEVEL) -> None:
     """Write a .tar.gz or .zip file, by the suffix. Every member gets the time `modified` (seconds since 1970).
 
-    `level` is that of the compression, from 1 to 9.
+    `level` is that of the compression, from `FASTEST_LEVEL` to `BEST_LEVEL`.
     """
     ordered = sorted(members, key=lambda member: member.name)
     if archive.suffix == ".zip":

@@ -14,9 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from release_tools.archives import (
+    BEST_LEVEL,
     EXECUTABLE_MODE,
+    FASTEST_LEVEL,
     FILE_MODE,
-    SMALLEST,
     ZIP_EPOCH,
     Member,
     place_archive,
@@ -109,7 +110,7 @@ def _package(build: "Build", executable: Path) -> Path:
         Member(name="THIRD_PARTY_LICENSES", path=licenses, mode=FILE_MODE),
     )
     # Nobody downloads what a quick build packs.
-    write_archive(archive, members, build.source_date, level=1 if build.is_quick else SMALLEST)
+    write_archive(archive, members, build.source_date, level=FASTEST_LEVEL if build.is_quick else BEST_LEVEL)
     return archive
 
 
@@ -140,7 +141,8 @@ def _verification_context(build: "Build") -> VerificationContext:
         evidence=BuildEvidence(
             installed=build.installed,
             python=build.app_python,
-            previous_record=build.record_path if build.record_path.is_file() else None,
+            # A quick build's sizes can't be compared with others.
+            previous_record=build.record_path if build.record_path.is_file() and not build.is_quick else None,
         ),
     )
 
@@ -181,7 +183,10 @@ def _reused(frozen: Frozen, results: tuple[CheckResult, ...]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """The inputs of a build, read once and passed from stage to stage. `is_quick` limits the slowest checks."""
+    """The inputs of a build, read once and passed from stage to stage.
+
+    One that `is_quick` compresses less, and limits the slowest checks.
+    """
 
     settings: ReleaseSettings
     lock: LockFile

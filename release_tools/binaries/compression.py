@@ -18,15 +18,15 @@ else:
     _PARENT: Final = f"{zstd.__name__}."
 
 # The highest that needs no more memory than usual: files of a bundle become 1 % smaller with the ones above it.
-SMALLEST: Final = 19
+BEST_LEVEL: Final = 19
 # For what nobody downloads.
-FASTEST: Final = 1
+FASTEST_LEVEL: Final = 1
 
 # What another version writes may differ.
 VERSION: Final = f"zstd {zstd.zstd_version}"
 
 
-def compress(content: bytes, level: int = SMALLEST) -> bytes:
+def compress(content: bytes, level: int = BEST_LEVEL) -> bytes:
     """The content as one frame, which tells its size."""
     compressed: bytes = zstd.compress(content, level=level)
     return compressed

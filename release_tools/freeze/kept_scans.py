@@ -13,6 +13,7 @@ import marshal
 import struct
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
@@ -53,7 +54,7 @@ class KeptScans:
     library, has none. An entry whose digest doesn't match is missing.
     """
 
-    def __init__(self, path: Path | None, level: int = compression.SMALLEST) -> None:
+    def __init__(self, path: Path | None, level: int = compression.BEST_LEVEL) -> None:
         self._path = path
         self._level = level
         self._stored = dict(_read_entries(path)) if path else {}
@@ -90,7 +91,7 @@ class KeptScans:
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
-        key = hashlib.sha256(f"{compression.VERSION}, level {self._level}".encode() + content).digest()
+        key = hashlib.sha256(f"{compression.VERSION}, level {self._level}\n".encode() + content).digest()
         kept = self._stored.get(key) or self.used.get(key) or compression.compress(content, self._level)
         self.used[key] = kept
         return kept
@@ -133,7 +134,7 @@ def scan(tree: Any) -> bytes:
     return marshal.dumps(([tuple(one) for one in found.imports()], sorted(found.names), code))
 
 
-def install(path: Path | None, level: int = compression.SMALLEST) -> KeptScans:
+def install(path: Path | None, level: int = compression.BEST_LEVEL) -> KeptScans:
     """Let PyInstaller use the scans in this file; None for none. Other releases scan everything themselves.
 
     `level` is that of the compression.
@@ -170,9 +171,12 @@ def install(path: Path | None, level: int = compression.SMALLEST) -> KeptScans:
         return module
 
     def find_code(name: str, file_name: str, optimize: int) -> Any:
-        # Of a module that the analysis didn't meet.
-        is_kept = file_name.endswith(".py") and optimize == 0
-        tree = scans.find(Path(file_name).read_bytes(), file_name) if is_kept else None
+        # For a module of which the graph has no code, such as most of the standard library.
+        tree = None
+        if file_name.endswith(".py") and optimize == sys.flags.optimize:
+            # PyInstaller reports the error, which names the file.
+            with suppress(SyntaxError):
+                tree = scans.find(Path(file_name).read_bytes(), file_name)
         return tree.code if isinstance(tree, KeptTree) else get_code_object(name, file_name, optimize)
 
     api.get_code_object = find_code

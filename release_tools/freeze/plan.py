@@ -85,6 +85,8 @@ class FreezePlan:
     # The modules that usual starts import, in this order.
     import_order: tuple[str, ...]
     exclude_modules: tuple[str, ...]
+    # Whether the app has it; the tools always do.
+    has_setuptools: bool
     exclude_files: tuple[str, ...]
     binary_format: BinaryFormat
     glibc_floor: str | None
@@ -157,6 +159,7 @@ def make_plan(
         last_runtime_hook=str(hook.last_script),
         import_order=read_import_order(settings),
         exclude_modules=(*excluded, *installed.build_only_modules),
+        has_setuptools="setuptools" not in installed.build_only_modules,
         exclude_files=settings.exclude_files,
         binary_format=platform.binary_format,
         glibc_floor=settings.glibc_floor,
@@ -164,7 +167,7 @@ def make_plan(
         upx_report=str(folder / "upx.json") if settings.is_upx_used and platform.can_use_upx else "",
         # Stripping a Mach-O file breaks its signature, and a PE file has nothing to strip.
         is_stripped=platform.os == "linux",
-        compression_level=compression.FASTEST if is_quick else compression.SMALLEST,
+        compression_level=compression.FASTEST_LEVEL if is_quick else compression.BEST_LEVEL,
         version_resource=make_version_resource(installed.project.found, executable_name)
         if platform.os == "windows"
         else None,

@@ -202,7 +202,7 @@ def full_temporary_folder(context: VerificationContext, folder: Path) -> Place:
 
 
 ROWS: Final[tuple[Row, ...]] = (
-    # The slowest to set up comes first, and the others run at the same time.
+    # A quick build tries the first ones.
     Row(name="Latin-1 locale", set_up=latin_1_locale, systems=POSIX),
     Row(name="code page 437", set_up=other_code_page, systems=("windows",)),
     Row(name="path with spaces and non-ASCII", set_up=unusual_path),

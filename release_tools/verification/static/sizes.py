@@ -104,12 +104,13 @@ def check_sizes(context: VerificationContext) -> str:
 
 
 def recorded_sizes(record: Path | None) -> dict[str, int]:
-    """The sizes in a build record; empty if there is no record, or none in it."""
+    """The sizes in a build record; empty if there is no record, or none in it, or if that build was quick."""
     try:
         content = json.loads(record.read_text(encoding="utf-8")) if record else {}
     except (OSError, ValueError):
         return {}
-    sizes = content.get("sizes") if isinstance(content, dict) else None
+    is_usable = isinstance(content, dict) and content.get("verdict") != "quick"
+    sizes = content.get("sizes") if is_usable else None
     return {str(name): size for name, size in (sizes or {}).items() if isinstance(size, int)}
 
 

@@ -87,12 +87,16 @@ def test_code_that_the_analysis_did_not_meet_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_restored")
-def test_invalid_module_that_the_analysis_did_not_meet_fails(tmp_path: Path) -> None:
+def test_invalid_module_that_the_analysis_did_not_meet_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     module = tmp_path / "module.py"
     module.write_text("import (", encoding="utf-8")
     install(tmp_path / "scans")
     with pytest.raises(SyntaxError):
         api.get_code_object("module", str(module), optimize=0)
+    (record,) = caplog.records
+    assert str(module) in record.getMessage()
 
 
 @pytest.fixture
@@ -221,7 +225,7 @@ def test_content_at_another_level_is_compressed_again(kept: Path) -> None:
     scans = KeptScans(kept)
     smallest = scans.compressed(content)
     scans.save()
-    fastest = KeptScans(kept, compression.FASTEST).compressed(content)
+    fastest = KeptScans(kept, compression.FASTEST_LEVEL).compressed(content)
     assert len(smallest) < len(fastest)
     assert decompress(fastest, len(content)) == content
 

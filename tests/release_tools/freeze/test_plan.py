@@ -38,7 +38,7 @@ def test_quick_build_compresses_less(settings: ReleaseSettings, tmp_path: Path) 
         make_plan(settings, installed, find_platform("linux-amd64"), tmp_path / str(is_quick), is_quick=is_quick)
         for is_quick in (False, True)
     ]
-    assert [plan.compression_level for plan in plans] == [compression.SMALLEST, compression.FASTEST]
+    assert [plan.compression_level for plan in plans] == [compression.BEST_LEVEL, compression.FASTEST_LEVEL]
 
 
 def test_recorded_file_that_is_not_installed_is_left_to_the_check(settings: ReleaseSettings, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from PyInstaller.utils.hooks import setuptools as setuptools_hooks
 
 from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze import pyinstaller
-from release_tools.freeze.plan import make_plan
+from release_tools.freeze.plan import FreezePlan, make_plan
 from release_tools.freeze.pyinstaller import Frozen, freeze, scrub_environment
 from release_tools.platforms import find_platform
 from release_tools.settings import ReleaseSettings
@@ -33,7 +34,9 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
     installed = environment_of(install(tmp_path / "site", PROJECT, {"tiny_app/__init__.py": ""}))
     plan = make_plan(settings, installed, LINUX, tmp_path / "plan")
 
-    def run_freeze(code: int, logged: str, unowned: Sequence[tuple[str, str]] = ()) -> Frozen:
+    def run_freeze(
+        code: int, logged: str, unowned: Sequence[tuple[str, str]] = (), *, is_quick: bool = False
+    ) -> Frozen:
         def run(*_: object, log: Path, **__: object) -> int:
             log.write_text(logged, encoding="utf-8")
             notes = {"unowned_data": unowned, "is_tk_left_out": bool(unowned), "scans": 3, "reused_scans": 2}
@@ -41,7 +44,12 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
             return code
 
         monkeypatch.setattr(pyinstaller, "run_logged", run)
-        monkeypatch.setattr(pyinstaller, "make_plan", lambda *_, **__: plan)
+
+        def planned(*_: object, **options: object) -> FreezePlan:
+            assert options == {"is_quick": is_quick}
+            return plan
+
+        monkeypatch.setattr(pyinstaller, "make_plan", planned)
         return freeze(
             settings,
             installed,
@@ -50,6 +58,7 @@ def run_freeze(settings: ReleaseSettings, tmp_path: Path, monkeypatch: pytest.Mo
             folder=tmp_path / "freeze",
             source_date=0,
             kept_scans=None,
+            is_quick=is_quick,
             on_line=print,
         )
 
@@ -74,6 +83,18 @@ def test_killed_pyinstaller_raises_killed_error(run_freeze: RunFreeze) -> None:
 def test_fatal_messages_do_not_end_the_build(run_freeze: RunFreeze) -> None:
     message = "Failed to run strip on '/x/libfoo.so'!"
     assert run_freeze(0, f"{HARMLESS}\n1 WARNING: {message}\n").messages == (message,)
+
+
+@pytest.mark.parametrize("is_quick", [False, True])
+def test_plan_knows_whether_the_build_is_quick(run_freeze: RunFreeze, is_quick: bool) -> None:
+    assert run_freeze(0, HARMLESS, is_quick=is_quick).messages == ()
+
+
+def test_setuptools_of_the_tools_can_be_hidden_from_pyinstaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in freeze.spec; it fails if PyInstaller has renamed the function.
+    monkeypatch.setattr(setuptools_hooks, "_retrieve_setuptools_info", lambda: None)
+    found = setuptools_hooks.SetuptoolsInfo()
+    assert (found.available, found.is_vendored("packaging")) == (False, False)
 
 
 def test_unowned_data_is_one_message_per_folder(run_freeze: RunFreeze) -> None:

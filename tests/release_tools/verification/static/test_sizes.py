@@ -97,3 +97,10 @@ def test_record_without_sizes_is_ignored(tmp_path: Path, content: str) -> None:
 
 def test_missing_record_has_no_sizes() -> None:
     assert recorded_sizes(None) == {}
+
+
+def test_sizes_of_a_quick_build_are_not_compared(tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    for verdict, expected in {"verified": {"one": 1}, "quick": {}}.items():
+        record.write_text(json.dumps({"verdict": verdict, "sizes": {"one": 1}}), encoding="utf-8")
+        assert recorded_sizes(record) == expected

@@ -32,6 +32,10 @@ def test_unchanged_exit_codes_pass(settings: ReleaseSettings) -> None:
     assert check_exit_codes(make_twin(settings)).figure == "0, 1, 2, 3, 120, 255"
 
 
+def test_quick_build_tries_fewer_exit_codes(settings: ReleaseSettings) -> None:
+    assert check_exit_codes(dataclasses.replace(make_twin(settings), is_quick=True)).figure == "3, 255"
+
+
 @pytest.mark.shows_failing("exit codes")
 def test_lost_exit_codes_are_found(settings: ReleaseSettings) -> None:
     with pytest.raises(CheckFailedError) as caught:
