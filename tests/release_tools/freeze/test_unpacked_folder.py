@@ -158,6 +158,13 @@ def run_program(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def until_put_back(folder: Path) -> None:
+    """Wait for the process that puts the program's folder back once the bootloader has removed the empty one."""
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("_MEI*abcdef/file")):
+        assert time.monotonic() < deadline
+
+
 def until_empty(folder: Path) -> None:
     """Wait for the processes that end after the program."""
     deadline = time.monotonic() + 60
@@ -169,6 +176,7 @@ def until_empty(folder: Path) -> None:
 @pytest.mark.parametrize("end", ["", "os._exit(0)"])
 def test_folder_stays_for_a_forked_child(tmp_path: Path, end: str) -> None:
     process = run_program(tmp_path, DAEMON + end)
+    until_put_back(tmp_path)
     assert process.communicate(b"\n", timeout=60)[0] == b"has it"
     until_empty(tmp_path)
 
@@ -184,6 +192,7 @@ def test_folder_stays_for_a_start_that_shares_it(tmp_path: Path) -> None:
         "os.read(r, 1)\n"
     )
     process = run_program(tmp_path, code)
+    until_put_back(tmp_path)
     assert process.communicate(b"\n", timeout=60)[0] == b"has it"
     until_empty(tmp_path)
 
