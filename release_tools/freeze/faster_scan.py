@@ -125,5 +125,16 @@ def install() -> bool:
     return True
 
 
+def hide_setuptools() -> None:
+    """Let PyInstaller not find setuptools, for an app that doesn't have it.
+
+    It would find the tools', and start a process that imports the packages vendored in it.
+    """
+    from PyInstaller.utils.hooks import setuptools  # noqa: PLC0415
+
+    if is_known():
+        setuptools._retrieve_setuptools_info = lambda: None  # noqa: SLF001
+
+
 def _do_nothing(_target: object) -> None:
     """Save the time that PyInstaller spends on files that nobody reads."""

@@ -8,6 +8,7 @@ from types import CodeType
 import PyInstaller
 import pytest
 from PyInstaller.lib.modulegraph import modulegraph, util
+from PyInstaller.utils.hooks import setuptools as setuptools_hooks
 
 from release_tools.freeze import faster_scan
 from release_tools.freeze.faster_scan import iterate_wanted_instructions, visit_blocks
@@ -109,6 +110,13 @@ async def g():
     seen = imports_in_tree(tree, BlockVisitor)
     assert seen == imports_in_tree(tree, modulegraph._Visitor)
     assert len(seen) == 17
+
+
+def test_hidden_setuptools_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setuptools_hooks, "_retrieve_setuptools_info", setuptools_hooks._retrieve_setuptools_info)
+    faster_scan.hide_setuptools()
+    found = setuptools_hooks.SetuptoolsInfo()
+    assert (found.available, found.is_vendored("packaging")) == (False, False)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from PyInstaller.utils.hooks import setuptools as setuptools_hooks
 
 from release_tools.errors import FreezeError, KilledError
 from release_tools.freeze import pyinstaller
@@ -88,13 +87,6 @@ def test_fatal_messages_do_not_end_the_build(run_freeze: RunFreeze) -> None:
 @pytest.mark.parametrize("is_quick", [False, True])
 def test_plan_knows_whether_the_build_is_quick(run_freeze: RunFreeze, is_quick: bool) -> None:
     assert run_freeze(0, HARMLESS, is_quick=is_quick).messages == ()
-
-
-def test_setuptools_of_the_tools_can_be_hidden_from_pyinstaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    # As in freeze.spec; it fails if PyInstaller has renamed the function.
-    monkeypatch.setattr(setuptools_hooks, "_retrieve_setuptools_info", lambda: None)
-    found = setuptools_hooks.SetuptoolsInfo()
-    assert (found.available, found.is_vendored("packaging")) == (False, False)
 
 
 def test_unowned_data_is_one_message_per_folder(run_freeze: RunFreeze) -> None:
