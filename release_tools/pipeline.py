@@ -141,8 +141,7 @@ def _verification_context(build: "Build") -> VerificationContext:
         evidence=BuildEvidence(
             installed=build.installed,
             python=build.app_python,
-            # A quick build's sizes can't be compared with others.
-            previous_record=build.record_path if build.record_path.is_file() and not build.is_quick else None,
+            previous_record=build.record_path if build.record_path.is_file() else None,
         ),
     )
 

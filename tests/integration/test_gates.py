@@ -181,22 +181,21 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Environments:
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
-    root = lay_out(tmp_path_factory.mktemp("shared") / "project", library, BASE)
+    root = shutil.copytree(library, tmp_path_factory.mktemp("shared") / "project" / library.name).parent
+    lay_out(root, BASE)
     return make_environments(root)
 
 
 @pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's folder, with a short path because the sockets of worker processes are in it."""
-    return tmp_path_factory.mktemp("g") / "p"
+def root(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Path:
+    """The project's folder, with the library. Its path is short: the sockets of worker processes are in it."""
+    return shutil.copytree(library, tmp_path_factory.mktemp("g") / "p" / library.name).parent
 
 
-def lay_out(root: Path, library: Path, *sources: Path) -> Path:
-    """Create a project from these folders, later ones over earlier ones, with a copy of the library."""
+def lay_out(root: Path, *sources: Path) -> None:
+    """Create a project from these folders, later ones over earlier ones."""
     for source in sources:
         shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gate.toml", "__pycache__"))
-    shutil.copytree(library, root / library.name)
-    return root
 
 
 def make_environments(root: Path, *, tools: Path | None = None) -> Environments:
@@ -324,16 +323,16 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 
 
 # The longest come first, so that no worker is left with one of them at the end.
-def test_healthy_app_passes_every_check(shared: Environments, library: Path, root: Path) -> None:
-    lay_out(root, library, HEALTHY_PROJECT)
+def test_healthy_app_passes_every_check(shared: Environments, root: Path) -> None:
+    lay_out(root, HEALTHY_PROJECT)
     outcome = run_build(root, make_environments(root, tools=shared.tools))
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
     assert passed >= ALWAYS_PASSED
 
 
-def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, library: Path, root: Path) -> None:
-    lay_out(root, library, OLDER_PROJECT)
+def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, root: Path) -> None:
+    lay_out(root, OLDER_PROJECT)
     outcome = run_build(root, make_environments(root, tools=shared.tools), "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     locked = {package.name: package.version for package in read_lock_file(root / "poetry.lock").packages}
@@ -347,12 +346,12 @@ def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, lib
 
 
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.folder.name)
-def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, library: Path, root: Path) -> None:
+def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
     if gate.needs_root and os.geteuid() != 0:
         pytest.skip(f"{gate.what}: only root has rights to give up")
-    lay_out(root, library, *gate.sources)
+    lay_out(root, *gate.sources)
     environments = environments_of(gate, root, shared)
     break_project(gate, root)
     for name, version in gate.pretended:
@@ -370,10 +369,10 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, li
 
 
 @pytest.mark.parametrize("gate", WORKING, ids=lambda gate: gate.folder.name)
-def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, library: Path, root: Path) -> None:
+def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: Path) -> None:
     if HOST.os not in gate.only_on:
         pytest.skip(f"{gate.what}: only on {', '.join(gate.only_on)}")
-    lay_out(root, library, *gate.sources)
+    lay_out(root, *gate.sources)
     environments = environments_of(gate, root, shared)
     break_project(gate, root)
     outcome = run_build(root, environments, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
@@ -387,8 +386,8 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, librar
         assert text in shown
 
 
-def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, library: Path, root: Path) -> None:
-    lay_out(root, library, BASE)
+def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
+    lay_out(root, BASE)
     outcome = run_build(root, shared, "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     assert outcome.record["verdict"] == "quick"
@@ -396,11 +395,9 @@ def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, li
     assert not (root / "dist").exists()
 
 
-def test_one_build_shows_all_faults_and_pasted_entries_allow_them(
-    shared: Environments, library: Path, root: Path
-) -> None:
+def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Environments, root: Path) -> None:
     faults = [gate for gate in GATES if gate.folder.name in {"contains_secret", "hook_with_missing_hidden_import"}]
-    lay_out(root, library, BASE, *(gate.folder for gate in faults))
+    lay_out(root, BASE, *(gate.folder for gate in faults))
     for gate in faults:
         break_project(gate, root)
     outcome = run_build(root, shared, "--quick")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.archives import (
+    FASTEST_LEVEL,
     Member,
     differing_members,
     member_modes,
@@ -59,7 +60,7 @@ def test_lower_level_packs_the_same_members_into_more_bytes(tmp_path: Path, suff
     member = Member(name="program", path=Path(__file__), mode=0o755)
     smallest, fastest = tmp_path / f"smallest{suffix}", tmp_path / f"fastest{suffix}"
     write_archive(smallest, [member], MODIFIED)
-    write_archive(fastest, [member], MODIFIED, level=1)
+    write_archive(fastest, [member], MODIFIED, level=FASTEST_LEVEL)
     assert smallest.stat().st_size < fastest.stat().st_size
     # None of the members.
     assert differing_members(smallest, fastest) == [smallest.name]

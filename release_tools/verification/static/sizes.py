@@ -99,7 +99,8 @@ def check_sizes(context: VerificationContext) -> str:
     sizes = measure_sizes(context.executable, context.build.installed)
     largest = [f"{name} {size / 1_000_000:.1f} MB" for name, size in list(sizes.items())[:_SHOWN_DISTRIBUTIONS]]
     more = ["…"] if len(sizes) > _SHOWN_DISTRIBUTIONS else []
-    change = describe_change(sizes, recorded_sizes(context.build.previous_record))
+    # A quick build's sizes can't be compared with those of a full one.
+    change = "" if context.is_quick else describe_change(sizes, recorded_sizes(context.build.previous_record))
     return ", ".join([*largest, *more]) + (f" ({change})" if change else "")
 
 

@@ -158,18 +158,20 @@ def run_program(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+
+
 def until_put_back(folder: Path) -> None:
     """Wait for the process that puts the program's folder back once the bootloader has removed the empty one."""
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("_MEI*abcdef/file")):
-        assert time.monotonic() < deadline
+    until(lambda: any(folder.glob("_MEI*abcdef/file")))
 
 
 def until_empty(folder: Path) -> None:
     """Wait for the processes that end after the program."""
-    deadline = time.monotonic() + 60
-    while list(folder.iterdir()):
-        assert time.monotonic() < deadline
+    until(lambda: not any(folder.iterdir()))
 
 
 @pytest.mark.programs

@@ -77,10 +77,10 @@ def test_change_since_the_last_build_is_reported(settings: ReleaseSettings, tmp_
     before = measure_sizes(context.executable, INSTALLED)
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"sizes": {**before, "shared libraries": 900_000, "gone": 2_000_000}}))
-    figure = check_sizes(
-        dataclasses.replace(context, evidence=dataclasses.replace(context.build, previous_record=record))
-    )
+    context = dataclasses.replace(context, evidence=dataclasses.replace(context.build, previous_record=record))
+    figure = check_sizes(context)
     assert figure.endswith("(-1.7 MB since the last build: gone -2.0 MB, shared libraries +0.3 MB)")
+    assert "since the last build" not in check_sizes(dataclasses.replace(context, is_quick=True))
 
 
 def test_small_change_names_no_distribution() -> None:
