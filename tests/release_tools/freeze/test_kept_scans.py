@@ -1,5 +1,6 @@
 import ast
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_invalid_module_that_the_analysis_did_not_meet_is_logged(
     module = tmp_path / "module.py"
     module.write_text("import (", encoding="utf-8")
     install(tmp_path / "scans")
+    # The app, which other tests run in this process, silences all loggers without a level of their own.
+    caplog.set_level(logging.WARNING, logger="PyInstaller.building.utils")
     with pytest.raises(SyntaxError):
         api.get_code_object("module", str(module), optimize=0)
     (record,) = caplog.records
