@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import FileFinder, ModuleSpec
 from typing import Any
 
@@ -109,11 +109,11 @@ class FilesOnDemand:
     def bring_package(self, name: str) -> None:
         keys = self.packages.pop(key_of(name), None)
         if keys is not None:
-            # Python looks for modules only in folders that exist when it first comes by.
             entries = {key: entry for key in keys if (entry := self.waiting.get(key))}
+            self.bring(*(key for key, (kind, *_) in entries.items() if kind in WITH_PACKAGE))
+            # Python looks for modules only in folders that exist when it first comes by.
             for folder in {name.rpartition("/")[0] for _, name, *_ in entries.values()}:
                 self.create_folder(folder)
-            self.bring(*(key for key, (kind, *_) in entries.items() if kind in WITH_PACKAGE))
 
     def all_waiting(self) -> list[str]:
         """The keys at this moment: other threads unpack files meanwhile."""
@@ -245,10 +245,10 @@ class FilesOnDemand:
 
     def reveal(self, folder: str) -> None:
         """Unpack the files in a folder, and create its subfolders, so that a list has all of them."""
-        for key, name in self.folders.pop(folder, {}).items():
-            if key in self.waiting:
-                self.bring(key)
-            elif key in self.folders:
+        inside = self.folders.pop(folder, {})
+        self.bring(*inside)
+        for key, name in inside.items():
+            if key in self.folders:
                 self.create_folder(name)
 
     def reveal_metadata(self) -> None:
@@ -262,11 +262,29 @@ class FilesOnDemand:
 
         Ends the program if that's impossible: it can't go on without them, and must not take them for optional.
         """
-        with self.unpacks():
-            for key in keys:
-                entry = self.waiting.get(key)
-                for name in (*self.libraries.get(entry[1], ()), entry[1]) if entry else ():
-                    self.unpack(key_of(name))
+        wanted = [entry for key in keys if (entry := self.waiting.get(key))]
+        if not wanted:
+            return
+        with self.unpacks(), self.opened_root() as root:
+            folders = self.by_folder(wanted)
+            for folder, entries in folders.items():
+                if root is None or len(entries) == 1 or not self.unpack_folder(folder, entries, root):
+                    for entry in entries:
+                        self.unpack(entry, root)
+            # A thread that finds a file here brings its libraries first, which another folder may have.
+            for entries in folders.values():
+                for entry in entries:
+                    self.waiting.pop(key_of(entry[1]), None)
+            if root is not None:
+                self.wait_for(wanted[-1][1])
+
+    def by_folder(self, wanted: list[payload.Entry]) -> dict[str, list[payload.Entry]]:
+        """Files, and before each the libraries that it needs, by the first folder in their paths."""
+        folders: dict[str, list[payload.Entry]] = {}
+        for name in dict.fromkeys(name for entry in wanted for name in (*self.libraries.get(entry[1], ()), entry[1])):
+            if entry := self.waiting.get(key_of(name)):
+                folders.setdefault(name.partition("/")[0], []).append(entry)
+        return folders
 
     @contextlib.contextmanager
     def unpacks(self) -> Iterator[None]:
@@ -283,43 +301,46 @@ class FilesOnDemand:
             if not is_nested:
                 self.unpacking.discard(thread)
 
-    def unpack(self, key: str) -> None:
-        entry = self.waiting.get(key)
-        if entry is None:
+    @contextlib.contextmanager
+    def opened_root(self) -> Iterator[int | None]:
+        """The folder of the bundle, which may be without its name for a moment. Windows opens no folders."""
+        if IS_WINDOWS:
+            yield None
             return
-        path = f"{self.root}/{entry[1]}"
-        if not os.path.lexists(path):
-            if IS_WINDOWS:
-                unpacking.create_folders(path, len(self.root) + 1)
-                self.place(entry, path, None)
-            else:
-                self.wait_for(unpacking.MARKER)
-                # Not by its name, which the folder may be without for a moment.
-                folder = os.open(self.root, os.O_RDONLY)
-                try:
-                    unpacking.create_folders(entry[1], below=folder)
-                    self.place(entry, entry[1], folder)
-                finally:
-                    os.close(folder)
-                self.wait_for(entry[1])
-        self.waiting.pop(key, None)
-
-    def place(self, entry: payload.Entry, path: str, below: int | None) -> None:
-        """Write a file under another name, and give it its own at once."""
-        kind, _, position, size, is_compressed = entry
-        if kind == payload.LINK_ON_IMPORT:
-            target = b"".join(payload.chunks(position, size, is_compressed=is_compressed)).rstrip(b"\0").decode()
-            with contextlib.suppress(FileExistsError):
-                os.symlink(target, path, dir_fd=below)
-            return
-        unfinished = f"{path}.{os.getpid()}-{_thread.get_ident()}"
+        self.wait_for(unpacking.MARKER)
+        root = os.open(self.root, os.O_RDONLY)
         try:
-            permissions = PERMISSIONS[kind]
-            unpacking.write(unfinished, position, size, permissions, is_compressed=is_compressed, below=below)
-            move(unfinished, path, below)
+            yield root
         finally:
-            with contextlib.suppress(OSError):
-                os.unlink(unfinished, dir_fd=below)
+            os.close(root)
+
+    def unpack_folder(self, folder: str, entries: list[payload.Entry], root: int) -> bool:
+        """Unpack files into a new folder, which saves giving each its name; False if the folder was there first."""
+        if os.path.lexists(f"{self.root}/{folder}"):
+            return False
+        unfinished = unfinished_name(folder)
+        paths = [f"{unfinished}{entry[1][len(folder) :]}" for entry in entries]
+        for entry, path in zip(entries, paths, strict=True):
+            with_folders(write_entry, entry, path, root)
+        try:
+            os.rename(unfinished, folder, src_dir_fd=root, dst_dir_fd=root)
+        except OSError:
+            for path in paths:
+                os.unlink(path, dir_fd=root)
+            for _, inside, _, parent in os.fwalk(unfinished, topdown=False, dir_fd=root):
+                for name in inside:
+                    os.rmdir(name, dir_fd=parent)
+            os.rmdir(unfinished, dir_fd=root)
+            return False
+        return True
+
+    def unpack(self, entry: payload.Entry, root: int | None) -> None:
+        """Unpack a file, unless it's there, with the folders that it's in."""
+        absolute = f"{self.root}/{entry[1]}"
+        if os.path.lexists(absolute):
+            return
+        path, start = (absolute, len(self.root) + 1) if root is None else (entry[1], 0)
+        with_folders(place, entry, path, root, start)
 
     def wait_for(self, name: str) -> None:
         """Wait while the bootloader removes what it takes for the folder; see `unpacked_folder.keep`."""
@@ -329,6 +350,51 @@ class FilesOnDemand:
             deadline = time.monotonic() + BOOTLOADER_SECONDS
             while not os.path.lexists(path) and time.monotonic() < deadline:
                 time.sleep(0.001)
+
+
+def with_folders(
+    make: Callable[[payload.Entry, str, int | None], None],
+    entry: payload.Entry,
+    path: str,
+    below: int | None,
+    start: int = 0,
+) -> None:
+    """Make a file, with the folders that it's in, which mostly exist, from this position in its path on."""
+    try:
+        make(entry, path, below)
+    except FileNotFoundError:
+        unpacking.create_folders(path, start, below=below)
+        make(entry, path, below)
+
+
+def write_entry(entry: payload.Entry, path: str, below: int | None) -> None:
+    """Write a file or link of the bundle. Raises `FileExistsError` if there's one already."""
+    kind, _, position, size, is_compressed = entry
+    if kind == payload.LINK_ON_IMPORT:
+        target = b"".join(payload.chunks(position, size, is_compressed=is_compressed)).rstrip(b"\0").decode()
+        os.symlink(target, path, dir_fd=below)
+    else:
+        unpacking.write(path, position, size, PERMISSIONS[kind], is_compressed=is_compressed, below=below)
+
+
+def place(entry: payload.Entry, path: str, below: int | None) -> None:
+    """Write a file under another name, and give it its own at once, unless there's one already."""
+    if entry[0] == payload.LINK_ON_IMPORT:
+        with contextlib.suppress(FileExistsError):
+            write_entry(entry, path, below)
+        return
+    unfinished = unfinished_name(path)
+    try:
+        write_entry(entry, unfinished, below)
+        move(unfinished, path, below)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished, dir_fd=below)
+
+
+def unfinished_name(path: str) -> str:
+    """What this thread calls a file or folder that it's still writing."""
+    return f"{path}.{os.getpid()}-{_thread.get_ident()}"
 
 
 def move(unfinished: str, path: str, below: int | None) -> None:

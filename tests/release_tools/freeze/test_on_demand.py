@@ -237,6 +237,39 @@ def test_threads_may_bring_the_same_file(files: FilesOnDemand, root: Path) -> No
     assert seen(files) == {"brought/texts/deep/b.txt"}
 
 
+@pytest.mark.skipif(IS_WINDOWS, reason="on Windows, a folder in which a scanner reads a file can't be renamed")
+def test_folder_of_a_package_appears_with_all_its_files(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, before = os.rename, []
+
+    def see_then_rename(source: str, target: str, **folders: int) -> None:
+        before.append((target, (root / target).exists()))
+        rename(source, target, **folders)
+
+    monkeypatch.setattr(os, "rename", see_then_rename)
+    files.find_spec("brought")
+    assert before == [("brought", False)]
+    assert seen(files) == of_package()
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="on Windows, a folder in which a scanner reads a file can't be renamed")
+def test_another_process_may_bring_the_same_package(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def come_second(source: str, target: str, **folders: int) -> None:
+        (root / "brought/texts").mkdir(parents=True)
+        (root / "brought/texts/a.txt").write_bytes(b"of another process")
+        rename(source, target, **folders)
+
+    monkeypatch.setattr(os, "rename", come_second)
+    files.find_spec("brought")
+    assert (root / "brought/texts/a.txt").read_bytes() == b"of another process"
+    assert seen(files) == of_package()
+
+
 def test_file_in_use_is_not_replaced(files: FilesOnDemand, root: Path) -> None:
     (root / "other").mkdir()
     waiting = {**files.waiting}
