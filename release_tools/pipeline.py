@@ -8,6 +8,7 @@ import platform as running_platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_f
     """
     with progress.stage("preflight"):
         preflight = check_preflight(build.settings, build.lock, build.tools_lock, build.installed, build.platform)
-    # The traced test suite runs while PyInstaller keeps one processor busy.
-    with tracing_suite(_verification_context(build)) as context:
+    context = _verification_context(build)
+    # The traced tests run while PyInstaller keeps one processor busy, unless an earlier check may make them needless.
+    with nullcontext(context) if fail_fast else tracing_suite(context) as context:
         with progress.stage("freeze"):
             frozen = _freeze(build, progress)
         with progress.stage("package"):

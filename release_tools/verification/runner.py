@@ -77,14 +77,14 @@ def _run_phase(
     finished: dict[int, _Finished] = {}
 
     def run_at(position: int) -> None:
-        # A check ahead of a failed one still runs: it may explain the failure better.
-        if fail_fast and any(finished[other].result.is_failed for other in tuple(finished) if other < position):
+        if fail_fast and any(one.result.is_failed for one in tuple(finished.values())):
             return
         check = phase.checks[position]
         on_check(check.name)
         finished[position] = _run(check, context)
 
-    positions = sorted(range(len(phase.checks)), key=lambda position: not phase.checks[position].is_long)
+    # A long check begins first, unless the failure of a short one may make it needless.
+    positions = sorted(range(len(phase.checks)), key=lambda position: fail_fast or not phase.checks[position].is_long)
     with ThreadPoolExecutor(os.process_cpu_count() if phase.is_concurrent else 1) as pool:
         # Reading every result raises an exception of a thread here.
         tuple(pool.map(run_at, positions))

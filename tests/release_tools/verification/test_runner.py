@@ -138,17 +138,22 @@ def test_earliest_of_concurrent_failures_is_reported(
     assert [result.name for result in results] == ["one"]
 
 
-def test_checks_before_a_failed_one_still_run(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("fail_fast", "order"), [(False, ["long", "before", "failing"]), (True, ["before", "failing"])]
+)
+def test_long_check_begins_first_unless_a_failure_can_make_it_needless(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, fail_fast: bool, order: list[str]
+) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     checks = (
         Check(name="before", needs="host", run=lambda _: "done"),
-        Check(name="long", needs="host", run=fails, is_long=True),
-        Check(name="after", needs="host", run=lambda _: "done too"),
+        Check(name="failing", needs="host", run=fails),
+        Check(name="long", needs="host", run=lambda _: "done too", is_long=True),
     )
     announced: list[str] = []
-    results = verify(make_context(settings), fail_fast=True, on_check=announced.append, phases=[phase(*checks)])
-    assert announced == ["long", "before"]
-    assert [result.name for result in results] == ["before", "long"]
+    results = verify(make_context(settings), fail_fast=fail_fast, on_check=announced.append, phases=[phase(*checks)])
+    assert announced == order
+    assert {result.name for result in results} == set(order)
 
 
 def test_failed_phase_keeps_the_next_from_starting(settings: ReleaseSettings) -> None:
