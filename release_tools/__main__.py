@@ -12,7 +12,7 @@ from release_tools.benchmark.imports import record_import_order
 from release_tools.command_line import run_command
 from release_tools.errors import MissingWheelsError
 from release_tools.lockfile import TOOLS_LOCK, read_lock_file
-from release_tools.pipeline import plan_build, run_pipeline
+from release_tools.pipeline import package_unverified, plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
 from release_tools.preflight.wheels import check_all_wheels, print_wheels
 from release_tools.releasing.git_state import github_repository
@@ -39,7 +39,10 @@ def _build(options: argparse.Namespace, console: Console) -> None:
         is_quick=options.quick,
     )
     progress = Progress(console, {"environment": options.environment_seconds})
-    placed = run_pipeline(build, progress, console, fail_fast=options.fail_fast)
+    if options.unverified:
+        placed = package_unverified(build, progress)
+    else:
+        placed = run_pipeline(build, progress, console, fail_fast=options.fail_fast)
     console.print(f"\n{placed.relative_to(Path.cwd())}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -125,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         "--quick",
         action="store_true",
         help="compress less and limit the slowest checks of a dev build; its archive stays out of dist/",
+    )
+    build.add_argument(
+        "--unverified", action="store_true", help="only freeze and package; the archive stays out of dist/"
     )
     build.set_defaults(run=_build)
     verify = commands.add_parser("verify", help="verify finished archives")

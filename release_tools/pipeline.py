@@ -53,15 +53,12 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_f
 
     Raises `PreflightError`, `FreezeError` or `VerificationError`.
     """
-    with progress.stage("preflight"):
-        preflight = check_preflight(build.settings, build.lock, build.tools_lock, build.installed, build.platform)
+    preflight = _preflight(build, progress)
     context = _verification_context(build)
     # The traced tests run while PyInstaller keeps one processor busy, unless an earlier check may make them needless.
     with nullcontext(context) if fail_fast else tracing_suite(context) as context:
-        with progress.stage("freeze"):
-            frozen = _freeze(build, progress)
-        with progress.stage("package"):
-            archive = _package(build, frozen.executable)
+        frozen = _freeze(build, progress)
+        archive = _package(build, frozen.executable, progress)
         with progress.stage("verify"):
             results = _verify(context, archive, frozen, progress, fail_fast=fail_fast)
     results = (preflight, *results)
@@ -81,21 +78,41 @@ def run_pipeline(build: "Build", progress: Progress, console: Console, *, fail_f
     return archive
 
 
+def package_unverified(build: "Build", progress: Progress) -> Path:
+    """Run the stages before the verification and return the archive, which stays where it was packaged.
+
+    Raises `PreflightError` or `FreezeError`.
+    """
+    _preflight(build, progress)
+    return _package(build, _freeze(build, progress).executable, progress)
+
+
+def _preflight(build: "Build", progress: Progress) -> CheckResult:
+    with progress.stage("preflight"):
+        return check_preflight(build.settings, build.lock, build.tools_lock, build.installed, build.platform)
+
+
 def _freeze(build: "Build", progress: Progress) -> Frozen:
-    return freeze(
-        build.settings,
-        build.installed,
-        build.platform,
-        python=build.app_python,
-        folder=build.folder / "freeze",
-        source_date=build.source_date,
-        kept_scans=build.kept_scans,
-        is_quick=build.is_quick,
-        on_line=lambda line: progress.step(line.partition(": ")[2]),
-    )
+    with progress.stage("freeze"):
+        return freeze(
+            build.settings,
+            build.installed,
+            build.platform,
+            python=build.app_python,
+            folder=build.folder / "freeze",
+            source_date=build.source_date,
+            kept_scans=build.kept_scans,
+            is_quick=build.is_quick,
+            on_line=lambda line: progress.step(line.partition(": ")[2]),
+        )
 
 
-def _package(build: "Build", executable: Path) -> Path:
+def _package(build: "Build", executable: Path, progress: Progress) -> Path:
+    with progress.stage("package"):
+        return _write_archive(build, executable)
+
+
+def _write_archive(build: "Build", executable: Path) -> Path:
     folder = build.staged_archive.parent
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -207,7 +224,8 @@ class Build:
     @property
     def staged_archive(self) -> Path:
         """The path of the archive until it has been verified."""
-        return self.folder / "package" / archive_name(self.settings.executable, self.version, self.platform)
+        folder = self.settings.staging_folder(self.platform.name)
+        return folder / archive_name(self.settings.executable, self.version, self.platform)
 
     @property
     def record_path(self) -> Path:

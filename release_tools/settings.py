@@ -132,6 +132,10 @@ class ReleaseSettings:
     def build_folder(self, platform_name: str) -> Path:
         return self.root / "build" / platform_name
 
+    def staging_folder(self, platform_name: str) -> Path:
+        """Where archives wait for their verification."""
+        return self.build_folder(platform_name) / "package"
+
     @classmethod
     def load(cls, root: Path) -> "ReleaseSettings":
         """Read `pyproject.toml` and `.python-version` in `root`.

@@ -37,10 +37,7 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
     stages.
     """
     request = BuildRequest.parse(find_platform(platform_name), arguments)
-    settings = ReleaseSettings.load(root)
-    problems = build_problems(settings, request)
-    if problems:
-        raise RequestError(f"build {platform_name}", problems)
+    settings = _load_settings(root, request)
     commit = read_commit(root)
     version = resolve_version(request.version, settings.project_version, commit)
     options = ["--version", request.version, *(["--fail-fast"] if request.fail_fast else [])]
@@ -80,8 +77,23 @@ def build(root: Path, platform_name: str, arguments: Sequence[str]) -> None:
             print("something that the build reads changed meanwhile, so the next build starts again", flush=True)
 
 
-def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersion, options: Sequence[str]) -> None:
-    """Create the environments, and run the other stages in that of the tools."""
+def _load_settings(root: Path, request: BuildRequest) -> ReleaseSettings:
+    settings = ReleaseSettings.load(root)
+    problems = build_problems(settings, request)
+    if problems:
+        raise RequestError(f"build {request.platform.name}", problems)
+    return settings
+
+
+def _build(
+    settings: ReleaseSettings,
+    request: BuildRequest,
+    version: BuildVersion,
+    options: Sequence[str],
+    *,
+    is_verified: bool = True,
+) -> None:
+    """Create the environments, and run the other stages in that of the tools; only up to the archive for unverified."""
     platform, folder = request.platform, settings.build_folder(request.platform.name)
     print(stage_line("environment", ""), flush=True)
     started = time.monotonic()
@@ -89,7 +101,7 @@ def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersi
     python = create_environment(settings, folder / "environment", APP_GROUPS, is_reused=is_reused, platform=platform)
     tools = create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_reused=is_reused, platform=platform)
     install_project(settings, python, tools, version, folder / "wheel")
-    suite = suite_arguments(settings, folder, is_reused=is_reused)
+    suite = suite_arguments(settings, folder, is_reused=is_reused) if is_verified else ["--unverified"]
     seconds = time.monotonic() - started
     print(done_line("environment", seconds), flush=True)
 
@@ -100,20 +112,21 @@ def _build(settings: ReleaseSettings, request: BuildRequest, version: BuildVersi
 def reproduce(root: Path) -> None:
     """Build the checked-out commit in two clones, in folders with different names, and compare the archives.
 
-    The second clone is then built again from what its first build kept.
+    The second clone is then built again from what its first build kept. No check runs: they don't change an archive.
 
     Raises `UnreproducibleError` with the members that differ, and the errors of a build.
     """
     commit = require_commit(root)
-    host = host_platform()
-    work = ReleaseSettings.load(root).build_folder(host.name) / "reproduce"
+    work = ReleaseSettings.load(root).build_folder(host_platform().name) / "reproduce"
     shutil.rmtree(work, ignore_errors=True)
-    first = _build_in_clone(root, work / "a", commit.sha, host.name)
-    second_clone = work / "in another folder"
-    second = _build_in_clone(root, second_clone, commit.sha, host.name)
+    clones = (work / "a", work / "in another folder")
+    for clone in clones:
+        clone.mkdir(parents=True)
+        git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
+        git(clone, "checkout", "--quiet", "--detach", commit.sha)
+    first, second = map(_package, clones)
     _require_same(first, second)
-    build(second_clone, host.name, ["--force"])
-    _require_same(first, second)
+    _require_same(first, _package(clones[1]))
     print(f"{first.name}: three builds of {commit.sha[:7]} have sha256 {sha256_of(first)}", flush=True)
 
 
@@ -123,9 +136,11 @@ def _require_same(first: Path, second: Path) -> None:
         raise UnreproducibleError(first, second, differing)
 
 
-def _build_in_clone(root: Path, clone: Path, sha: str, platform_name: str) -> Path:
-    clone.mkdir(parents=True)
-    git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
-    git(clone, "checkout", "--quiet", "--detach", sha)
-    build(clone, platform_name, [])
-    return next(path for path in (clone / "dist").iterdir() if path.suffix != ".sha256")
+def _package(root: Path) -> Path:
+    """Build the archive of the dev version for this machine, without its verification."""
+    request = BuildRequest(platform=host_platform())
+    settings = _load_settings(root, request)
+    version = resolve_version(request.version, settings.project_version, read_commit(root))
+    with exclusive_use(settings.build_folder(request.platform.name)):
+        _build(settings, request, version, ["--version", request.version], is_verified=False)
+    return settings.staging_folder(request.platform.name) / archive_name(settings.executable, version, request.platform)
