@@ -7,6 +7,7 @@ or loads a file is noticed by Python's audit events. So the program sees every f
 import _thread
 import contextlib
 import functools
+import itertools
 import os
 import sys
 import time
@@ -31,6 +32,11 @@ PERMISSIONS = {
 
 # What comes with the import of a package.
 WITH_PACKAGE = {payload.NATIVE_ON_DEMAND, payload.DATA_ON_DEMAND}
+
+# In bytes, compressed. Several processes that begin together may each write a whole folder of such files.
+SMALL = 4096
+# For the names of what's being written.
+numbers = itertools.count()
 
 IS_WINDOWS = sys.platform == "win32"
 # Lists folders too, but unpacks a module itself before it looks for it there.
@@ -107,13 +113,15 @@ class FilesOnDemand:
         return None
 
     def bring_package(self, name: str) -> None:
-        keys = self.packages.pop(key_of(name), None)
+        keys = self.packages.get(key_of(name))
         if keys is not None:
             entries = {key: entry for key in keys if (entry := self.waiting.get(key))}
             self.bring(*(key for key, (kind, *_) in entries.items() if kind in WITH_PACKAGE))
             # Python looks for modules only in folders that exist when it first comes by.
             for folder in {name.rpartition("/")[0] for _, name, *_ in entries.values()}:
                 self.create_folder(folder)
+            # Last, for another thread that imports the package must not go on without its folders.
+            self.packages.pop(key_of(name), None)
 
     def all_waiting(self) -> list[str]:
         """The keys at this moment: other threads unpack files meanwhile."""
@@ -258,7 +266,7 @@ class FilesOnDemand:
         self.metadata.clear()
 
     def bring(self, *keys: str) -> None:
-        """Unpack these files, each with the libraries that it needs before it.
+        """Unpack these files, with the libraries that they need.
 
         Ends the program if that's impossible: it can't go on without them, and must not take them for optional.
         """
@@ -268,18 +276,18 @@ class FilesOnDemand:
         with self.unpacks(), self.opened_root() as root:
             folders = self.by_folder(wanted)
             for folder, entries in folders.items():
-                if root is None or len(entries) == 1 or not self.unpack_folder(folder, entries, root):
+                if root is None or not are_small(entries) or not self.unpack_folder(folder, entries, root):
                     for entry in entries:
                         self.unpack(entry, root)
-            # A thread that finds a file here brings its libraries first, which another folder may have.
+            if root is not None:
+                self.wait_for(wanted[-1][1])
+            # Last, for another thread that needs a file must not go on before everything that it needs is there.
             for entries in folders.values():
                 for entry in entries:
                     self.waiting.pop(key_of(entry[1]), None)
-            if root is not None:
-                self.wait_for(wanted[-1][1])
 
     def by_folder(self, wanted: list[payload.Entry]) -> dict[str, list[payload.Entry]]:
-        """Files, and before each the libraries that it needs, by the first folder in their paths."""
+        """Files, and the libraries that they need, by the first folder in their paths."""
         folders: dict[str, list[payload.Entry]] = {}
         for name in dict.fromkeys(name for entry in wanted for name in (*self.libraries.get(entry[1], ()), entry[1])):
             if entry := self.waiting.get(key_of(name)):
@@ -307,12 +315,21 @@ class FilesOnDemand:
         if IS_WINDOWS:
             yield None
             return
-        self.wait_for(unpacking.MARKER)
-        root = os.open(self.root, os.O_RDONLY)
+        root = self.open_root()
         try:
             yield root
         finally:
             os.close(root)
+
+    def open_root(self) -> int:
+        self.wait_for(unpacking.MARKER)
+        root = os.open(self.root, os.O_RDONLY)
+        if not has_marker(root):
+            # What the bootloader removes took the folder's place in between.
+            os.close(root)
+            self.wait_for(unpacking.MARKER)
+            root = os.open(self.root, os.O_RDONLY)
+        return root
 
     def unpack_folder(self, folder: str, entries: list[payload.Entry], root: int) -> bool:
         """Unpack files into a new folder, which saves giving each its name; False if the folder was there first."""
@@ -320,19 +337,17 @@ class FilesOnDemand:
             return False
         unfinished = unfinished_name(folder)
         paths = [f"{unfinished}{entry[1][len(folder) :]}" for entry in entries]
-        for entry, path in zip(entries, paths, strict=True):
-            with_folders(write_entry, entry, path, root)
+        is_renamed = False
         try:
-            os.rename(unfinished, folder, src_dir_fd=root, dst_dir_fd=root)
-        except OSError:
-            for path in paths:
-                os.unlink(path, dir_fd=root)
-            for _, inside, _, parent in os.fwalk(unfinished, topdown=False, dir_fd=root):
-                for name in inside:
-                    os.rmdir(name, dir_fd=parent)
-            os.rmdir(unfinished, dir_fd=root)
-            return False
-        return True
+            for entry, path in zip(entries, paths, strict=True):
+                with_folders(write_entry, entry, path, root)
+            with contextlib.suppress(OSError):
+                os.rename(unfinished, folder, src_dir_fd=root, dst_dir_fd=root)
+                is_renamed = True
+        finally:
+            if not is_renamed:
+                remove_folder(unfinished, paths, root)
+        return is_renamed
 
     def unpack(self, entry: payload.Entry, root: int | None) -> None:
         """Unpack a file, unless it's there, with the folders that it's in."""
@@ -393,8 +408,34 @@ def place(entry: payload.Entry, path: str, below: int | None) -> None:
 
 
 def unfinished_name(path: str) -> str:
-    """What this thread calls a file or folder that it's still writing."""
-    return f"{path}.{os.getpid()}-{_thread.get_ident()}"
+    """What this process calls a file or folder while it writes it."""
+    return f"{path}.{os.getpid()}-{next(numbers)}"
+
+
+def are_small(entries: list[payload.Entry]) -> bool:
+    """Whether there are several files, and giving each its name costs more than writing them."""
+    return len(entries) > 1 and sum(size for *_, size, _ in entries) <= len(entries) * SMALL
+
+
+def has_marker(root: int) -> bool:
+    """Whether this open folder is the bundle's."""
+    try:
+        os.stat(unpacking.MARKER, dir_fd=root)
+    except OSError:
+        return False
+    return True
+
+
+def remove_folder(folder: str, paths: list[str], below: int) -> None:
+    """Remove an unfinished folder with these files, as far as there are any."""
+    with contextlib.suppress(OSError):
+        for path in paths:
+            with contextlib.suppress(OSError):
+                os.unlink(path, dir_fd=below)
+        for _, inside, _, parent in os.fwalk(folder, topdown=False, dir_fd=below):
+            for name in inside:
+                os.rmdir(name, dir_fd=parent)
+        os.rmdir(folder, dir_fd=below)
 
 
 def move(unfinished: str, path: str, below: int | None) -> None:

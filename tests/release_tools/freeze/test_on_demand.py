@@ -1,6 +1,7 @@
 """What brings files that aren't unpacked at every start."""
 
 import ctypes
+import errno
 import importlib.metadata
 import os
 import shutil
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from importlib.machinery import FileFinder, PathFinder
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,8 @@ FILES = {
     "brought/texts/deep/b.txt": ("x", b"b" * 3_000_000, Moment.USE),
     "brought/code.py": ("x", b"CODE", Moment.READING),
     "other/c.txt": ("x", b"c", Moment.USE),
+    "linked/liblinked.so.1": ("b", b"linked", Moment.USE),
+    "linked/liblinked.so": ("n", b"liblinked.so.1", Moment.IMPORT),
     "Tiny_App-1.0.dist-info/METADATA": ("x", b"Name: tiny-app\nVersion: 1.0\n", Moment.USE),
     "Tiny_App-1.0.dist-info/RECORD": ("x", b"other/c.txt,,\n", Moment.USE),
 }
@@ -75,6 +79,18 @@ def seen(files: FilesOnDemand) -> set[str]:
     """What was unpacked, looked up without events that would bring more."""
     files.waiting.clear()
     return unpacked(Path(files.root))
+
+
+def take_away(root: Path) -> None:
+    """Put an empty folder in the place of the bundle's, as for the bootloader to remove."""
+    root.rename(root.with_suffix(".kept"))
+    root.mkdir()
+
+
+def put_back(root: Path) -> None:
+    if root.with_suffix(".kept").exists():
+        root.rmdir()
+        root.with_suffix(".kept").rename(root)
 
 
 def test_module_comes_with_its_libraries_when_it_is_looked_up(files: FilesOnDemand, root: Path) -> None:
@@ -193,6 +209,7 @@ def test_listing_shows_what_would_be_there(root: Path) -> None:
         "brought",
         "brought.libs",
         "compiled",
+        "linked",
         "other",
         "Tiny_App-1.0.dist-info",
     }
@@ -244,13 +261,28 @@ def test_folder_of_a_package_appears_with_all_its_files(
     rename, before = os.rename, []
 
     def see_then_rename(source: str, target: str, **folders: int) -> None:
-        before.append((target, (root / target).exists()))
+        before.append((target, {path.replace(source, target) for path in unpacked(root)}))
         rename(source, target, **folders)
 
     monkeypatch.setattr(os, "rename", see_then_rename)
     files.find_spec("brought")
-    assert before == [("brought", False)]
+    assert before == [("brought", of_package())]
     assert seen(files) == of_package()
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="Windows gives every file its own name")
+def test_large_files_are_named_one_by_one(files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_demand, "SMALL", 1)
+    monkeypatch.setattr(os, "rename", None)
+    files.find_spec("brought")
+    assert seen(files) == of_package()
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="the bootloader of Windows unpacks links")
+def test_links_are_among_the_files_of_a_new_folder(files: FilesOnDemand, root: Path) -> None:
+    files.bring("linked/liblinked.so.1", "linked/liblinked.so")
+    assert (root / "linked/liblinked.so").read_bytes() == b"linked"
+    assert (root / "linked/liblinked.so").is_symlink()
 
 
 @pytest.mark.skipif(IS_WINDOWS, reason="on Windows, a folder in which a scanner reads a file can't be renamed")
@@ -268,6 +300,72 @@ def test_another_process_may_bring_the_same_package(
     files.find_spec("brought")
     assert (root / "brought/texts/a.txt").read_bytes() == b"of another process"
     assert seen(files) == of_package()
+    assert {path.name for path in root.iterdir()} == {"!app", "brought"}
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "no space left")])
+def test_interrupted_package_can_be_brought_again(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    write = unpacking.write
+    written: list[str] = []
+
+    def write_two(path: str, *arguments: Any, **options: Any) -> None:
+        if len(written) == 2:
+            raise end
+        write(path, *arguments, **options)
+        written.append(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unpacking, "write", write_two)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            files.find_spec("brought")
+    waiting = {**files.waiting}
+    files.waiting.clear()
+    assert {path.name for path in root.iterdir()} <= {"!app", "brought"}
+    files.waiting.update(waiting)
+    files.find_spec("brought")
+    assert seen(files) == of_package()
+
+
+def test_signal_handler_may_bring_files_of_the_same_package(
+    files: FilesOnDemand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = unpacking.write
+    handled: list[int] = []
+
+    def write_then_handle(*arguments: Any, **options: Any) -> None:
+        write(*arguments, **options)
+        if not handled:
+            handled.append(1)
+            files.bring(*of_package(), "brought/code.py")
+
+    monkeypatch.setattr(unpacking, "write", write_then_handle)
+    files.find_spec("brought")
+    assert seen(files) == {*of_package(), "brought/code.py"}
+
+
+def test_second_import_waits_for_the_folders_of_the_package(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = unpacking.write
+    is_writing, may_write = threading.Event(), threading.Event()
+
+    def write_later(path: str, *arguments: Any, **options: Any) -> None:
+        if threading.current_thread() is first:
+            is_writing.set()
+            assert may_write.wait(30)
+        write(path, *arguments, **options)
+
+    monkeypatch.setattr(unpacking, "write", write_later)
+    first = threading.Thread(target=files.find_spec, args=("brought",))
+    first.start()
+    assert is_writing.wait(30)
+    files.find_spec("brought")
+    assert PathFinder.find_spec("brought._fast", [str(root / "brought")])
+    may_write.set()
+    first.join()
+    assert seen(files) >= of_package()
 
 
 def test_file_in_use_is_not_replaced(files: FilesOnDemand, root: Path) -> None:
@@ -285,23 +383,73 @@ def test_all_can_be_brought_at_once(files: FilesOnDemand, monkeypatch: pytest.Mo
     monkeypatch.setattr(on_demand, "unpackers", [files])
     on_demand.unpack_all()
     assert files.waiting == {}
-    assert {path for path in FILES if path != "!app"} - seen(files) <= ({"libone.so"} if IS_WINDOWS else set())
+    assert {path for path in FILES if path != "!app"} - seen(files) <= (
+        {"libone.so", "linked/liblinked.so"} if IS_WINDOWS else set()
+    )
 
 
 @pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
 @pytest.mark.usefixtures("files")
 def test_folder_without_its_name_is_waited_for(root: Path) -> None:
-    kept = root.rename(root.with_suffix(".kept"))
-    root.mkdir()
-
-    def put_back() -> None:
-        root.rmdir()
-        kept.rename(root)
-
-    timer = threading.Timer(0.2, put_back)
+    take_away(root)
+    timer = threading.Timer(0.2, put_back, [root])
     timer.start()
     assert (root / "other/c.txt").read_bytes() == b"c"
     timer.join()
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+def test_thread_waits_for_a_file_whose_folder_is_away(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, wait_for = unpacking.write, FilesOnDemand.wait_for
+    is_written = threading.Event()
+    found: list[bytes] = []
+
+    def write_and_take_away(*arguments: Any, **options: Any) -> None:
+        write(*arguments, **options)
+        take_away(root)
+
+    def put_back_and_wait(self: FilesOnDemand, name: str) -> None:
+        if threading.current_thread() is second:
+            put_back(root)
+        elif name == "other/c.txt":
+            is_written.set()
+        wait_for(self, name)
+
+    def read() -> None:
+        assert is_written.wait(30)
+        try:
+            found.append((root / "other/c.txt").read_bytes())
+        finally:
+            put_back(root)
+
+    monkeypatch.setattr(unpacking, "write", write_and_take_away)
+    monkeypatch.setattr(FilesOnDemand, "wait_for", put_back_and_wait)
+    second = threading.Thread(target=read)
+    second.start()
+    files.bring("other/c.txt")
+    second.join()
+    assert found == [b"c"]
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+def test_folder_in_the_place_of_the_bundle_gets_no_file(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for = FilesOnDemand.wait_for
+    calls: list[str] = []
+
+    def wait_and_take_away(self: FilesOnDemand, name: str) -> None:
+        calls.append(name)
+        put_back(root)
+        wait_for(self, name)
+        if len(calls) == 1:
+            take_away(root)
+
+    monkeypatch.setattr(FilesOnDemand, "wait_for", wait_and_take_away)
+    files.bring("other/c.txt")
+    assert seen(files) == {"other/c.txt"}
 
 
 def test_file_that_cannot_be_written_ends_the_program(
