@@ -210,9 +210,9 @@ class Passed:
 class Check:
     """One check. `run` returns what to report, or raises `CheckFailedError` or `CheckSkippedError`.
 
-    Checks that are `is_long` start before the others of their phase. `is_identity` if a failure means that an archive
-    isn't what its name says: for a downloaded one, no setting allows that. Once what a check `assumes` is disproved, it
-    is skipped.
+    Checks that are `is_long` start before the others of their phase, or with `--fail-fast` after them. `is_identity` if
+    a failure means that an archive isn't what its name says: for a downloaded one, no setting allows that. Once what a
+    check `assumes` is disproved, it is skipped.
     """
 
     name: str

@@ -91,7 +91,7 @@ STARTS: Final = Phase(
         Check(name="exit codes", needs="build", run=life_cycle.check_exit_codes, assumes=_PYTHON),
         Check(name="signals", needs="build", run=life_cycle.check_signals, assumes=_PYTHON),
         Check(name="orphans", needs="build", run=life_cycle.check_orphans, assumes=_PYTHON),
-        # Run the app's own tests; the traced run started before the freeze.
+        # Run the app's own tests; the traced run started before the freeze, unless --fail-fast was given.
         Check(name="source trace", needs="build", run=source_trace.check_source_trace),
         Check(name=BLACK_BOX_TESTS, needs="host", run=black_box.check_suite, assumes=_PROGRAM, is_long=True),
     )

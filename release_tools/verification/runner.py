@@ -77,17 +77,22 @@ def _run_phase(
     finished: dict[int, _Finished] = {}
 
     def run_at(position: int) -> None:
-        if fail_fast and any(one.result.is_failed for one in tuple(finished.values())):
+        if fail_fast and any(finished[other].result.is_failed for other in tuple(finished) if other < position):
             return
         check = phase.checks[position]
         on_check(check.name)
         finished[position] = _run(check, context)
 
-    # A long check begins first, unless the failure of a short one may make it needless.
-    positions = sorted(range(len(phase.checks)), key=lambda position: fail_fast or not phase.checks[position].is_long)
+    positions = range(len(phase.checks))
+    long = [position for position in positions if phase.checks[position].is_long]
+    short = [position for position in positions if position not in long]
     with ThreadPoolExecutor(os.process_cpu_count() if phase.is_concurrent else 1) as pool:
-        # Reading every result raises an exception of a thread here.
-        tuple(pool.map(run_at, positions))
+        # The failure of a short check may make a long one needless.
+        for together in (short, long) if fail_fast else ([*long, *short],):
+            # Reading every result raises an exception of a thread here.
+            tuple(pool.map(run_at, together))
+            if fail_fast and any(one.result.is_failed for one in finished.values()):
+                break
     return [finished[position] for position in sorted(finished)]
 
 

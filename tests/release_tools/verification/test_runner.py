@@ -146,14 +146,38 @@ def test_long_check_begins_first_unless_a_failure_can_make_it_needless(
 ) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     checks = (
+        Check(name="long", needs="host", run=lambda _: "done too", is_long=True),
         Check(name="before", needs="host", run=lambda _: "done"),
         Check(name="failing", needs="host", run=fails),
-        Check(name="long", needs="host", run=lambda _: "done too", is_long=True),
     )
     announced: list[str] = []
     results = verify(make_context(settings), fail_fast=fail_fast, on_check=announced.append, phases=[phase(*checks)])
     assert announced == order
     assert {result.name for result in results} == set(order)
+
+
+def test_long_check_waits_for_all_short_ones(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    may_end, ended = threading.Event(), []
+
+    def end_late(_: VerificationContext) -> str:
+        assert may_end.wait(30)
+        ended.append("short")
+        return "done"
+
+    def announce(name: str) -> None:
+        if name == "other":
+            may_end.set()
+        if name == "long":
+            assert ended == ["short"]
+
+    checks = (
+        Check(name="late", needs="host", run=end_late),
+        Check(name="long", needs="host", run=lambda _: "done", is_long=True),
+        Check(name="other", needs="host", run=lambda _: "done"),
+    )
+    results = verify(make_context(settings), fail_fast=True, on_check=announce, phases=[phase(*checks)])
+    assert [result.verdict for result in results] == ["passed"] * 3
 
 
 def test_failed_phase_keeps_the_next_from_starting(settings: ReleaseSettings) -> None:
