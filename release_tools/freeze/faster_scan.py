@@ -4,11 +4,14 @@ An analysis spends half its time in `dis.get_instructions`, which describes ever
 PyInstaller's bytecode scanner only acts on imports and on names stored or deleted. This walks the bytecode and yields
 just those. PyInstaller's other scanner looks for imports in the syntax tree and visits every constant, name and
 operator; but imports are statements, which are only nested in other statements. Looking up the edges of the graph takes
-another eighth, and files that nobody reads a twentieth.
+another eighth, files that nobody reads a twentieth, and three processes that list a few modules of the standard library
+as much.
 """
 
 import ast
 import dis
+import importlib
+import pkgutil
 import sys
 from collections.abc import Iterator
 from types import CodeType
@@ -100,6 +103,18 @@ def edge_between(graph: Any, head: object, tail: object) -> object:
     return next((edge for edge in outgoing if graph.tail(edge) == tail), None)
 
 
+def modules_of(package: str) -> list[str]:
+    """The names of a package of the standard library and of all modules in it.
+
+    Replaces `PyInstaller.utils.hooks.collect_submodules`, which imports packages in a process of their own. PyInstaller
+    itself has imported these.
+    """
+    names = [package]
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+        names += modules_of(module.name) if module.ispkg else [module.name]
+    return names
+
+
 def is_known() -> bool:
     """Whether this is a release of Python and of PyInstaller whose internals are as expected here."""
     import PyInstaller  # noqa: PLC0415 - only the freeze needs PyInstaller
@@ -112,6 +127,7 @@ def install() -> bool:
     from altgraph.Graph import Graph  # noqa: PLC0415 - only the freeze needs PyInstaller
     from PyInstaller.building.build_main import Analysis  # noqa: PLC0415
     from PyInstaller.building.datastruct import Target  # noqa: PLC0415
+    from PyInstaller.depend import analysis  # noqa: PLC0415
     from PyInstaller.lib.modulegraph import modulegraph, util  # noqa: PLC0415
 
     if not is_known():
@@ -119,6 +135,8 @@ def install() -> bool:
     util.iterate_instructions = iterate_wanted_instructions
     modulegraph._Visitor.generic_visit = visit_blocks  # noqa: SLF001 - see KNOWN_PYINSTALLER
     Graph.edge_by_node = edge_between
+    # Called only for the base modules.
+    analysis.collect_submodules = modules_of
     # For the next build in the same folder, which is emptied, and for looking at in a browser.
     Target._save_guts = _do_nothing  # noqa: SLF001
     Analysis._write_graph_debug = _do_nothing  # noqa: SLF001

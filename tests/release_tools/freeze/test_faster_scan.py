@@ -7,11 +7,15 @@ from types import CodeType
 
 import PyInstaller
 import pytest
+from PyInstaller.compat import PY3_BASE_MODULES
+from PyInstaller.config import CONF
+from PyInstaller.depend import analysis
 from PyInstaller.lib.modulegraph import modulegraph, util
+from PyInstaller.utils import hooks
 from PyInstaller.utils.hooks import setuptools as setuptools_hooks
 
 from release_tools.freeze import faster_scan
-from release_tools.freeze.faster_scan import iterate_wanted_instructions, visit_blocks
+from release_tools.freeze.faster_scan import iterate_wanted_instructions, modules_of, visit_blocks
 
 WANTED = {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL"}
 Scan = Callable[[CodeType], Iterator[object]]
@@ -112,6 +116,19 @@ async def g():
     assert len(seen) == 17
 
 
+@pytest.mark.programs
+def test_modules_of_base_packages_equal_pyinstallers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONF, "pathex", [])
+    packages = sorted(name for name in PY3_BASE_MODULES if hooks.is_package(name))
+    assert {"collections", "encodings", "re"} <= {*packages}
+    for package in packages:
+        assert modules_of(package) == hooks.collect_submodules(package)
+
+
+def test_modules_of_nested_packages_are_among_them() -> None:
+    assert {"importlib", "importlib.metadata", "importlib.metadata._text"} <= {*modules_of("importlib")}
+
+
 def test_hidden_setuptools_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setuptools_hooks, "_retrieve_setuptools_info", setuptools_hooks._retrieve_setuptools_info)
     faster_scan.hide_setuptools()
@@ -123,6 +140,7 @@ def test_hidden_setuptools_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None
 def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "iterate_instructions", util.iterate_instructions)
     monkeypatch.setattr(modulegraph._Visitor, "generic_visit", modulegraph._Visitor.generic_visit)
+    monkeypatch.setattr(analysis, "collect_submodules", analysis.collect_submodules)
 
 
 @pytest.mark.usefixtures("_restored")
@@ -130,6 +148,7 @@ def test_locked_pyinstaller_gets_the_faster_scan() -> None:
     assert faster_scan.install()
     assert util.iterate_instructions is iterate_wanted_instructions
     assert modulegraph._Visitor.generic_visit is visit_blocks
+    assert analysis.collect_submodules is modules_of
 
 
 @pytest.mark.usefixtures("_restored")
