@@ -63,9 +63,6 @@ EARLY_STAGES = {
     "freeze": FreezeError([], Path(), "").what.splitlines()[0],
 }
 
-# Checks that --quick limits: the gates for these run them in full.
-UNLIMITED = {"unusual places"}
-
 pytestmark = [pytest.mark.gates, pytest.mark.timeout(BUILD_TIMEOUT_SECONDS)]
 
 
@@ -83,7 +80,8 @@ class Gate:
     """What's broken, which check or stage refuses it, and the names in its error; or what's unusual, and who notes it.
 
     `pretended` are versions that the environment claims to have installed. `place` is the unusual place that shows the
-    fault, if it's one. `app` is the folder of another app, whose files come between the base and the gate's own.
+    fault, if a quick build doesn't try it. `app` is the folder of another app, whose files come between the base and
+    the gate's own.
     """
 
     folder: Path
@@ -127,6 +125,11 @@ class Gate:
             only_on=tuple(table.pop("only-on", cls.only_on)),
             **table,
         )
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The option of a quick build, which tries few unusual places."""
+        return () if self.place else ("--quick",)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -325,7 +328,7 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 # The longest come first, so that no worker is left with one of them at the end.
 def test_healthy_app_passes_every_check(shared: Environments, root: Path) -> None:
     lay_out(root, HEALTHY_PROJECT)
-    outcome = run_build(root, make_environments(root, tools=shared.tools))
+    outcome = run_build(root, make_environments(root, tools=shared.tools), "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
     assert passed >= ALWAYS_PASSED
@@ -356,7 +359,7 @@ def test_broken_app_is_refused_by_its_check(gate: Gate, shared: Environments, ro
     break_project(gate, root)
     for name, version in gate.pretended:
         pretend_version(environments, name, version)
-    outcome = run_build(root, environments, "--fail-fast", *(() if gate.refused_by in UNLIMITED else ("--quick",)))
+    outcome = run_build(root, environments, "--fail-fast", *gate.limits)
     reason = reason_not_tried(outcome, gate.place)
     if reason:
         pytest.skip(f"{gate.place}: {reason}")
@@ -375,7 +378,7 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
     lay_out(root, *gate.sources)
     environments = environments_of(gate, root, shared)
     break_project(gate, root)
-    outcome = run_build(root, environments, *(() if gate.noted_by in UNLIMITED else ("--quick",)))
+    outcome = run_build(root, environments, *gate.limits)
     reason = reason_not_tried(outcome, gate.place)
     if reason:
         pytest.skip(f"{gate.place}: {reason}")
