@@ -104,6 +104,9 @@ class Reporter:
         self._response = ""
         self._step = 0
         self._is_line_open = False
+        # Not `threading`, whose locks a signal may have interrupted.
+        self._end = _thread.allocate_lock()
+        self._ending_thread: int | None = None
 
     @property
     def is_verbose(self) -> bool:
@@ -175,20 +178,28 @@ class Reporter:
         """Write a JSON document."""
         _write_stdout(json.dumps(content, ensure_ascii=False, default=str) + "\n")
 
+    def claim_end(self) -> bool:
+        """Whether this thread is the first that reports how the program ends; only that one may, and then ends it."""
+        if self._end.acquire(blocking=False):
+            self._ending_thread = _thread.get_ident()
+        return self._ending_thread == _thread.get_ident()
+
     def completed(self, output: object) -> None:
         """Finish the answer, or with `--json` write the object, and show the usage."""
+        self._require_end()
         self._finish_text()
-        self._end("completed", output=output, error=None)
+        self._write_end("completed", output=output, error=None)
         if self.record is not None:
             self.note(_usage_line(self.record.usage_as_json()))
 
     def failed(self, error: RunnerError) -> None:
         """Show the error and its hint, and with `--json` write the object."""
+        self._require_end()
         if not isinstance(error, OutputError):
             try:
                 partial = self._response
                 self._finish_text()
-                self._end("failed", output=None, error=error, partial=partial)
+                self._write_end("failed", output=None, error=error, partial=partial)
             except OutputError as output_error:
                 error = output_error
         if self.record is not None and self.record.usage.requests:
@@ -201,20 +212,21 @@ class Reporter:
             write_stderr(f"hint: {error.hint}")
 
     def interrupted(self, error: RunnerError, status: Status = "interrupted") -> None:
-        """Report the signal or timeout that ends the program now.
+        """Report the signal or timeout that ends the program now; only to standard error if another thread reports it.
 
         Python's buffers are bypassed, because the signal may have interrupted a write to them.
         """
+        is_first = self.claim_end()
         document = self._document(status, output=None, error=error, partial=self._response)
         end = json.dumps({"type": "end", **document}, ensure_ascii=False, default=str) + "\n"
-        if self._transcript is not None:
+        if is_first and self._transcript is not None:
             _write_unbuffered(self._transcript.fileno(), end)
         newline = ""
-        if self.as_json or self.as_events:
+        if is_first and (self.as_json or self.as_events):
             _write_unbuffered(
                 1, end if self.as_events else json.dumps(document, ensure_ascii=False, default=str) + "\n"
             )
-        elif self.holds_text and self._response:
+        elif is_first and self.holds_text and self._response:
             held = self._response if self._response.endswith("\n") else f"{self._response}\n"
             _write_unbuffered(1, replace_control_chars(held) if _is_terminal(sys.stdout) else held)
         elif self._is_line_open:
@@ -251,7 +263,12 @@ class Reporter:
         if self._is_line_open:
             self._write_text("\n")
 
-    def _end(self, status: Status, *, output: object, error: RunnerError | None, partial: str = "") -> None:
+    def _require_end(self) -> None:
+        if not self.claim_end():
+            # Waits for the end of the program.
+            self._end.acquire()
+
+    def _write_end(self, status: Status, *, output: object, error: RunnerError | None, partial: str = "") -> None:
         document = self._document(status, output=output, error=error, partial=partial)
         if self.as_json:
             _write_stdout(json.dumps(document, ensure_ascii=False, default=str) + "\n")

@@ -21,10 +21,15 @@ def exit_at_timeout(seconds: float, name: str, reporter: Reporter, loop: ChildTr
     def watch() -> None:
         if stopped.wait(seconds + _GRACE_SECONDS):
             return
+        # The program may be reporting how it ended, just now.
+        if not reporter.claim_end() and stopped.wait(_GRACE_SECONDS):
+            return
         message = f"stopped after {pluralize(seconds, 'second')} ({name})"
-        reporter.interrupted(TimeLimitReachedError(message, f"raise {name}"), status="failed")
-        loop.terminate_children()
-        os._exit(EXIT_LIMIT)
+        try:
+            reporter.interrupted(TimeLimitReachedError(message, f"raise {name}"), status="failed")
+            loop.terminate_children()
+        finally:
+            os._exit(EXIT_LIMIT)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True, name="watchdog").start()
     return stopped

@@ -1,9 +1,12 @@
-"""Control characters never reach the terminal."""
+"""Control characters never reach the terminal, and the end is reported once."""
+
+import json
+import threading
 
 import pytest
 
 from agent_runner import output
-from agent_runner.errors import ModelError
+from agent_runner.errors import ModelError, TimeLimitReachedError
 from agent_runner.output import Reporter
 
 HOSTILE = "quota\x1b]0;title\x07 used\r up,\u202e\x9bsee\r\n\tthe 日本\u3000page"
@@ -40,3 +43,28 @@ def test_secrets_are_hidden_in_every_form(monkeypatch: pytest.MonkeyPatch, text:
     shown = output.without_secrets(text)
 
     assert [part for part in ("ss", "second") if part in shown] == []
+
+
+def test_end_is_reported_once(capfd: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(as_json=True)
+    reporter.interrupted(TimeLimitReachedError("stopped", "wait"), status="failed")
+
+    late = threading.Thread(target=reporter.completed, args=("late",), daemon=True)
+    late.start()
+    late.join(timeout=0.5)
+
+    assert late.is_alive()
+    assert json.loads(capfd.readouterr().out)["error"]["kind"] == "timeout"
+
+
+def test_interruption_of_a_reported_end_adds_no_document(capfd: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(as_json=True)
+    reporter.completed("answer")
+
+    watchdog = threading.Thread(target=reporter.interrupted, args=(TimeLimitReachedError("stopped", "wait"),))
+    watchdog.start()
+    watchdog.join()
+
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["output"] == "answer"
+    assert captured.err
