@@ -95,14 +95,16 @@ def read(position: int, size: int, *, may_end: bool = False) -> bytes:
 
 def opened() -> int:
     """The open executable. On POSIX it stays open, so that the program survives an update that replaces the file."""
-    global descriptor, identity  # noqa: PLW0603 - facts about this process
+    global descriptor, identity
     if sys.platform == "win32" or identity is None or not is_executable(descriptor):
-        descriptor = os.open(sys.executable, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        found = os.fstat(descriptor)
+        file = os.open(sys.executable, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        found = os.fstat(file)
         if identity is not None and identity != (found.st_dev, found.st_ino):
-            os.close(descriptor)
+            os.close(file)
             raise OSError(0, "the executable has been replaced since the program was started", sys.executable)
-        identity = (found.st_dev, found.st_ino)
+        descriptor, identity = file, (found.st_dev, found.st_ino)
+        # Another thread may have opened its own meanwhile.
+        return file
     return descriptor
 
 

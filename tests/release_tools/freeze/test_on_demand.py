@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.machinery import FileFinder, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from release_tools.freeze.runtime import on_demand, payload, unpacking
 from release_tools.freeze.runtime.on_demand import FilesOnDemand
 from tests.release_tools.freeze.executables import run_as, write_executable
 
-SUFFIX = ".abi3.so"
+SUFFIX = EXTENSION_SUFFIXES[-1]
 FILES = {
     "!app": ("b", b"tiny", None),
     f"brought/_fast{SUFFIX}": ("b", b"module", Moment.IMPORT),
