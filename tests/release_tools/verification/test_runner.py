@@ -146,9 +146,9 @@ def test_long_check_begins_first_unless_a_failure_can_make_it_needless(
 ) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     checks = (
-        Check(name="long", needs="host", run=lambda _: "done too", is_long=True),
-        Check(name="before", needs="host", run=lambda _: "done"),
-        Check(name="failing", needs="host", run=fails),
+        Check(name="long", needs="archive", run=lambda _: "done too", is_long=True),
+        Check(name="before", needs="archive", run=lambda _: "done"),
+        Check(name="failing", needs="archive", run=fails),
     )
     announced: list[str] = []
     results = verify(make_context(settings), fail_fast=fail_fast, on_check=announced.append, phases=[phase(*checks)])
@@ -172,9 +172,9 @@ def test_long_check_waits_for_all_short_ones(settings: ReleaseSettings, monkeypa
             assert ended == ["short"]
 
     checks = (
-        Check(name="late", needs="host", run=end_late),
-        Check(name="long", needs="host", run=lambda _: "done", is_long=True),
-        Check(name="other", needs="host", run=lambda _: "done"),
+        Check(name="late", needs="archive", run=end_late),
+        Check(name="long", needs="archive", run=lambda _: "done", is_long=True),
+        Check(name="other", needs="archive", run=lambda _: "done"),
     )
     results = verify(make_context(settings), fail_fast=True, on_check=announce, phases=[phase(*checks)])
     assert [result.verdict for result in results] == ["passed"] * 3
