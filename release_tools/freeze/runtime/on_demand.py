@@ -186,7 +186,7 @@ class FilesOnDemand:
             return
         if inside in self.waiting:
             folder, _, file = inside.rpartition("/")
-            is_record = file == RECORD and folder.endswith(METADATA_SUFFIXES)
+            is_record = file == key_of(RECORD) and folder.endswith(METADATA_SUFFIXES)
             self.bring(*(self.all_waiting() if is_record else (inside,)))
         else:
             self.reveal(inside)
