@@ -104,7 +104,6 @@ class Reporter:
         self._response = ""
         self._step = 0
         self._is_line_open = False
-        # Not `threading`, whose locks a signal may have interrupted.
         self._end = _thread.allocate_lock()
         self._ending_thread: int | None = None
 
@@ -212,9 +211,10 @@ class Reporter:
             write_stderr(f"hint: {error.hint}")
 
     def interrupted(self, error: RunnerError, status: Status = "interrupted") -> None:
-        """Report the signal or timeout that ends the program now; only to standard error if another thread reports it.
+        """Report the signal or timeout that ends the program now.
 
-        Python's buffers are bypassed, because the signal may have interrupted a write to them.
+        If another thread already reports how it ends, only standard error gets this. Python's buffers are bypassed,
+        because the signal may have interrupted a write to them.
         """
         is_first = self.claim_end()
         document = self._document(status, output=None, error=error, partial=self._response)

@@ -4,8 +4,7 @@ An analysis spends half its time in `dis.get_instructions`, which describes ever
 PyInstaller's bytecode scanner only acts on imports and on names stored or deleted. This walks the bytecode and yields
 just those. PyInstaller's other scanner looks for imports in the syntax tree and visits every constant, name and
 operator; but imports are statements, which are only nested in other statements. Looking up the edges of the graph takes
-another eighth, files that nobody reads a twentieth, and three processes that list a few modules of the standard library
-as much.
+another eighth, and files that nobody reads a twentieth. Three processes only list modules of the standard library.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The watchdog ends the program only if nothing else does."""
+"""The watchdog ends a program that doesn't end by itself."""
 
 import os
 import threading
