@@ -109,28 +109,24 @@ def _freeze(build: "Build", progress: Progress) -> Frozen:
 
 def _package(build: "Build", executable: Path, progress: Progress) -> Path:
     with progress.stage("package"):
-        return _write_archive(build, executable)
-
-
-def _write_archive(build: "Build", executable: Path) -> Path:
-    folder = build.staged_archive.parent
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    licenses = folder / "THIRD_PARTY_LICENSES"
-    licenses.write_text(
-        third_party_licenses(build.installed.dependencies, build.installed.pyinstaller, build.installed.zstandard),
-        encoding="utf-8",
-        newline="\n",
-    )
-    archive = build.staged_archive
-    members = (
-        Member(name=executable.name, path=executable, mode=EXECUTABLE_MODE),
-        Member(name="LICENSE", path=build.settings.root / "LICENSE", mode=FILE_MODE),
-        Member(name="THIRD_PARTY_LICENSES", path=licenses, mode=FILE_MODE),
-    )
-    # Nobody downloads what a quick build packs.
-    write_archive(archive, members, build.source_date, level=FASTEST_LEVEL if build.is_quick else BEST_LEVEL)
-    return archive
+        folder = build.staged_archive.parent
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        licenses = folder / "THIRD_PARTY_LICENSES"
+        licenses.write_text(
+            third_party_licenses(build.installed.dependencies, build.installed.pyinstaller, build.installed.zstandard),
+            encoding="utf-8",
+            newline="\n",
+        )
+        archive = build.staged_archive
+        members = (
+            Member(name=executable.name, path=executable, mode=EXECUTABLE_MODE),
+            Member(name="LICENSE", path=build.settings.root / "LICENSE", mode=FILE_MODE),
+            Member(name="THIRD_PARTY_LICENSES", path=licenses, mode=FILE_MODE),
+        )
+        # Nobody downloads what a quick build packs.
+        write_archive(archive, members, build.source_date, level=FASTEST_LEVEL if build.is_quick else BEST_LEVEL)
+        return archive
 
 
 def _verify(

@@ -93,7 +93,7 @@ def _build(
     *,
     is_verified: bool = True,
 ) -> None:
-    """Create the environments, and run the other stages in that of the tools; only up to the archive for unverified."""
+    """Create the environments, and run the other stages in that of the tools, or only those before the verification."""
     platform, folder = request.platform, settings.build_folder(request.platform.name)
     print(stage_line("environment", ""), flush=True)
     started = time.monotonic()
@@ -101,12 +101,12 @@ def _build(
     python = create_environment(settings, folder / "environment", APP_GROUPS, is_reused=is_reused, platform=platform)
     tools = create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_reused=is_reused, platform=platform)
     install_project(settings, python, tools, version, folder / "wheel")
-    suite = suite_arguments(settings, folder, is_reused=is_reused) if is_verified else ["--unverified"]
+    verification = suite_arguments(settings, folder, is_reused=is_reused) if is_verified else ["--unverified"]
     seconds = time.monotonic() - started
     print(done_line("environment", seconds), flush=True)
 
     place = ["--platform", platform.name, "--environment-seconds", f"{seconds:.1f}", "--app-python", str(python)]
-    run_inside(settings.root, [str(tools), "-m", "release_tools", "build", *options, *suite, *place])
+    run_inside(settings.root, [str(tools), "-m", "release_tools", "build", *options, *verification, *place])
 
 
 def reproduce(root: Path) -> None:

@@ -77,6 +77,7 @@ def _run_phase(
     finished: dict[int, _Finished] = {}
 
     def run_at(position: int) -> None:
+        # A check ahead of a failed one still runs: the first failure in this order is reported.
         if fail_fast and any(finished[other].result.is_failed for other in tuple(finished) if other < position):
             return
         check = phase.checks[position]

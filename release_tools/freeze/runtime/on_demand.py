@@ -315,13 +315,6 @@ class FilesOnDemand:
         if IS_WINDOWS:
             yield None
             return
-        root = self.open_root()
-        try:
-            yield root
-        finally:
-            os.close(root)
-
-    def open_root(self) -> int:
         self.wait_for(unpacking.MARKER)
         root = os.open(self.root, os.O_RDONLY)
         if not has_marker(root):
@@ -329,7 +322,10 @@ class FilesOnDemand:
             os.close(root)
             self.wait_for(unpacking.MARKER)
             root = os.open(self.root, os.O_RDONLY)
-        return root
+        try:
+            yield root
+        finally:
+            os.close(root)
 
     def unpack_folder(self, folder: str, entries: list[payload.Entry], root: int) -> bool:
         """Unpack files into a new folder, which saves giving each its name; False if the folder was there first."""
