@@ -7,29 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from release_tools.benchmark.bench import Bench, run_benchmark
-from release_tools.benchmark.imports import record_import_order
 from release_tools.command_line import run_command
-from release_tools.errors import MissingWheelsError
-from release_tools.lockfile import TOOLS_LOCK, read_lock_file
-from release_tools.pipeline import package_unverified, plan_build, run_pipeline
 from release_tools.platforms import find_platform, host_platform
-from release_tools.preflight.wheels import check_all_wheels, print_wheels
-from release_tools.releasing.git_state import github_repository
-from release_tools.releasing.github.api import GitHubApi
-from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
 from release_tools.reporting.output import print_plain
-from release_tools.reporting.progress import Progress
-from release_tools.reporting.records import read_records
-from release_tools.reporting.report import records_report, write_report
-from release_tools.reporting.validation import validation_report
-from release_tools.repository import require_commit
 from release_tools.settings import ReleaseSettings
-from release_tools.sizes.report import report_sizes
-from release_tools.verification.downloaded import verify_downloads
 
 
 def _build(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.pipeline import package_unverified, plan_build, run_pipeline
+    from release_tools.reporting.progress import Progress
+
     build = plan_build(
         Path.cwd(),
         find_platform(options.platform),
@@ -47,11 +34,18 @@ def _build(options: argparse.Namespace, console: Console) -> None:
 
 
 def _verify(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.verification.downloaded import verify_downloads
+
     settings = ReleaseSettings.load(Path.cwd())
     verify_downloads(settings, options.archives, suite_python=options.suite_python, console=console)
 
 
 def _build_remotely(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.releasing.git_state import github_repository
+    from release_tools.releasing.github.api import GitHubApi
+    from release_tools.releasing.github.remote_builds import RemoteBuild, build_remotely
+    from release_tools.repository import require_commit
+
     root = Path.cwd()
     commit = require_commit(root)
     build = RemoteBuild(
@@ -68,6 +62,10 @@ def _build_remotely(options: argparse.Namespace, console: Console) -> None:
 
 
 def _report(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.reporting.records import read_records
+    from release_tools.reporting.report import records_report, write_report
+    from release_tools.reporting.validation import validation_report
+
     records = read_records(options.records)
     if options.output is None:
         sys.stdout.write(validation_report(records) if options.validation else records_report(records))
@@ -77,6 +75,9 @@ def _report(options: argparse.Namespace, console: Console) -> None:
 
 
 def _bench(options: argparse.Namespace, console: Console) -> None:
+    from release_tools.benchmark.bench import Bench, run_benchmark
+    from release_tools.repository import require_commit
+
     root = Path.cwd()
     commit = require_commit(root)
     bench = Bench(
@@ -96,16 +97,24 @@ def _bench(options: argparse.Namespace, console: Console) -> None:
 
 
 def _import_order(_: argparse.Namespace, console: Console) -> None:
+    from release_tools.benchmark.imports import record_import_order
+
     root = Path.cwd()
     path = record_import_order(ReleaseSettings.load(root), host_platform(), functools.partial(print_plain, console))
     print_plain(console, f"wrote {path.relative_to(root)}: commit it, and the next build uses it")
 
 
 def _size(_: argparse.Namespace, console: Console) -> None:
+    from release_tools.sizes.report import report_sizes
+
     report_sizes(ReleaseSettings.load(Path.cwd()), host_platform(), console)
 
 
 def _wheels(_: argparse.Namespace, console: Console) -> None:
+    from release_tools.errors import MissingWheelsError
+    from release_tools.lockfile import TOOLS_LOCK, read_lock_file
+    from release_tools.preflight.wheels import check_all_wheels, print_wheels
+
     settings = ReleaseSettings.load(Path.cwd())
     rows = check_all_wheels(settings, read_lock_file(settings.lock_path), read_lock_file(TOOLS_LOCK))
     print_wheels(settings, rows, console)

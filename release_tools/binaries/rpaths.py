@@ -18,7 +18,7 @@ from release_tools.binaries.native_files import elf_rpaths, is_relative_rpath
 # An entry of PyInstaller's TOC: name in the bundle, source file, typecode.
 Entry = tuple[str, str, str]
 
-_NATIVE_KINDS: Final = {"BINARY", "EXTENSION"}
+NATIVE_KINDS: Final = frozenset({"BINARY", "EXTENSION"})
 _RPATH_TAGS: Final = (15, 29)  # DT_RPATH and DT_RUNPATH of elf.h
 _DYNAMIC_ENTRY: Final = struct.Struct("<QQ")
 _ELF_64_BIT_LITTLE_ENDIAN: Final = b"\x7fELF\x02\x01"
@@ -26,7 +26,7 @@ _ELF_64_BIT_LITTLE_ENDIAN: Final = b"\x7fELF\x02\x01"
 
 def cleaned_binaries(binaries: Iterable[Entry], folder: Path) -> list[Entry]:
     """The same table, with a cleaned copy in `folder` of each file that has a foreign rpath."""
-    return [_cleaned_entry(entry, folder) if entry[2] in _NATIVE_KINDS else entry for entry in binaries]
+    return [_cleaned_entry(entry, folder) if entry[2] in NATIVE_KINDS else entry for entry in binaries]
 
 
 def clean_rpaths(content: bytes) -> bytes:

@@ -1,26 +1,34 @@
-"""Tells which native files `strip` can shorten without harm, and which are programs. `freeze.spec` calls this for all.
+"""Strips the native files that `strip` can shorten without harm. `freeze.spec` calls this for all.
 
 Some programs carry data behind their last section: a script, an archive, the bytecode of an interpreter. `strip` drops
-it, and the program is broken. Others are signed, or check themselves.
+it, and the program is broken. Others are signed, or check themselves. PyInstaller would start `strip` for each file.
 """
 
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from functools import cache
+from itertools import batched
 from pathlib import Path
 from typing import Final
 
 import lief
 
 from release_tools.binaries.native_files import is_elf_program, read_native
-from release_tools.binaries.rpaths import Entry
+from release_tools.binaries.rpaths import NATIVE_KINDS, Entry
+from release_tools.processes.run import observe
 
 # `e_machine` in the header of elf.h.
 _MACHINE: Final = slice(18, 20)
 
 # Programs don't have such names, and reading every library takes long.
 _LIBRARY: Final = re.compile(r"\.(so(\.\d+)*|dylib|dll|pyd)$", re.IGNORECASE)
+
+# The paths of so many files fit into a command.
+_FILES_AT_ONCE: Final = 500
+_TIMEOUT_SECONDS: Final = 600.0
 
 
 def is_strippable(content: bytes) -> bool:
@@ -34,11 +42,34 @@ def with_programs_as_data(binaries: Iterable[Entry]) -> list[Entry]:
     return [(name, source, "DATA" if _is_program(name, source) else kind) for name, source, kind in binaries]
 
 
-def with_unstrippable_as_data(binaries: Iterable[Entry]) -> list[Entry]:
-    """The same table, where the files that can't be stripped are data, which PyInstaller copies as it is."""
-    return [
-        (name, source, kind if is_strippable(Path(source).read_bytes()) else "DATA") for name, source, kind in binaries
-    ]
+def stripped_binaries(binaries: Iterable[Entry], folder: Path) -> list[Entry]:
+    """The same table, with a stripped copy in `folder` of each file that can be stripped.
+
+    The others are data, which PyInstaller copies as it is. Raises `SystemExit` with what `strip` printed.
+    """
+    entries: list[Entry] = []
+    copies: list[str] = []
+    for name, source, kind in binaries:
+        if kind not in NATIVE_KINDS:
+            entries.append((name, source, kind))
+        elif is_strippable(Path(source).read_bytes()) and not has_checksum_beside(Path(source)):
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+            copies.append(str(copy))
+            entries.append((name, str(copy), kind))
+        else:
+            entries.append((name, source, "DATA"))
+    for some in batched(copies, _FILES_AT_ONCE, strict=False):
+        finished = observe(["strip", *some], cwd=folder, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS)
+        if finished.code != 0:
+            raise SystemExit(f"strip exited with {finished.code}\n{finished.output.strip()}")
+    return entries
+
+
+def has_checksum_beside(path: Path) -> bool:
+    """Whether a file with the checksum of this one is beside it, as Fedora's have them and those of NSS."""
+    return path.with_name(f".{path.name}.hmac").is_file() or path.with_suffix(".chk").is_file()
 
 
 def _is_program(name: str, source: str) -> bool:

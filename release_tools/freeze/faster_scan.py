@@ -4,21 +4,26 @@ An analysis spends half its time in `dis.get_instructions`, which describes ever
 PyInstaller's bytecode scanner only acts on imports and on names stored or deleted. This walks the bytecode and yields
 just those. PyInstaller's other scanner looks for imports in the syntax tree and visits every constant, name and
 operator; but imports are statements, which are only nested in other statements. Looking up the edges of the graph takes
-another eighth, and files that nobody reads a twentieth. Three processes only list modules of the standard library.
+another eighth, and files and a copy of the graph that nobody reads a tenth. Five processes only list what PyInstaller
+can list itself: modules of the standard library, and the folder of the community's hooks.
 """
 
 import ast
 import dis
+import functools
 import importlib
+import importlib.metadata
 import pkgutil
 import sys
 from collections.abc import Iterator
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 # The scanner and the bytecode are internals, so any other release gets the original scanners.
 KNOWN_PYINSTALLER: Final = "6.22."
 KNOWN_PYTHON: Final = (3, 13)
+
+_COMMUNITY_HOOKS: Final = "_pyinstaller_hooks_contrib"
 
 _CACHE: Final = dis.opmap["CACHE"]
 _EXTENDED_ARG: Final = dis.opmap["EXTENDED_ARG"]
@@ -105,13 +110,29 @@ def edge_between(graph: Any, head: object, tail: object) -> object:
 def modules_of(package: str) -> list[str]:
     """The names of a package of the standard library and of all modules in it.
 
-    Replaces `PyInstaller.utils.hooks.collect_submodules`, which imports packages in a process of their own. PyInstaller
-    itself has imported these.
+    Replaces `PyInstaller.utils.hooks.collect_submodules`, which imports packages in a process of their own, for those
+    that PyInstaller itself has imported.
     """
     names = [package]
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
         names += modules_of(module.name) if module.ispkg else [module.name]
     return names
+
+
+def collect_modules(collect: Any, package: str, *arguments: Any, **options: Any) -> Any:
+    """What PyInstaller's `collect_submodules` finds for a hook, in this process if it's `encodings`."""
+    is_usual = package == "encodings" and not arguments and not options
+    return modules_of(package) if is_usual else collect(package, *arguments, **options)
+
+
+def hook_folders(discover: Any) -> Any:
+    """What PyInstaller's `discover_hook_directories` finds, in this process if there are only the community's hooks.
+
+    It starts one because a package may be imported for its hooks; theirs has nothing else.
+    """
+    found = importlib.metadata.entry_points(group="pyinstaller40", name="hook-dirs")
+    is_usual = all(one.module == _COMMUNITY_HOOKS for one in found)
+    return discover.__wrapped__() if is_usual else discover()
 
 
 def is_known() -> bool:
@@ -124,10 +145,11 @@ def is_known() -> bool:
 def install() -> bool:
     """Replace PyInstaller's slow parts in the known releases; returns whether it did."""
     from altgraph.Graph import Graph  # noqa: PLC0415 - only the freeze needs PyInstaller
-    from PyInstaller.building.build_main import Analysis  # noqa: PLC0415
+    from PyInstaller.building import build_main  # noqa: PLC0415
     from PyInstaller.building.datastruct import Target  # noqa: PLC0415
     from PyInstaller.depend import analysis  # noqa: PLC0415
     from PyInstaller.lib.modulegraph import modulegraph, util  # noqa: PLC0415
+    from PyInstaller.utils import hooks  # noqa: PLC0415
 
     if not is_known():
         return False
@@ -136,9 +158,13 @@ def install() -> bool:
     Graph.edge_by_node = edge_between
     # Called only for the base modules.
     analysis.collect_submodules = modules_of
+    hooks.collect_submodules = functools.partial(collect_modules, hooks.collect_submodules)
+    build_main.discover_hook_directories = functools.partial(hook_folders, build_main.discover_hook_directories)
+    # A copy of the graph of the base modules is kept for another analysis with the same exclusions, which never comes.
+    analysis.deepcopy = lambda _: SimpleNamespace(_excludes=None)
     # For the next build in the same folder, which is emptied, and for looking at in a browser.
     Target._save_guts = _do_nothing  # noqa: SLF001
-    Analysis._write_graph_debug = _do_nothing  # noqa: SLF001
+    build_main.Analysis._write_graph_debug = _do_nothing  # noqa: SLF001
     return True
 
 

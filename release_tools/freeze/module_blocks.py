@@ -129,7 +129,8 @@ def imported_at_start(system: str = sys.platform) -> tuple[str, ...]:
 def needed_by_reader(graph: Any) -> frozenset[str]:
     """The modules that may be imported before the reader of blocks is there, which are compressed one by one."""
     starts = [*map(graph.find_node, imported_at_start()), *_of_run_time(graph)]
-    return frozenset(name for start in starts for name in _imported_at_once(graph, start, set()))
+    seen: set[int] = set()
+    return frozenset(name for start in starts for name in _imported_at_once(graph, start, seen))
 
 
 def import_order(graph: Any, scripts: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ USERS_OF_TOOLS: Final = (
     "release_tools.binaries.stripping",
     "release_tools.freeze.deferred_files",
     "release_tools.freeze.dll_folders",
+    "release_tools.freeze.faster_libraries",
     "release_tools.freeze.faster_scan",
     "release_tools.freeze.kept_scans",
     "release_tools.freeze.module_blocks",

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from release_tools.binaries.stripping import has_checksum_beside
 from release_tools.platforms import UPX
 from release_tools.processes.run import observe
 
@@ -31,7 +32,7 @@ class PackedFile:
 
 
 def install(folder: Path, report: Path) -> None:
-    """Pack each native file after PyInstaller has stripped it, and write to `report` what came of it."""
+    """Pack each native file as it's bundled, and write to `report` what came of it."""
     from PyInstaller.building import api  # noqa: PLC0415 - in PyInstaller's process only
 
     original = api.process_collected_binary
@@ -80,7 +81,7 @@ def _known_to_break(source: Path) -> str:
             return "it has control flow guard"
     if misc.is_file_qt_plugin(str(source)):
         return "it's a Qt plugin, whose metadata UPX drops"
-    if source.with_name(f".{source.name}.hmac").is_file() or source.with_suffix(".chk").is_file():
+    if has_checksum_beside(source):
         return "its checksum is beside it"
     return ""
 

@@ -1,10 +1,14 @@
+import os
 import sys
 from pathlib import Path
 
+import coverage.tracer
 import lief
 import pytest
 
-from release_tools.binaries.stripping import is_strippable, with_programs_as_data, with_unstrippable_as_data
+from release_tools.binaries import stripping
+from release_tools.binaries.rpaths import Entry
+from release_tools.binaries.stripping import is_strippable, stripped_binaries, with_programs_as_data
 from tests.release_tools.verification.static.samples import make_elf
 
 LIBRARY = make_elf(needed=["libc.so.6"])
@@ -38,9 +42,63 @@ def test_programs_are_copied_as_they_are(tmp_path: Path) -> None:
     assert [kind for *_, kind in with_programs_as_data(entries)] == ["DATA", "BINARY", "BINARY"]
 
 
-def test_program_is_data(tmp_path: Path) -> None:
-    assert lief.ELF.parse(sys.executable)
-    appended = tmp_path / "appended.so"
+@pytest.fixture
+def libraries(tmp_path: Path) -> list[Entry]:
+    """Copies of an extension module with a symbol that no program needs, one of them in a folder."""
+    module = lief.ELF.parse(coverage.tracer.__file__)
+    assert module is not None
+    symbol = lief.ELF.Symbol()
+    symbol.name = "unneeded"
+    module.add_symtab_symbol(symbol)
+    entries = []
+    for name in ("first.so", "package/second.so", "third.so"):
+        path = tmp_path / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        module.write(str(path))
+        entries.append((name, str(path), "EXTENSION"))
+    return entries
+
+
+@pytest.mark.programs
+def test_stripped_copies_have_only_what_the_loader_reads(
+    libraries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripping, "_FILES_AT_ONCE", 2)
+    stripped = stripped_binaries(libraries, tmp_path / "stripped")
+    assert [(name, kind) for name, _, kind in stripped] == [(name, kind) for name, _, kind in libraries]
+    for (_, source, _), (_, copy, _) in zip(libraries, stripped, strict=True):
+        before, after = lief.ELF.parse(source), lief.ELF.parse(copy)
+        assert before is not None
+        assert after is not None
+        assert {symbol.name for symbol in before.symtab_symbols} >= {"unneeded"}
+        assert [*after.symtab_symbols] == []
+        assert [symbol.name for symbol in after.dynamic_symbols] == [symbol.name for symbol in before.dynamic_symbols]
+
+
+def test_what_is_no_native_file_stays(tmp_path: Path) -> None:
+    entries = [("link.so", "first.so", "SYMLINK"), ("a.txt", str(tmp_path / "missing"), "DATA")]
+    assert stripped_binaries(entries, tmp_path / "stripped") == entries
+
+
+def test_what_cannot_be_stripped_is_data(libraries: list[Entry], tmp_path: Path) -> None:
+    appended, checked, noted = (Path(source) for _, source, _ in libraries)
     appended.write_bytes(LIBRARY + b"payload")
-    entries = [("bin/python", sys.executable, "BINARY"), ("appended.so", str(appended), "BINARY")]
-    assert [kind for *_, kind in with_unstrippable_as_data(entries)] == ["DATA", "DATA"]
+    checked.with_name(".second.so.hmac").touch()
+    noted.with_suffix(".chk").touch()
+    entries = [("bin/python", sys.executable, "BINARY"), *libraries]
+    assert stripped_binaries(entries, tmp_path / "stripped") == [(name, path, "DATA") for name, path, _ in entries]
+    assert not (tmp_path / "stripped").exists()
+
+
+@pytest.mark.programs
+def test_failing_strip_ends_the_freeze_with_its_words(
+    libraries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "strip"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho no room >&2\nexit 3\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.defpath}")
+    with pytest.raises(SystemExit) as caught:
+        stripped_binaries(libraries, tmp_path / "stripped")
+    assert "no room" in str(caught.value.code)

@@ -1,5 +1,7 @@
 import ast
+import importlib.metadata
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +9,10 @@ from types import CodeType
 
 import PyInstaller
 import pytest
+from altgraph.Graph import Graph
+from PyInstaller import isolated
+from PyInstaller.building import build_main
+from PyInstaller.building.datastruct import Target
 from PyInstaller.compat import PY3_BASE_MODULES
 from PyInstaller.config import CONF
 from PyInstaller.depend import analysis
@@ -140,7 +146,17 @@ def test_hidden_setuptools_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None
 def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(util, "iterate_instructions", util.iterate_instructions)
     monkeypatch.setattr(modulegraph._Visitor, "generic_visit", modulegraph._Visitor.generic_visit)
-    monkeypatch.setattr(analysis, "collect_submodules", analysis.collect_submodules)
+    for module, name in (
+        (analysis, "collect_submodules"),
+        (analysis, "deepcopy"),
+        (analysis, "_cached_module_graph_"),
+        (hooks, "collect_submodules"),
+        (build_main, "discover_hook_directories"),
+        (build_main.Analysis, "_write_graph_debug"),
+        (Target, "_save_guts"),
+        (Graph, "edge_by_node"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))
 
 
 @pytest.mark.usefixtures("_restored")
@@ -149,6 +165,46 @@ def test_locked_pyinstaller_gets_the_faster_scan() -> None:
     assert util.iterate_instructions is iterate_wanted_instructions
     assert modulegraph._Visitor.generic_visit is visit_blocks
     assert analysis.collect_submodules is modules_of
+
+
+@pytest.mark.programs
+@pytest.mark.usefixtures("_restored")
+def test_hooks_find_encodings_and_other_packages_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONF, "pathex", [])
+    calls = [("encodings",), ("encodings", lambda name: name.endswith("utf_8")), ("wsgiref",)]
+    before = [hooks.collect_submodules(*call) for call in calls]
+    assert faster_scan.install()
+    assert [hooks.collect_submodules(*call) for call in calls] == before
+    assert [len(names) > 1 for names in before] == [True, False, True]
+
+
+@pytest.mark.programs
+@pytest.mark.usefixtures("_restored")
+def test_folders_of_the_community_hooks_are_found_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build_main.discover_hook_directories()
+    assert before
+    assert faster_scan.install()
+    monkeypatch.setattr(isolated, "Python", None)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert build_main.discover_hook_directories() == before
+
+
+def test_hooks_of_other_packages_are_found_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.metadata.EntryPoint("hook-dirs", "fast_math.hooks:folders", "pyinstaller40")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: (found,))
+
+    def in_process() -> list[str]:
+        return ["of a process"]
+
+    assert faster_scan.hook_folders(in_process) == ["of a process"]
+
+
+@pytest.mark.usefixtures("_restored")
+def test_each_analysis_has_a_graph_of_its_own() -> None:
+    assert faster_scan.install()
+    first, second = (analysis.initialize_modgraph(excludes=("unittest",)) for _ in range(2))
+    assert first is not second
+    assert {str(node.identifier) for node in first.nodes()} == {str(node.identifier) for node in second.nodes()}
 
 
 @pytest.mark.usefixtures("_restored")

@@ -24,7 +24,6 @@ def judge(platform: str = "linux-amd64") -> LogJudge:
         "Hidden import 'tkinter.dnd' not found",
         'Hidden import "_ctypes" not found!',
         "Library not found: could not resolve 'libfoo.so.1', dependency of '/site/tiny_app/fast.so'.",
-        "Failed to run strip on '/x/libfoo.so'!",
         "Failed to collect submodules for 'tiny_app' because importing 'tiny_app' raised: OSError",
         "Failed to process hook entry point 'x'",
         "Error while signing the bundle: no identity",

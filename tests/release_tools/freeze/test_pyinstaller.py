@@ -80,7 +80,7 @@ def test_killed_pyinstaller_raises_killed_error(run_freeze: RunFreeze) -> None:
 
 
 def test_fatal_messages_do_not_end_the_build(run_freeze: RunFreeze) -> None:
-    message = "Failed to run strip on '/x/libfoo.so'!"
+    message = "Failed to process hook entry point 'x'"
     assert run_freeze(0, f"{HARMLESS}\n1 WARNING: {message}\n").messages == (message,)
 
 

@@ -9,7 +9,7 @@ from tests.release_tools.verification.context_variants import allowing, as_build
 from tests.release_tools.verification.static.contexts import findings_of, make_context
 
 MISSING = 'Hidden import "tiny_app.late" not found!'
-STRIP = "Failed to run strip on 'libfoo.so'!"
+HOOK = "Failed to process hook entry point 'x'"
 
 
 def with_messages(settings: ReleaseSettings, *messages: str) -> VerificationContext:
@@ -23,7 +23,7 @@ def test_freeze_without_messages_passes(settings: ReleaseSettings) -> None:
 
 @pytest.mark.shows_failing("freeze messages")
 def test_every_message_is_a_finding(settings: ReleaseSettings) -> None:
-    assert findings_of(check_freeze_messages, with_messages(settings, STRIP, MISSING)) == (STRIP, MISSING)
+    assert findings_of(check_freeze_messages, with_messages(settings, HOOK, MISSING)) == (HOOK, MISSING)
 
 
 def test_unused_entry_is_noted(settings: ReleaseSettings) -> None:
@@ -34,7 +34,7 @@ def test_unused_entry_is_noted(settings: ReleaseSettings) -> None:
 
 def test_part_of_a_message_allows_it(settings: ReleaseSettings) -> None:
     permitted = AllowedMessage(message='"tiny_app.late" not found', reason="an optional plugin")
-    context = with_messages(dataclasses.replace(settings, allowed_messages=(permitted,)), MISSING, STRIP)
-    assert findings_of(check_freeze_messages, context) == (STRIP,)
-    (note,) = check_freeze_messages(allowing(context, STRIP)).notes
+    context = with_messages(dataclasses.replace(settings, allowed_messages=(permitted,)), MISSING, HOOK)
+    assert findings_of(check_freeze_messages, context) == (HOOK,)
+    (note,) = check_freeze_messages(allowing(context, HOOK)).notes
     assert permitted.reason in note
