@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from importlib.machinery import FileFinder, ModuleSpec
 from typing import Any
 
-from . import payload, unpacking
+from . import bootloader, payload, unpacking
 
 # The folders of distributions' metadata. Nothing imports them before they're read.
 METADATA_SUFFIXES = (".dist-info", ".egg-info")
@@ -68,6 +68,12 @@ def unpack_all() -> None:
         files.bring(*files.all_waiting())
 
 
+def wait_no_more() -> None:
+    """Don't wait for the folder from now on, in the process that puts it back."""
+    for files in unpackers:
+        files.may_wait = False
+
+
 def key_of(path: str) -> str:
     """What the same file has in common, however its path is written."""
     return path.replace("\\", "/").lower() if IS_WINDOWS else path
@@ -90,6 +96,8 @@ class FilesOnDemand:
         self.metadata: set[str] = set()
         # The threads that unpack something now, which raises the same events.
         self.unpacking: set[int] = set()
+        # On Windows, the bootloader can't remove what is in use.
+        self.may_wait = not IS_WINDOWS
         for entry in entries:
             kind = entry[0]
             if kind in PERMISSIONS:
@@ -108,6 +116,7 @@ class FilesOnDemand:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         """Unpack the data of a top-level package, for the other finders."""
+        self.wait_for_folder()
         if path is None:
             self.bring_package(name)
         return None
@@ -136,6 +145,7 @@ class FilesOnDemand:
 
     def create_folder(self, name: str) -> None:
         with self.unpacks():
+            self.wait_for_folder()
             unpacking.create_folders(f"{self.root}/{name}/", len(self.root) + 1)
 
     def before_find_spec(self, find_spec: Any) -> Any:
@@ -143,6 +153,7 @@ class FilesOnDemand:
 
         def wrapper(finder: Any, fullname: str, target: Any = None) -> ModuleSpec | None:
             stem = fullname.rpartition(".")[2]
+            self.wait_for_folder()
             inside = self.inside(finder.path) if self.waiting else None
             if inside is not None:
                 prefix = f"{inside}/{stem}".lstrip("/")
@@ -176,7 +187,11 @@ class FilesOnDemand:
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook: unpack what an event is about."""
-        if self.waiting and event in WATCHED and _thread.get_ident() not in self.unpacking:
+        if event not in WATCHED or _thread.get_ident() in self.unpacking:
+            return
+        if self.may_wait:
+            self.wait_for_folder()
+        if self.waiting:
             WATCHED[event](self, arguments)
 
     def opened(self, arguments: tuple[Any, ...]) -> None:
@@ -279,8 +294,7 @@ class FilesOnDemand:
                 if root is None or not are_small(entries) or not self.unpack_folder(folder, entries, root):
                     for entry in entries:
                         self.unpack(entry, root)
-            if root is not None:
-                self.wait_for(wanted[-1][1])
+            self.wait_for_folder()
             # Last, for another thread that needs a file must not go on before everything that it needs is there.
             for entries in folders.values():
                 for entry in entries:
@@ -315,12 +329,12 @@ class FilesOnDemand:
         if IS_WINDOWS:
             yield None
             return
-        self.wait_for(unpacking.MARKER)
+        self.wait_for_folder()
         root = os.open(self.root, os.O_RDONLY)
         if not has_marker(root):
             # What the bootloader removes took the folder's place in between.
             os.close(root)
-            self.wait_for(unpacking.MARKER)
+            self.wait_for_folder()
             root = os.open(self.root, os.O_RDONLY)
         try:
             yield root
@@ -353,14 +367,24 @@ class FilesOnDemand:
         path, start = (absolute, len(self.root) + 1) if root is None else (entry[1], 0)
         with_folders(place, entry, path, root, start)
 
-    def wait_for(self, name: str) -> None:
-        """Wait while the bootloader removes what it takes for the folder; see `unpacked_folder.keep`."""
-        if not os.path.lexists(path := f"{self.root}/{name}"):
+    def wait_for_folder(self) -> None:
+        """Wait while the bootloader removes what it takes for the folder; see `unpacked_folder.keep`.
+
+        The first process doesn't wait: that happens when it ends.
+        """
+        if self.may_wait and self.is_shared() and os.path.lexists(kept := f"{self.root}{unpacking.KEPT}"):
             from .unpacked_folder import BOOTLOADER_SECONDS
 
-            deadline = time.monotonic() + BOOTLOADER_SECONDS
-            while not os.path.lexists(path) and time.monotonic() < deadline:
+            # The bootloader, and then the process that puts the folder back.
+            deadline = time.monotonic() + 2 * BOOTLOADER_SECONDS
+            while os.path.lexists(kept) and time.monotonic() < deadline:
                 time.sleep(0.001)
+            # If whoever puts it back was killed, don't wait again for every file.
+            self.may_wait = not os.path.lexists(kept)
+
+    def is_shared(self) -> bool:
+        """Whether this is a process that may use the folder after the first one has ended."""
+        return not bootloader.process_id or bootloader.original_getppid() != bootloader.process_id
 
 
 def with_folders(

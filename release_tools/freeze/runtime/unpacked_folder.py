@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from . import bootloader, on_demand, signals
-from .unpacking import MARKER
+from .unpacking import KEPT, MARKER
 
 if sys.platform != "win32":
     import fcntl
@@ -161,7 +161,7 @@ def keep(status: int | None) -> None:
 
     Ends this process if its exit status is known: Python's own clean-up takes long, and others miss files meanwhile.
     """
-    kept = f"{BUNDLE}.kept"
+    kept = f"{BUNDLE}{KEPT}"
     end, _ = os.pipe()
     if os.fork():
         if status is not None:
@@ -171,6 +171,7 @@ def keep(status: int | None) -> None:
         if status is not None:
             original_exit(status)
         return
+    on_demand.wait_no_more()
     # A reader of this program's output waits until no process has it open.
     os.dup2(end, 0)
     os.closerange(1, 4096)
@@ -181,10 +182,13 @@ def keep(status: int | None) -> None:
     # Without pauses: it takes less than a millisecond.
     while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112
         pass
+    # It's still there if something was written into it.
+    wrong = f"{BUNDLE}.wrong"
     with contextlib.suppress(OSError):
-        os.rmdir(BUNDLE)  # noqa: PTH106
+        os.rename(BUNDLE, wrong)  # noqa: PTH104
     with contextlib.suppress(OSError):
         os.rename(kept, BUNDLE)  # noqa: PTH104
+    remove(wrong)
     # Its last user may have ended meanwhile, or be about to: one that saw the empty folder doesn't remove this one.
     deadline = time.monotonic() + BOOTLOADER_SECONDS
     while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112

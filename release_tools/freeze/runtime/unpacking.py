@@ -15,6 +15,9 @@ from . import bootloader, payload
 # interrupted start has it too.
 MARKER = "!app"
 
+# What the name of the folder ends in while the bootloader removes an empty one in its place.
+KEPT = ".kept"
+
 # The permissions of the files that are unpacked at every start.
 PERMISSIONS = {payload.NATIVE_AT_START: 0o700, payload.DATA_AT_START: 0o600}
 

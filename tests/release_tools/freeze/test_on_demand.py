@@ -1,12 +1,15 @@
 """What brings files that aren't unpacked at every start."""
 
+import contextlib
 import ctypes
 import errno
+import importlib
 import importlib.metadata
 import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, PathFinder
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 
 from release_tools.freeze.deferred_files import Deferral, Moment
-from release_tools.freeze.runtime import on_demand, payload, unpacking
+from release_tools.freeze.runtime import bootloader, on_demand, payload, unpacked_folder, unpacking
 from release_tools.freeze.runtime.on_demand import FilesOnDemand
 from tests.release_tools.freeze.executables import run_as, write_executable
 
@@ -60,10 +63,11 @@ def files(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     found = FilesOnDemand(str(root), payload.read_table())
     monkeypatch.setattr(sys, "meta_path", [found, *sys.meta_path])
     monkeypatch.setattr(FileFinder, "find_spec", found.before_find_spec(FileFinder.find_spec))
-    # It can't be removed, but has nothing to do once no file is waiting.
+    # It can't be removed, but has nothing to do once no file is waiting, and there's nothing to wait for.
     sys.addaudithook(found.watch)
     yield found
     found.waiting.clear()
+    found.may_wait = False
     sys.path_importer_cache.pop(str(root), None)
 
 
@@ -87,10 +91,21 @@ def take_away(root: Path) -> None:
     root.mkdir()
 
 
-def put_back(root: Path) -> None:
-    if root.with_suffix(".kept").exists():
-        root.rmdir()
-        root.with_suffix(".kept").rename(root)
+@contextlib.contextmanager
+def put_back_later(files: FilesOnDemand) -> Iterator[None]:
+    timer = threading.Timer(0.2, put_back, [files])
+    timer.start()
+    yield
+    timer.join()
+
+
+def put_back(files: FilesOnDemand) -> None:
+    """As another process does, which has no part in these events."""
+    root = Path(files.root)
+    with files.unpacks():
+        if root.with_suffix(".kept").exists():
+            root.rmdir()
+            root.with_suffix(".kept").rename(root)
 
 
 def test_module_comes_with_its_libraries_when_it_is_looked_up(files: FilesOnDemand, root: Path) -> None:
@@ -389,20 +404,63 @@ def test_all_can_be_brought_at_once(files: FilesOnDemand, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
-@pytest.mark.usefixtures("files")
-def test_folder_without_its_name_is_waited_for(root: Path) -> None:
+def test_folder_without_its_name_is_waited_for(files: FilesOnDemand, root: Path) -> None:
     take_away(root)
-    timer = threading.Timer(0.2, put_back, [root])
-    timer.start()
-    assert (root / "other/c.txt").read_bytes() == b"c"
-    timer.join()
+    with put_back_later(files):
+        assert (root / "other/c.txt").read_bytes() == b"c"
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+def test_what_was_brought_before_is_waited_for(files: FilesOnDemand, root: Path) -> None:
+    files.bring(*files.all_waiting())
+    (root / "names").mkdir()
+    (root / "names" / "inner.py").write_text("VALUE = 1\n", encoding="utf-8")
+    take_away(root)
+    with put_back_later(files):
+        assert (root / "other/c.txt").read_bytes() == b"c"
+    take_away(root)
+    with put_back_later(files):
+        assert importlib.import_module("names.inner").VALUE == 1
+    del sys.modules["names"], sys.modules["names.inner"]
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+def test_folder_is_created_when_the_bundle_is_back(files: FilesOnDemand, root: Path) -> None:
+    take_away(root)
+    with put_back_later(files):
+        files.create_folder("new")
+    assert {path.name for path in root.iterdir()} >= {"!app", "new"}
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+@pytest.mark.usefixtures("files")
+def test_bundle_that_is_lost_is_waited_for_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(unpacked_folder, "BOOTLOADER_SECONDS", 0.01)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    root.with_name(f"{root.name}{unpacking.KEPT}").mkdir()
+    for _ in range(2):
+        assert (root / "!app").read_bytes() == b"tiny"
+    before = len(slept)
+    assert before > 0
+    assert (root / "!app").read_bytes() == b"tiny"
+    assert len(slept) == before
+
+
+@pytest.mark.usefixtures("files")
+def test_first_process_does_not_wait_for_what_follows_its_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootloader, "process_id", 7)
+    monkeypatch.setattr(bootloader, "original_getppid", lambda: 7)
+    monkeypatch.setattr(time, "sleep", None)
+    root.with_name(f"{root.name}{unpacking.KEPT}").mkdir()
+    assert (root / "!app").read_bytes() == b"tiny"
 
 
 @pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
 def test_thread_waits_for_a_file_whose_folder_is_away(
     files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, wait_for = unpacking.write, FilesOnDemand.wait_for
+    write, wait = unpacking.write, FilesOnDemand.wait_for_folder
     is_written = threading.Event()
     found: list[bytes] = []
 
@@ -410,22 +468,22 @@ def test_thread_waits_for_a_file_whose_folder_is_away(
         write(*arguments, **options)
         take_away(root)
 
-    def put_back_and_wait(self: FilesOnDemand, name: str) -> None:
+    def put_back_and_wait(self: FilesOnDemand) -> None:
         if threading.current_thread() is second:
-            put_back(root)
-        elif name == "other/c.txt":
+            put_back(files)
+        elif root.with_suffix(".kept").exists():
             is_written.set()
-        wait_for(self, name)
+        wait(self)
 
     def read() -> None:
         assert is_written.wait(30)
         try:
             found.append((root / "other/c.txt").read_bytes())
         finally:
-            put_back(root)
+            put_back(files)
 
     monkeypatch.setattr(unpacking, "write", write_and_take_away)
-    monkeypatch.setattr(FilesOnDemand, "wait_for", put_back_and_wait)
+    monkeypatch.setattr(FilesOnDemand, "wait_for_folder", put_back_and_wait)
     second = threading.Thread(target=read)
     second.start()
     files.bring("other/c.txt")
@@ -437,17 +495,17 @@ def test_thread_waits_for_a_file_whose_folder_is_away(
 def test_folder_in_the_place_of_the_bundle_gets_no_file(
     files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for = FilesOnDemand.wait_for
-    calls: list[str] = []
+    wait = FilesOnDemand.wait_for_folder
+    calls: list[None] = []
 
-    def wait_and_take_away(self: FilesOnDemand, name: str) -> None:
-        calls.append(name)
-        put_back(root)
-        wait_for(self, name)
+    def wait_and_take_away(self: FilesOnDemand) -> None:
+        calls.append(None)
+        put_back(files)
+        wait(self)
         if len(calls) == 1:
             take_away(root)
 
-    monkeypatch.setattr(FilesOnDemand, "wait_for", wait_and_take_away)
+    monkeypatch.setattr(FilesOnDemand, "wait_for_folder", wait_and_take_away)
     files.bring("other/c.txt")
     assert seen(files) == {"other/c.txt"}
 

@@ -149,10 +149,10 @@ if os.fork() == 0:
 """
 
 
-def run_program(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
+def run_program(tmp_path: Path, code: str, bootloader: str = BOOTLOADER) -> subprocess.Popen[bytes]:
     """Start a program as a bootloader does; return once that has ended."""
     process = subprocess.Popen(
-        [sys.executable, "-c", BOOTLOADER, tmp_path, PROGRAM + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", bootloader, tmp_path, PROGRAM + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.wait(60) == 0
     return process
@@ -178,6 +178,16 @@ def until_empty(folder: Path) -> None:
 @pytest.mark.parametrize("end", ["", "os._exit(0)"])
 def test_folder_stays_for_a_forked_child(tmp_path: Path, end: str) -> None:
     process = run_program(tmp_path, DAEMON + end)
+    until_put_back(tmp_path)
+    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+def test_folder_is_put_back_over_what_was_written_in_its_place(tmp_path: Path) -> None:
+    writing = BOOTLOADER.replace("shutil.rmtree(folder)", "open(f'{folder}/late', 'w').close()")
+    assert writing != BOOTLOADER
+    process = run_program(tmp_path, DAEMON, writing)
     until_put_back(tmp_path)
     assert process.communicate(b"\n", timeout=60)[0] == b"has it"
     until_empty(tmp_path)
