@@ -1,14 +1,23 @@
 """Prints the version, or runs the one command."""
 
 import sys
-from importlib.metadata import version
+
+
+def app_version() -> str:
+    """The version, which a frozen program has at hand: `importlib.metadata` takes long to import."""
+    bundled: str | None = getattr(sys, "frozen_version", None)
+    if bundled is None:
+        from importlib.metadata import version
+
+        bundled = version("gate-app")
+    return bundled
 
 
 def main() -> int:
     """Run a command, or exit with 2 if it's unknown."""
     match sys.argv[1:]:
         case ["--version"]:
-            print(f"gate {version('gate-app')}")
+            print(f"gate {app_version()}")
         case ["work", *words]:
             from gate_app.work import work
 
