@@ -1,43 +1,17 @@
 """Reads ELF, Mach-O and PE files on any host: architecture, needed libraries, oldest system."""
 
-import contextlib
-import warnings
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import lief
+from release_tools.platforms import BinaryFormat
 
-from release_tools.platforms import Architecture, BinaryFormat
-
-# lief prints warnings about odd files to stderr; here a file that it can't read is None.
-lief.logging.disable()
-# At exit, it would print a screen about every object that's still referenced, as a traceback does.
-lief.disable_leak_warning()
-
-_ELF_MACHINES: Final[dict[lief.ELF.ARCH, Architecture]] = {
-    lief.ELF.ARCH.X86_64: "amd64",
-    lief.ELF.ARCH.AARCH64: "arm64",
-}
-_PE_MACHINES: Final[dict[lief.PE.Header.MACHINE_TYPES, Architecture]] = {
-    lief.PE.Header.MACHINE_TYPES.AMD64: "amd64",
-    lief.PE.Header.MACHINE_TYPES.ARM64: "arm64",
-}
-_MACHO_MACHINES: Final[dict[lief.MachO.Header.CPU_TYPE, Architecture]] = {
-    lief.MachO.Header.CPU_TYPE.X86_64: "amd64",
-    lief.MachO.Header.CPU_TYPE.ARM64: "arm64",
-}
 _MACHO_MAGICS: Final = {
     *(bytes.fromhex(magic) for magic in ("cefaedfe", "cffaedfe", "feedface", "feedfacf", "cafebabe", "cafebabf"))
 }
 
 _MAGIC_BYTES: Final = 4
-
-# UPX puts its header next to the file's own headers, and once more at the end of an ELF file
-# (UPX's src/stub/src/include/linux.h and src/packhead.cpp); anywhere else the marker is ordinary text.
-_UPX_MARKER: Final = b"UPX!"
-_UPX_REACH: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +19,9 @@ class NativeFile:
     """A native file's format, architectures (our names, or else the format's), and what it needs to load.
 
     It doesn't load without its `libraries`, which it searches for in its `rpaths` (not PE). Only ELF files have
-    `symbol_versions`, such as `GLIBC_2.28`, `has_executable_stack` and `misaligned_segments`. A Mach-O file has one of
-    `macos_minimums`, such as `(11, 0, 0)`, for each of its `machines`; `signed_machines` have a signature of any kind.
+    `symbol_versions`, such as `GLIBC_2.28`, `has_executable_stack`, `misaligned_segments`, and `has_overlay` if
+    something is behind the last section. A Mach-O file has one of `macos_minimums`, such as `(11, 0, 0)`, for each of
+    its `machines`; `signed_machines` have a signature of any kind.
     """
 
     format: BinaryFormat
@@ -60,28 +35,28 @@ class NativeFile:
     misaligned_segments: tuple[int, ...] = ()
     is_packed: bool = False
     is_program: bool = False
+    has_overlay: bool = False
 
     def macos_minimum(self, machine: str) -> tuple[int, ...]:
         """The oldest macOS for this architecture; empty if the file has none."""
         return dict(zip(self.machines, self.macos_minimums, strict=False)).get(machine, ())
 
 
+# The module that `read_native` imports when it needs it.
+PARSER: Final = Path(__file__).with_name("native_parser.py")
+
+# `read_native`, or another that remembers what it has read.
+Read = Callable[[bytes], NativeFile | None]
+
+
 def read_native(content: bytes) -> NativeFile | None:
     """The native file with this content, or None if it isn't a valid ELF, Mach-O or PE file."""
-    # lief raises ValueError for a name that can't be decoded.
-    with warnings.catch_warnings(), contextlib.suppress(ValueError):
-        # lief warns about every constant that is newer than itself.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        match format_of(content):
-            case "ELF":
-                return _read_elf(content)
-            case "PE":
-                return _read_pe(content)
-            case "MACHO":
-                return _read_macho(content)
-            case None:
-                return None
-    return None
+    if format_of(content) is None:
+        return None
+    # lief takes as long to import as PyInstaller. A freeze that remembers all files doesn't need it.
+    from release_tools.binaries.native_parser import parse_native  # noqa: PLC0415
+
+    return parse_native(content)
 
 
 def format_of(content: bytes) -> BinaryFormat | None:
@@ -102,116 +77,3 @@ def format_of_file(path: Path) -> BinaryFormat | None:
 def is_relative_rpath(folder: str) -> bool:
     """Whether an ELF rpath is relative to the file itself."""
     return folder.startswith(("$ORIGIN", "${ORIGIN}"))
-
-
-def _read_elf(content: bytes) -> NativeFile | None:
-    config = lief.ELF.ParserConfig()
-    config.parse_relocations = config.parse_dyn_symbols = config.parse_symtab_symbols = config.parse_notes = False
-    elf = lief.ELF.parse(content, config)
-    if elf is None:
-        return None
-    wanted = (symbol.name for need in elf.symbols_version_requirement for symbol in need.get_auxiliary_symbols())
-    return NativeFile(
-        format="ELF",
-        machines=(_machine(_ELF_MACHINES.get(elf.header.machine_type), elf.header.machine_type),),
-        libraries=_texts(elf.libraries),
-        symbol_versions=_texts(dict.fromkeys(wanted)),
-        rpaths=elf_rpaths(elf),
-        has_executable_stack=_has_executable_stack(elf),
-        misaligned_segments=_misaligned_segments(elf),
-        is_packed=_is_packed(content),
-        is_program=is_elf_program(elf),
-    )
-
-
-def is_elf_program(elf: lief.ELF.Binary) -> bool:
-    """Whether it's started rather than loaded; a statically linked program has no interpreter to tell by."""
-    flags = elf.get(lief.ELF.DynamicEntry.TAG.FLAGS_1)
-    is_static_pie = isinstance(flags, lief.ELF.DynamicEntryFlags) and flags.has(lief.ELF.DynamicEntryFlags.FLAG.PIE)
-    return elf.header.file_type == lief.ELF.Header.FILE_TYPE.EXEC or elf.has_interpreter or is_static_pie
-
-
-def elf_rpaths(elf: lief.ELF.Binary) -> tuple[str, ...]:
-    """The folders in RPATH and RUNPATH; an empty one is the current folder."""
-    texts = (
-        entry.rpath if isinstance(entry, lief.ELF.DynamicEntryRpath) else entry.runpath
-        for entry in elf.dynamic_entries
-        if isinstance(entry, lief.ELF.DynamicEntryRpath | lief.ELF.DynamicEntryRunPath)
-    )
-    return tuple(folder for text in _texts(texts) for folder in text.split(":"))
-
-
-def _has_executable_stack(elf: lief.ELF.Binary) -> bool:
-    # Without this header, glibc's default is an executable stack (elf/dl-load.c).
-    stacks = [segment for segment in elf.segments if segment.type == lief.ELF.Segment.TYPE.GNU_STACK]
-    return not stacks or any(segment.has(lief.ELF.Segment.FLAGS.X) for segment in stacks)
-
-
-def _misaligned_segments(elf: lief.ELF.Binary) -> tuple[int, ...]:
-    """The addresses of segments that glibc refuses to map: address and file offset must be congruent (elf(5))."""
-    return tuple(
-        segment.virtual_address
-        for segment in elf.segments
-        if segment.type == lief.ELF.Segment.TYPE.LOAD
-        and (segment.virtual_address - segment.file_offset) % max(segment.alignment, 1) != 0
-    )
-
-
-def _read_pe(content: bytes) -> NativeFile | None:
-    config = lief.PE.ParserConfig()
-    config.parse_exports = config.parse_reloc = config.parse_rsrc = config.parse_signature = False
-    pe = lief.PE.parse(content, config)
-    if pe is None:
-        return None
-    return NativeFile(
-        format="PE",
-        machines=(_machine(_PE_MACHINES.get(pe.header.machine), pe.header.machine),),
-        libraries=_texts(library.name for library in pe.imports),
-        is_packed=_is_packed(content),
-        is_program=not pe.header.has_characteristic(lief.PE.Header.CHARACTERISTICS.DLL),
-    )
-
-
-def _read_macho(content: bytes) -> NativeFile | None:
-    fat = lief.MachO.parse(content, lief.MachO.ParserConfig.quick)
-    if fat is None or fat.size == 0:
-        return None
-    slices = list(fat)
-    needed = {
-        command.name
-        for one in slices
-        for command in one.libraries
-        # Not its own name, nor optional libraries.
-        if command.command not in {lief.MachO.LoadCommand.TYPE.ID_DYLIB, lief.MachO.LoadCommand.TYPE.LOAD_WEAK_DYLIB}
-    }
-    machines = tuple(_machine(_MACHO_MACHINES.get(kind), kind) for kind in (one.header.cpu_type for one in slices))
-    return NativeFile(
-        format="MACHO",
-        machines=machines,
-        signed_machines=tuple(machine for machine, one in zip(machines, slices, strict=True) if one.has_code_signature),
-        libraries=_texts(sorted(needed, key=str)),
-        rpaths=_texts(dict.fromkeys(command.path for one in slices for command in one.rpaths)),
-        macos_minimums=tuple(map(_macos_minimum, slices)),
-        is_packed=_is_packed(content),
-        is_program=any(one.header.file_type == lief.MachO.Header.FILE_TYPE.EXECUTE for one in slices),
-    )
-
-
-def _macos_minimum(macho: lief.MachO.Binary) -> tuple[int, ...]:
-    if macho.build_version is not None:
-        return tuple(macho.build_version.minos)
-    return tuple(macho.version_min.version) if macho.version_min is not None else ()
-
-
-def _machine(name: Architecture | None, kind: object) -> str:
-    # A plain number if lief has no name for it either.
-    return name or str(getattr(kind, "name", f"machine {kind}"))
-
-
-def _is_packed(content: bytes) -> bool:
-    return _UPX_MARKER in content[:_UPX_REACH] or _UPX_MARKER in content[-_UPX_REACH:]
-
-
-def _texts(names: Iterable[str | bytes]) -> tuple[str, ...]:
-    """Names as text: lief returns bytes for a name that isn't UTF-8."""
-    return tuple(name if isinstance(name, str) else name.decode("utf-8", "backslashreplace") for name in names)

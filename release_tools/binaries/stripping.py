@@ -14,9 +14,7 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
-import lief
-
-from release_tools.binaries.native_files import is_elf_program, read_native
+from release_tools.binaries.native_files import Read, read_native
 from release_tools.binaries.rpaths import NATIVE_KINDS, Entry
 from release_tools.processes.run import observe
 
@@ -31,18 +29,18 @@ _FILES_AT_ONCE: Final = 500
 _TIMEOUT_SECONDS: Final = 600.0
 
 
-def is_strippable(content: bytes) -> bool:
+def is_strippable(content: bytes, read: Read = read_native) -> bool:
     """Whether it's a shared ELF library for this machine with nothing behind its last section; programs aren't."""
-    elf = lief.ELF.parse(content) if content[_MACHINE] == _machine_of_python() else None
-    return elf is not None and not is_elf_program(elf) and not elf.has_overlay
+    native = read(content) if content[_MACHINE] == _machine_of_python() else None
+    return native is not None and native.format == "ELF" and not native.is_program and not native.has_overlay
 
 
-def with_programs_as_data(binaries: Iterable[Entry]) -> list[Entry]:
+def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native) -> list[Entry]:
     """The same table, where programs are data: PyInstaller copies them as they are, and they stay executable."""
-    return [(name, source, "DATA" if _is_program(name, source) else kind) for name, source, kind in binaries]
+    return [(name, source, "DATA" if _is_program(name, source, read) else kind) for name, source, kind in binaries]
 
 
-def stripped_binaries(binaries: Iterable[Entry], folder: Path) -> list[Entry]:
+def stripped_binaries(binaries: Iterable[Entry], folder: Path, read: Read = read_native) -> list[Entry]:
     """The same table, with a stripped copy in `folder` of each file that can be stripped.
 
     The others are data, which PyInstaller copies as it is. Raises `SystemExit` with what `strip` printed.
@@ -52,7 +50,7 @@ def stripped_binaries(binaries: Iterable[Entry], folder: Path) -> list[Entry]:
     for name, source, kind in binaries:
         if kind not in NATIVE_KINDS:
             entries.append((name, source, kind))
-        elif is_strippable(Path(source).read_bytes()) and not has_checksum_beside(Path(source)):
+        elif is_strippable(Path(source).read_bytes(), read) and not has_checksum_beside(Path(source)):
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
@@ -72,8 +70,8 @@ def has_checksum_beside(path: Path) -> bool:
     return path.with_name(f".{path.name}.hmac").is_file() or path.with_suffix(".chk").is_file()
 
 
-def _is_program(name: str, source: str) -> bool:
-    native = None if _LIBRARY.search(name) else read_native(Path(source).read_bytes())
+def _is_program(name: str, source: str, read: Read) -> bool:
+    native = None if _LIBRARY.search(name) else read(Path(source).read_bytes())
     return native is not None and native.is_program
 
 

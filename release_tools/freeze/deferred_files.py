@@ -18,7 +18,7 @@ from PyInstaller.archive.writers import CArchiveWriter
 from PyInstaller.depend.bindepend import get_python_library_path
 
 from release_tools.binaries.compression import zstd_module
-from release_tools.binaries.native_files import read_native
+from release_tools.binaries.native_files import Read, read_native
 from release_tools.binaries.payload import BINARY, DATA, SYMLINK
 from release_tools.binaries.rpaths import Entry
 from release_tools.distributions import source_module
@@ -73,7 +73,12 @@ class Deferral:
 
 
 def plan_deferral(
-    binaries: Iterable[Entry], datas: Iterable[Entry], modules: Collection[str], *, is_windows: bool
+    binaries: Iterable[Entry],
+    datas: Iterable[Entry],
+    modules: Collection[str],
+    *,
+    is_windows: bool,
+    read: Read = read_native,
 ) -> Deferral:
     """Decide for each file of the bundle; `modules` are the dotted names of those that aren't files.
 
@@ -86,7 +91,7 @@ def plan_deferral(
     data: set[str] = set()
     for name, _, kind in datas:
         (links if kind == "SYMLINK" else data).add(Path(name).as_posix())
-    closures = _Closures(natives, links)
+    closures = _Closures(natives, links, read)
     needed = needed_at_start(closures)
     # What decompresses the others looks like an extension module of a package, but is needed at every start.
     candidates = natives.keys() - needed - {bundled_zstd_module()}
@@ -117,8 +122,9 @@ def plan_deferral(
 class _Closures:
     """The libraries that native files need, with those that they need in turn, as far as they're in the bundle."""
 
-    def __init__(self, natives: Mapping[str, Path], links: Iterable[str]) -> None:
+    def __init__(self, natives: Mapping[str, Path], links: Iterable[str], read: Read) -> None:
         self._natives = natives
+        self._read = read
         self._direct: dict[str, list[str]] = {}
         self.named: dict[str, list[str]] = {}
         for name in (*natives, *links):
@@ -137,7 +143,7 @@ class _Closures:
 
     def _needed_by(self, name: str) -> list[str]:
         if name not in self._direct:
-            native = read_native(self._natives[name].read_bytes()) if name in self._natives else None
+            native = self._read(self._natives[name].read_bytes()) if name in self._natives else None
             libraries = (PurePosixPath(library).name for library in (native.libraries if native else ()))
             self._direct[name] = [each for library in libraries for each in self.named.get(library, ())]
         return self._direct[name]

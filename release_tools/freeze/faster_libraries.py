@@ -9,15 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from release_tools.binaries.native_files import read_native
+from release_tools.binaries.native_files import Read, read_native
 from release_tools.binaries.system_libraries import is_system_library
 from release_tools.freeze import faster_scan
 
 _DLL: Final = ".dll"
 
 
-def install() -> bool:
-    """Have PyInstaller search only for what it may find, in the known releases on Linux; returns whether it does."""
+def install(read: Read = read_native) -> bool:
+    """Have PyInstaller search only for what it may find, in the known releases on Linux; returns whether it does.
+
+    `read` reads native files.
+    """
     from PyInstaller.depend import bindepend, utils  # noqa: PLC0415 - only the freeze needs PyInstaller
 
     if sys.platform != "linux" or not faster_scan.is_known():
@@ -26,7 +29,7 @@ def install() -> bool:
     resolve = utils._resolveCtypesImports  # noqa: SLF001 - see KNOWN_PYINSTALLER
 
     def find_needed(file_name: str, search_paths: Iterable[str] | None = None) -> Any:
-        return set() if needs_only_the_system(Path(file_name)) else get_imports(file_name, search_paths)
+        return set() if needs_only_the_system(Path(file_name), read) else get_imports(file_name, search_paths)
 
     def resolve_own(names: Iterable[str]) -> Any:
         return resolve([name for name in names if not _is_of_windows(name)])
@@ -36,9 +39,9 @@ def install() -> bool:
     return True
 
 
-def needs_only_the_system(path: Path) -> bool:
+def needs_only_the_system(path: Path, read: Read = read_native) -> bool:
     """Whether an ELF file needs only libraries that are never bundled, and which need no others."""
-    native = read_native(path.read_bytes())
+    native = read(path.read_bytes())
     return (
         native is not None
         and native.format == "ELF"

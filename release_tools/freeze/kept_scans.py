@@ -1,5 +1,5 @@
-"""Keeps what PyInstaller's analysis finds in each source file, the file's code, and what was compressed, for the next
-build.
+"""Keeps what PyInstaller's analysis finds in each source file, and the file's code, for the next build; also what was
+found in native files, and what was compressed.
 
 All depend on the content alone. Executed by `freeze.spec`. The analysis of a file that isn't known yet works
 with the kept form too: the bytes of the executable depend on which objects the code shares, so they'd differ otherwise
@@ -7,19 +7,22 @@ from those of a build that knows the file.
 """
 
 import ast
+import dataclasses
 import hashlib
 import importlib.util
 import marshal
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from release_tools.binaries import compression
+from release_tools.binaries import compression, native_files
+from release_tools.binaries.native_files import NativeFile, format_of, read_native
 from release_tools.freeze import faster_scan
+from release_tools.lockfile import TOOLS_LOCK
 
 # PyInstaller replaces it by the path in the bundle, and an entry may come from another folder.
 _FILE_NAME: Final = "kept.py"
@@ -27,6 +30,7 @@ _MAGIC: Final = b"release-tools scans 1\n"
 # The digest of the source, the digest of the data, and the length of the data.
 _ENTRY_HEAD: Final = struct.Struct(">32s32sQ")
 _DAMAGED: Final = (ValueError, EOFError, TypeError)
+_NATIVE_FIELDS: Final = tuple(field.name for field in dataclasses.fields(NativeFile))
 
 
 class Import(NamedTuple):
@@ -59,12 +63,17 @@ class KeptScans:
         self._level = level
         self._stored = dict(_read_entries(path)) if path else {}
         self.used: dict[bytes, bytes] = {}
-        self._reused: set[bytes] = set()
+        self._found: set[bytes] = set()
+
+    @property
+    def found(self) -> int:
+        """How many source files this build has met."""
+        return len(self._found)
 
     @property
     def reused(self) -> int:
-        """How many of those that this build used are from an earlier one."""
-        return len(self._reused)
+        """How many of them an earlier build has scanned."""
+        return len(self._found & self._stored.keys())
 
     def find(self, source: str | bytes, file_name: str) -> ast.AST:
         """The kept form of a file; its syntax tree if that can't be compiled. Raises `SyntaxError`."""
@@ -82,17 +91,33 @@ class KeptScans:
                 # The analysis compiles it, and deals with the error.
                 return parsed
             tree = _load(kept)
-        elif key in self._stored:
-            self._reused.add(key)
+        self._found.add(key)
         self.used[key] = kept
         if tree is None:
             raise ValueError(f"the scan of {file_name} can't be read back")
         return tree
 
+    def native(self, content: bytes) -> NativeFile | None:
+        """The native file with this content, as `read_native` reads it."""
+
+        def read(content: bytes) -> bytes:
+            native = read_native(content)
+            return marshal.dumps([getattr(native, name) for name in _NATIVE_FIELDS] if native else None)
+
+        if format_of(content) is None:
+            return None
+        values = marshal.loads(self._keep("native file", content, read))  # noqa: S302 - its digest was compared
+        return NativeFile(**dict(zip(_NATIVE_FIELDS, values, strict=True))) if values else None
+
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
-        key = hashlib.sha256(f"{compression.VERSION}, level {self._level}\n".encode() + content).digest()
-        kept = self._stored.get(key) or self.used.get(key) or compression.compress(content, self._level)
+        what = f"{compression.VERSION}, level {self._level}"
+        return self._keep(what, content, lambda content: compression.compress(content, self._level))
+
+    def _keep(self, what: str, content: bytes, find: Callable[[bytes], bytes]) -> bytes:
+        """What is found for this content, which is never empty, perhaps by an earlier build."""
+        key = hashlib.sha256(f"{what}\n".encode() + content).digest()
+        kept = self._stored.get(key) or self.used.get(key) or find(content)
         self.used[key] = kept
         return kept
 
@@ -211,7 +236,8 @@ def _versions() -> bytes:
     digest = hashlib.sha256()
     for value in (sys.version, PyInstaller.__version__, importlib.util.MAGIC_NUMBER, sys.flags.optimize):
         digest.update(f"{value!r}\n".encode())
-    for file in (__file__, faster_scan.__file__):
+    # The lock has the version of what reads native files.
+    for file in (__file__, faster_scan.__file__, native_files.__file__, native_files.PARSER, TOOLS_LOCK):
         digest.update(Path(file).read_bytes())
     return digest.digest()
 

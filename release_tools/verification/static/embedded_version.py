@@ -3,7 +3,6 @@
 from email.parser import HeaderParser
 from typing import Final
 
-import lief
 from packaging.version import Version
 
 from release_tools.binaries.payload import Payload
@@ -72,6 +71,8 @@ def check_version_resource(context: VerificationContext) -> str:
 
 def read_version_resource(content: bytes) -> tuple[dict[str, str], tuple[int, ...]]:
     """The strings by name and the four version numbers of a PE file's version resource; both empty without one."""
+    from release_tools.binaries.quiet_lief import lief  # noqa: PLC0415 - it takes long, and only Windows needs it here
+
     pe = lief.PE.parse(content)
     manager = pe.resources_manager if pe is not None and pe.has_resources else None
     versions = list(manager.version) if isinstance(manager, lief.PE.ResourcesManager) else []

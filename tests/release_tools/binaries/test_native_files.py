@@ -138,7 +138,7 @@ def test_upx_marker_counts_only_in_its_place() -> None:
 @pytest.mark.programs
 def test_kept_object_prints_nothing_at_exit() -> None:
     code = (
-        "import ctypes, lief, release_tools.binaries.native_files\n"
+        "import ctypes; from release_tools.binaries.quiet_lief import lief\n"
         "ctypes.pythonapi.Py_IncRef(ctypes.py_object(lief.ELF.DynamicEntryRunPath('x')))"
     )
     finished = subprocess.run(

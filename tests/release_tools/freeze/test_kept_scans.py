@@ -1,6 +1,7 @@
 import ast
 import importlib.util
 import logging
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,11 @@ from PyInstaller.lib.modulegraph import modulegraph
 
 from release_tools.binaries import compression
 from release_tools.binaries.compression import decompress
+from release_tools.binaries.native_files import read_native
 from release_tools.freeze import kept_scans
 from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
+from release_tools.lockfile import LIBRARY
+from tests.release_tools.verification.static.samples import make_elf, make_macho, make_pe
 
 SOURCE = """\
 import a, b.c
@@ -240,3 +244,37 @@ def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypat
     monkeypatch.setattr(compression, "VERSION", "another")
     monkeypatch.setattr(compression, "compress", lambda *_: b"again")
     assert KeptScans(kept).compressed(b"content") == b"again"
+
+
+NATIVES = (
+    make_elf(needed=["libz.so.1"], runpath="$ORIGIN", versions={"libc.so.6": ["GLIBC_2.28"]}),
+    make_pe(),
+    make_macho(),
+)
+
+
+@pytest.mark.parametrize("content", [*NATIVES, b"MZ, and nothing else", b"text"])
+def test_native_file_is_read_once_by_all_builds(kept: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    expected = read_native(content)
+    scans = KeptScans(kept)
+    assert scans.native(content) == expected
+    scans.save()
+    monkeypatch.setattr(kept_scans, "read_native", None)
+    again = KeptScans(kept)
+    assert again.native(content) == expected
+    assert (again.found, again.reused) == (0, 0)
+
+
+@pytest.mark.programs
+def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> None:
+    scans = KeptScans(kept)
+    for content in NATIVES:
+        scans.native(content)
+    scans.save()
+    check = (
+        "import sys; from pathlib import Path; from release_tools.freeze.kept_scans import KeptScans\n"
+        f"scans = KeptScans(Path({str(kept)!r}))\n"
+        f"assert all(scans.native(content) for content in {NATIVES!r})\n"
+        "assert 'lief' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=LIBRARY.parent, check=True, timeout=60)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.freeze import pyinstaller
-from release_tools.freeze.start_pyinstaller import USERS_OF_TOOLS
+from release_tools.freeze.start_pyinstaller import LATE_USERS_OF_TOOLS, USERS_OF_TOOLS
 
 pytestmark = pytest.mark.programs
 
@@ -21,6 +21,16 @@ def run(arguments):
 """
 
 
+# What the modules see that are imported late, after PyInstaller.
+SHOW_LATE = """
+def run(_):
+    import importlib
+    late = [importlib.import_module(name) for name in %r]
+    import lief
+    print(*{module.lief.OWNER for module in late}, lief.OWNER)
+"""
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[[], list[str]]:
     """Starts a PyInstaller from the tools, in an app that has a PyInstaller and a library of the tools too."""
@@ -31,7 +41,9 @@ def start(tmp_path: Path) -> Callable[[], list[str]]:
         "tools/PyInstaller/building/build_main.py": "import shared, only_a_tool",
         "tools/shared.py": "OWNER = 'tools'",
         "tools/only_a_tool.py": "OWNER = 'tools'",
+        "tools/lief.py": "OWNER = 'tools'",
         **{f"library/{name.replace('.', '/')}.py": "" for name in USERS_OF_TOOLS if name.startswith("release_tools.")},
+        **{f"library/{name.replace('.', '/')}.py": "import lief" for name in LATE_USERS_OF_TOOLS},
         "app/PyInstaller/__init__.py": "raise SystemExit('of the app')",
         "app/shared.py": "OWNER = 'app'",
     }
@@ -57,3 +69,15 @@ def test_pyinstaller_uses_its_own_versions_and_finds_the_apps(start: Callable[[]
     assert shown == "tools app tools --clean"
     assert (path[0], path[-1]) == (str(tmp_path / "app"), str(tmp_path / "tools"))
     assert str(tmp_path / "library") not in path
+
+
+@pytest.mark.parametrize(("has_its_own", "shown"), [(True, "tools app"), (False, "tools tools")])
+def test_what_is_imported_late_uses_the_tools_version(
+    start: Callable[[], list[str]], tmp_path: Path, has_its_own: bool, shown: str
+) -> None:
+    (tmp_path / "tools" / "PyInstaller" / "__main__.py").write_text(
+        SHOW_LATE % (LATE_USERS_OF_TOOLS,), encoding="utf-8"
+    )
+    if has_its_own:
+        (tmp_path / "app" / "lief.py").write_text("OWNER = 'app'", encoding="utf-8")
+    assert start() == [shown]
