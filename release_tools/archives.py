@@ -23,7 +23,7 @@ EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
 # Levels of gzip and zip. Best is the smallest output.
 BEST_LEVEL: Final = 9
-FASTEST_LEVEL: Final = 1
+FASTEST_LEVEL: Final = 0
 
 # 1980-01-01, the earliest time in a zip file.
 ZIP_EPOCH: Final = 315532800

@@ -42,9 +42,6 @@ class NativeFile:
         return dict(zip(self.machines, self.macos_minimums, strict=False)).get(machine, ())
 
 
-# The module that `read_native` imports when it needs it.
-PARSER: Final = Path(__file__).with_name("native_parser.py")
-
 # `read_native`, or another that remembers what it has read.
 Read = Callable[[bytes], NativeFile | None]
 

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from release_tools.binaries import compression, native_files
 from release_tools.binaries.native_files import NativeFile, format_of, read_native
+from release_tools.binaries.rpaths import clean_rpaths, has_foreign_rpath
 from release_tools.freeze import faster_scan
 from release_tools.lockfile import TOOLS_LOCK
 
@@ -108,6 +109,10 @@ class KeptScans:
             return None
         values = marshal.loads(self._keep("native file", content, read))  # noqa: S302 - its digest was compared
         return NativeFile(**dict(zip(_NATIVE_FIELDS, values, strict=True))) if values else None
+
+    def cleaned(self, content: bytes) -> bytes:
+        """The content without foreign rpaths, as `clean_rpaths` returns it."""
+        return self._keep("rpaths", content, clean_rpaths) if has_foreign_rpath(self.native(content)) else content
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
@@ -236,9 +241,10 @@ def _versions() -> bytes:
     digest = hashlib.sha256()
     for value in (sys.version, PyInstaller.__version__, importlib.util.MAGIC_NUMBER, sys.flags.optimize):
         digest.update(f"{value!r}\n".encode())
-    # The lock has the version of what reads native files.
-    for file in (__file__, faster_scan.__file__, native_files.__file__, native_files.PARSER, TOOLS_LOCK):
-        digest.update(Path(file).read_bytes())
+    # The lock has the version of what parses native files.
+    readers = sorted(Path(native_files.__file__).parent.glob("*.py"))
+    for file in (Path(__file__), Path(faster_scan.__file__), TOOLS_LOCK, *readers):
+        digest.update(file.read_bytes())
     return digest.digest()
 
 

@@ -16,6 +16,7 @@ from PyInstaller.lib.modulegraph import modulegraph
 from release_tools.binaries import compression
 from release_tools.binaries.compression import decompress
 from release_tools.binaries.native_files import read_native
+from release_tools.binaries.rpaths import clean_rpaths
 from release_tools.freeze import kept_scans
 from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
 from release_tools.lockfile import LIBRARY
@@ -247,7 +248,7 @@ def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypat
 
 
 NATIVES = (
-    make_elf(needed=["libz.so.1"], runpath="$ORIGIN", versions={"libc.so.6": ["GLIBC_2.28"]}),
+    make_elf(runpath="/home/builder/lib", versions={"libc.so.6": ["GLIBC_2.28"]}),
     make_pe(),
     make_macho(),
 )
@@ -265,16 +266,27 @@ def test_native_file_is_read_once_by_all_builds(kept: Path, monkeypatch: pytest.
     assert (again.found, again.reused) == (0, 0)
 
 
+def test_foreign_rpaths_are_removed_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign, relative = make_elf(runpath="/home/builder/lib:$ORIGIN"), make_elf(runpath="$ORIGIN")
+    scans = KeptScans(kept)
+    expected = [scans.cleaned(content) for content in (foreign, relative)]
+    scans.save()
+    assert expected == [clean_rpaths(foreign), relative]
+    monkeypatch.setattr(kept_scans, "clean_rpaths", None)
+    assert [KeptScans(kept).cleaned(content) for content in (foreign, relative)] == expected
+
+
 @pytest.mark.programs
 def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> None:
     scans = KeptScans(kept)
     for content in NATIVES:
         scans.native(content)
+        scans.cleaned(content)
     scans.save()
     check = (
         "import sys; from pathlib import Path; from release_tools.freeze.kept_scans import KeptScans\n"
         f"scans = KeptScans(Path({str(kept)!r}))\n"
-        f"assert all(scans.native(content) for content in {NATIVES!r})\n"
+        f"assert all(scans.native(content) and scans.cleaned(content) for content in {NATIVES!r})\n"
         "assert 'lief' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", check], cwd=LIBRARY.parent, check=True, timeout=60)
