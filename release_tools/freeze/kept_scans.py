@@ -31,6 +31,8 @@ _MAGIC: Final = b"release-tools scans 1\n"
 # The digest of the source, the digest of the data, and the length of the data.
 _ENTRY_HEAD: Final = struct.Struct(">32s32sQ")
 _DAMAGED: Final = (ValueError, EOFError, TypeError)
+# What decides how native files are read and cleaned, without importing it.
+_READERS: Final = ("native_files.py", "native_parser.py", "rpaths.py", "foreign_rpaths.py")
 _NATIVE_FIELDS: Final = tuple(field.name for field in dataclasses.fields(NativeFile))
 
 
@@ -242,8 +244,8 @@ def _versions() -> bytes:
     for value in (sys.version, PyInstaller.__version__, importlib.util.MAGIC_NUMBER, sys.flags.optimize):
         digest.update(f"{value!r}\n".encode())
     # The lock has the version of what parses native files.
-    readers = sorted(Path(native_files.__file__).parent.glob("*.py"))
-    for file in (Path(__file__), Path(faster_scan.__file__), TOOLS_LOCK, *readers):
+    binaries = Path(native_files.__file__).parent
+    for file in (Path(__file__), Path(faster_scan.__file__), TOOLS_LOCK, *(binaries / name for name in _READERS)):
         digest.update(file.read_bytes())
     return digest.digest()
 
