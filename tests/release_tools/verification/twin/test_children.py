@@ -82,10 +82,15 @@ def test_workers_start_by_every_method(settings: ReleaseSettings) -> None:
 
 
 @pytest.mark.shows_failing("worker starts")
-def test_workers_that_never_start_are_found(settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "WORKER_TIMEOUT_SECONDS", 3.0)
+@pytest.mark.parametrize(
+    ("code", "seconds"), [("raise SystemExit(2)", 3600.0), ("import time; time.sleep(600)", 1.0)], ids=["end", "hang"]
+)
+def test_workers_that_never_start_are_found(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, code: str, seconds: float
+) -> None:
+    monkeypatch.setattr(children, "WORKER_TIMEOUT_SECONDS", seconds)
     prelude = "import multiprocessing.spawn, sys\n"
-    prelude += "multiprocessing.spawn.get_command_line = lambda **_: [sys.executable, '-c', 'raise SystemExit(2)']"
+    prelude += f"multiprocessing.spawn.get_command_line = lambda **_: [sys.executable, '-c', {code!r}]"
     with pytest.raises(CheckFailedError) as caught:
         check_workers(make_twin(settings, prelude))
     assert "spawn" in caught.value.findings
