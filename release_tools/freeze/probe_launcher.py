@@ -6,16 +6,19 @@ The launcher and probes import as little as possible: the bundle only has what t
 """
 
 import marshal
-import multiprocessing
 import os
 import sys
 
 if __name__ == "__main__":
-    multiprocessing.freeze_support()
+    # As the launcher does.
+    if any("multiprocessing" in argument for argument in sys.argv):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     path = os.environ["RELEASE_TOOLS_PROBE"]
     with open(path, encoding="utf-8") as script:  # noqa: PTH123 - pathlib may not be bundled
         code = compile(script.read(), path, "exec")
-    # As the launcher does, in the frozen interpreter.
+    # In the frozen interpreter.
     if "_release_tools_runtime.signals" in sys.modules:
         sys.modules["_release_tools_runtime.signals"].start_app()
     names = {"__name__": "__main__", "__file__": path}
