@@ -33,6 +33,7 @@ from release_tools.platforms import host_platform
 from release_tools.settings import ReleaseSettings
 from release_tools.verification.checks import CHECKS
 from release_tools.versions import DEV, resolve_version
+from tests.integration.build_server import BuildServer
 
 BROKEN_APPS = Path(__file__).with_name("broken_apps")
 WORKING_APPS = Path(__file__).with_name("working_apps")
@@ -152,13 +153,15 @@ class Outcome:
 class Environments:
     """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests.
 
-    `scans` is a file with what a build found in source files, from which the others start.
+    `scans` is a file with what a build found in source files, from which the others start. `server` runs the builds, if
+    its Python is that of the tools.
     """
 
     app: Path
     tools: Path
     suite: Path
     scans: Path
+    server: BuildServer | None = None
 
 
 GATES = [Gate.load(path.parent) for path in sorted(BROKEN_APPS.glob("*/gate.toml"))]
@@ -183,11 +186,17 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Environments:
+def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Environments]:
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
     root = shutil.copytree(library, tmp_path_factory.mktemp("shared") / "project" / library.name).parent
     lay_out(root, BASE)
-    return make_environments(root)
+    environments = make_environments(root)
+    if not hasattr(os, "fork"):
+        yield environments
+        return
+    server = BuildServer(environments.tools, library)
+    yield replace(environments, server=server)
+    server.close()
 
 
 @pytest.fixture
@@ -202,24 +211,28 @@ def lay_out(root: Path, *sources: Path) -> None:
         shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gate.toml", "__pycache__"))
 
 
-def make_environments(root: Path, *, tools: Path | None = None) -> Environments:
-    """The environments of a project; with the Python of existing `tools`, only the others."""
+def make_environments(root: Path, beside: Environments | None = None) -> Environments:
+    """The environments of a project; `beside` others, with their tools."""
     settings = ReleaseSettings.load(root)
     folder = root / "environments"
-    return Environments(
+    created = Environments(
         app=create_environment(settings, folder / "app", APP_GROUPS, is_kept=False),
-        tools=tools or create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
+        tools=beside.tools
+        if beside
+        else create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
         suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
         scans=root.parent / "kept-scans",
     )
+    return replace(created, scans=beside.scans, server=beside.server) if beside else created
 
 
 def environments_of(gate: Gate, root: Path, shared: Environments) -> Environments:
     """Those that a gate needs for itself, and the shared ones otherwise. The tools are the same for all apps."""
     if not gate.has_own_environment:
         return shared
-    own = make_environments(root, tools=None if gate.pretended else shared.tools)
-    return replace(own, scans=shared.scans)
+    if gate.pretended:
+        return replace(make_environments(root), scans=shared.scans)
+    return make_environments(root, shared)
 
 
 def break_project(gate: Gate, root: Path) -> None:
@@ -289,32 +302,39 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     settings = ReleaseSettings.load(root)
     version = resolve_version(DEV, settings.project_version, None)
     install_project(settings, environments.app, environments.tools, version, root / "wheel")
-    command = [str(environments.tools), "-m", "release_tools", "build", "--platform", HOST.name, "--version", DEV]
+    pythons = ["--app-python", str(environments.app), "--suite-python", str(environments.suite)]
+    command = ["build", "--platform", HOST.name, "--version", DEV, *pythons, *options]
     environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
     own_scans = settings.build_folder(HOST.name) / environments.scans.name
     if environments.scans.exists() and not own_scans.exists():
         own_scans.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(environments.scans, own_scans)
-    finished = subprocess.run(
-        [*command, "--app-python", str(environments.app), "--suite-python", str(environments.suite), *options],
-        cwd=root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-        timeout=BUILD_TIMEOUT_SECONDS,
-    )
+    output = root.parent / "output"
+    output.write_bytes(b"")
+    if environments.server:
+        code = environments.server.run(command, cwd=root, env=environment, output=output)
+    else:
+        with output.open("ab") as written:
+            code = subprocess.run(
+                [str(environments.tools), "-m", "release_tools", *command],
+                cwd=root,
+                env=environment,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=BUILD_TIMEOUT_SECONDS,
+            ).returncode
+    text = output.read_text(encoding="utf-8")
     if own_scans.exists() and not environments.scans.exists():
         shutil.copyfile(own_scans, environments.scans)
     path = settings.build_folder(HOST.name) / "record.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"checks": []}
     failed = [check for check in record["checks"] if check["verdict"] == "failed"]
-    early = [stage for stage, error in EARLY_STAGES.items() if f"error: {error}" in finished.stdout]
+    early = [stage for stage, error in EARLY_STAGES.items() if f"error: {error}" in text]
     return Outcome(
-        code=finished.returncode,
+        code=code,
         refused_by=", ".join([*early, *(check["name"] for check in failed)]),
-        text=finished.stdout + "".join(f"{check['figure']}\nhint: {check['hint']}\n" for check in failed),
+        text=text + "".join(f"{check['figure']}\nhint: {check['hint']}\n" for check in failed),
         record=record,
     )
 
@@ -329,7 +349,7 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 # The longest come first, so that no worker is left with one of them at the end.
 def test_healthy_app_passes_every_check(shared: Environments, root: Path) -> None:
     lay_out(root, HEALTHY_PROJECT)
-    outcome = run_build(root, make_environments(root, tools=shared.tools), "--quick")
+    outcome = run_build(root, make_environments(root, shared), "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     passed = {check["name"] for check in outcome.record["checks"] if check["verdict"] == "passed"}
     assert passed >= ALWAYS_PASSED
@@ -337,7 +357,7 @@ def test_healthy_app_passes_every_check(shared: Environments, root: Path) -> Non
 
 def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, root: Path) -> None:
     lay_out(root, OLDER_PROJECT)
-    outcome = run_build(root, make_environments(root, tools=shared.tools), "--quick")
+    outcome = run_build(root, make_environments(root, shared), "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
     locked = {package.name: package.version for package in read_lock_file(root / "poetry.lock").packages}
     tools = {package.name: package.version for package in read_lock_file(TOOLS_LOCK).packages}
