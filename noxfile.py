@@ -44,7 +44,7 @@ def gates(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def apps(session: nox.Session) -> None:
-    """Build real applications with default settings, and compare their main jobs with the source."""
+    """Build real applications with default settings, compare their main jobs with the source, and adopt the library."""
     with reporting_errors(session):
         python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
         run_inside(ROOT, [str(python), "-m", "pytest", "-m", "apps", "-n", "auto", *session.posargs])

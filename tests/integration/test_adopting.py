@@ -53,7 +53,7 @@ def test_test_group_has_this_projects_pytest() -> None:
     assert set(tomllib.loads(TEST_GROUP)["test"]) <= set(own)
 
 
-@pytest.mark.gates
+@pytest.mark.apps
 @pytest.mark.skipif(os.name == "nt", reason="the document's commands are for a POSIX shell")
 def test_document_leads_to_a_verified_binary(tmp_path: Path) -> None:
     project = tmp_path / "hello"
