@@ -31,6 +31,7 @@ _MAGIC: Final = b"release-tools scans 1\n"
 # The digest of the source, the digest of the data, and the length of the data.
 _ENTRY_HEAD: Final = struct.Struct(">32s32sQ")
 _DAMAGED: Final = (ValueError, EOFError, TypeError)
+_BLOCK: Final = 4096
 # What decides how native files are read and cleaned, without importing it.
 _READERS: Final = ("native_files.py", "native_parser.py", "rpaths.py", "foreign_rpaths.py")
 _NATIVE_FIELDS: Final = tuple(field.name for field in dataclasses.fields(NativeFile))
@@ -113,8 +114,14 @@ class KeptScans:
         return NativeFile(**dict(zip(_NATIVE_FIELDS, values, strict=True))) if values else None
 
     def cleaned(self, content: bytes) -> bytes:
-        """The content without foreign rpaths, as `clean_rpaths` returns it."""
-        return self._keep("rpaths", content, clean_rpaths) if has_foreign_rpath(self.native(content)) else content
+        """The content without foreign rpaths, as `clean_rpaths` returns it. Only what that changes is kept."""
+        if not has_foreign_rpath(self.native(content)):
+            return content
+        kept = self._keep("rpaths", content, lambda content: marshal.dumps(_changes(content, clean_rpaths(content))))
+        changed = bytearray(content)
+        for place, block in marshal.loads(kept):  # noqa: S302 - its digest was compared
+            changed[place : place + len(block)] = block
+        return bytes(changed)
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
@@ -234,6 +241,12 @@ def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
         place += length
         if hashlib.sha256(kept).digest() == digest:
             yield key, kept
+
+
+def _changes(before: bytes, after: bytes) -> list[tuple[int, bytes]]:
+    """The blocks of a content that differ from another of the same size, with their places."""
+    blocks = ((place, after[place : place + _BLOCK]) for place in range(0, len(after), _BLOCK))
+    return [(place, block) for place, block in blocks if before[place : place + _BLOCK] != block]
 
 
 def _versions() -> bytes:

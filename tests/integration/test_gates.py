@@ -308,7 +308,8 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     own_scans = settings.build_folder(HOST.name) / environments.scans.name
     if environments.scans.exists() and not own_scans.exists():
         own_scans.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(environments.scans, own_scans)
+        # The build replaces the file, it doesn't change it.
+        own_scans.hardlink_to(environments.scans)
     output = root.parent / "output"
     output.write_bytes(b"")
     if environments.server:
@@ -326,7 +327,7 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
             ).returncode
     text = output.read_text(encoding="utf-8")
     if own_scans.exists() and not environments.scans.exists():
-        shutil.copyfile(own_scans, environments.scans)
+        environments.scans.hardlink_to(own_scans)
     path = settings.build_folder(HOST.name) / "record.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"checks": []}
     failed = [check for check in record["checks"] if check["verdict"] == "failed"]

@@ -267,11 +267,14 @@ def test_native_file_is_read_once_by_all_builds(kept: Path, monkeypatch: pytest.
 
 
 def test_foreign_rpaths_are_removed_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    foreign, relative = make_elf(runpath="/home/builder/lib:$ORIGIN"), make_elf(runpath="$ORIGIN")
+    relative = make_elf(runpath="$ORIGIN")
+    foreign = make_elf(runpath="/home/builder/lib:$ORIGIN") + bytes(1_000_000)
+    size = kept.stat().st_size
     scans = KeptScans(kept)
     expected = [scans.cleaned(content) for content in (foreign, relative)]
     scans.save()
     assert expected == [clean_rpaths(foreign), relative]
+    assert kept.stat().st_size < size + 20_000
     monkeypatch.setattr(kept_scans, "clean_rpaths", None)
     assert [KeptScans(kept).cleaned(content) for content in (foreign, relative)] == expected
 
