@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import batched
 from pathlib import Path
@@ -23,6 +23,8 @@ _MACHINE: Final = slice(18, 20)
 
 # Programs don't have such names, and reading every library takes long.
 _LIBRARY: Final = re.compile(r"\.(so(\.\d+)*|dylib|dll|pyd)$", re.IGNORECASE)
+
+STRIP: Final = "strip"
 
 # The paths of so many files fit into a command.
 _FILES_AT_ONCE: Final = 500
@@ -40,13 +42,28 @@ def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native) -
     return [(name, source, "DATA" if _is_program(name, source, read) else kind) for name, source, kind in binaries]
 
 
-def stripped_binaries(binaries: Iterable[Entry], folder: Path, read: Read = read_native) -> list[Entry]:
+def strip_files(paths: Sequence[Path]) -> None:
+    """Strip these files in place. Raises `SystemExit` with what `strip` printed."""
+    for some in batched(map(str, paths), _FILES_AT_ONCE, strict=False):
+        finished = observe(
+            [STRIP, *some], cwd=paths[0].parent, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS
+        )
+        if finished.code != 0:
+            raise SystemExit(f"{STRIP} exited with {finished.code}\n{finished.output.strip()}")
+
+
+def stripped_binaries(
+    binaries: Iterable[Entry],
+    folder: Path,
+    read: Read = read_native,
+    strip: Callable[[Sequence[Path]], None] = strip_files,
+) -> list[Entry]:
     """The same table, with a stripped copy in `folder` of each file that can be stripped.
 
-    The others are data, which PyInstaller copies as it is. Raises `SystemExit` with what `strip` printed.
+    The others are data, which PyInstaller copies as it is. Raises what `strip` raises.
     """
     entries: list[Entry] = []
-    copies: list[str] = []
+    copies: list[Path] = []
     for name, source, kind in binaries:
         if kind not in NATIVE_KINDS:
             entries.append((name, source, kind))
@@ -54,14 +71,11 @@ def stripped_binaries(binaries: Iterable[Entry], folder: Path, read: Read = read
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
-            copies.append(str(copy))
+            copies.append(copy)
             entries.append((name, str(copy), kind))
         else:
             entries.append((name, source, "DATA"))
-    for some in batched(copies, _FILES_AT_ONCE, strict=False):
-        finished = observe(["strip", *some], cwd=folder, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS)
-        if finished.code != 0:
-            raise SystemExit(f"strip exited with {finished.code}\n{finished.output.strip()}")
+    strip(copies)
     return entries
 
 

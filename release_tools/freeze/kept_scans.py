@@ -11,9 +11,10 @@ import dataclasses
 import hashlib
 import importlib.util
 import marshal
+import shutil
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
@@ -22,6 +23,7 @@ from typing import Any, Final, NamedTuple
 from release_tools.binaries import compression, native_files
 from release_tools.binaries.native_files import NativeFile, format_of, read_native
 from release_tools.binaries.rpaths import clean_rpaths, has_foreign_rpath
+from release_tools.binaries.stripping import STRIP, strip_files
 from release_tools.freeze import faster_scan
 from release_tools.lockfile import TOOLS_LOCK
 
@@ -123,6 +125,22 @@ class KeptScans:
             changed[place : place + len(block)] = block
         return bytes(changed)
 
+    def strip(self, paths: Sequence[Path]) -> None:
+        """Strip these files in place, as `strip_files` does."""
+        # Another version may leave other bytes.
+        program = hashlib.sha256(Path(shutil.which(STRIP) or STRIP).read_bytes()).hexdigest()
+        new: dict[Path, bytes] = {}
+        for path in paths:
+            key = _key_of(f"stripped by {program}", path.read_bytes())
+            kept = self._stored.get(key)
+            if kept is None:
+                new[path] = key
+            else:
+                path.write_bytes(kept)
+                self.used[key] = kept
+        strip_files([*new])
+        self.used |= {key: path.read_bytes() for path, key in new.items()}
+
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
         what = f"{compression.VERSION}, level {self._level}"
@@ -130,7 +148,7 @@ class KeptScans:
 
     def _keep(self, what: str, content: bytes, find: Callable[[bytes], bytes]) -> bytes:
         """What is found for this content, which is never empty, perhaps by an earlier build."""
-        key = hashlib.sha256(f"{what}\n".encode() + content).digest()
+        key = _key_of(what, content)
         kept = self._stored.get(key) or self.used.get(key) or find(content)
         self.used[key] = kept
         return kept
@@ -241,6 +259,10 @@ def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
         place += length
         if hashlib.sha256(kept).digest() == digest:
             yield key, kept
+
+
+def _key_of(what: str, content: bytes) -> bytes:
+    return hashlib.sha256(f"{what}\n".encode() + content).digest()
 
 
 def _changes(before: bytes, after: bytes) -> list[tuple[int, bytes]]:

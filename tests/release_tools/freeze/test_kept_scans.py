@@ -3,7 +3,7 @@ import importlib.util
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -17,6 +17,7 @@ from release_tools.binaries import compression
 from release_tools.binaries.compression import decompress
 from release_tools.binaries.native_files import read_native
 from release_tools.binaries.rpaths import clean_rpaths
+from release_tools.binaries.stripping import STRIP
 from release_tools.freeze import kept_scans
 from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
 from release_tools.lockfile import LIBRARY
@@ -293,3 +294,35 @@ def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> Non
         "assert 'lief' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", check], cwd=LIBRARY.parent, check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binaries are stripped")
+def test_files_are_stripped_once(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stripped: list[str] = []
+
+    def strip(paths: Sequence[Path]) -> None:
+        for path in paths:
+            stripped.append(path.name)
+            path.write_bytes(path.read_bytes()[:3])
+
+    def contents(*names: str) -> list[bytes]:
+        paths = [tmp_path / name for name in names]
+        for path in paths:
+            path.write_text(f"{path.name} and its symbols", encoding="utf-8")
+        scans = KeptScans(kept)
+        scans.strip(paths)
+        scans.save()
+        return [path.read_bytes() for path in paths]
+
+    monkeypatch.setattr(kept_scans, "strip_files", strip)
+    assert contents("one.so") == [b"one"]
+    assert contents("one.so", "two.so") == [b"one", b"two"]
+    assert contents("one.so", "two.so") == [b"one", b"two"]
+    assert stripped == ["one.so", "two.so"]
+    program = tmp_path / "bin" / STRIP
+    program.parent.mkdir()
+    program.write_bytes(b"another version")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert contents("one.so") == [b"one"]
+    assert stripped == ["one.so", "two.so", "one.so"]
