@@ -16,13 +16,17 @@ original_getppid: Any = os.getppid
 
 # 0 where no bootloader waits for this process.
 process_id = 0
+# The one that the bootloader has started, and waits for; 0 where it isn't known. The parent doesn't tell: a bootloader
+# that is process 1, as in a container, becomes the parent of every orphan.
+first_process = 0
 
 
 def install() -> None:
     """Watch the bootloader, if it waits for this process, and show the process that started it as the parent."""
-    global process_id  # noqa: PLW0603 - a fact about this process
+    global process_id, first_process  # noqa: PLW0603 - facts about this process
     process_id = find_bootloader(getattr(sys, "_MEIPASS", ""))
     if process_id:
+        first_process = os.getpid()
         watch()
         setattr(os, "getppid", getppid)  # noqa: B010 - the type checker refuses an assignment
 

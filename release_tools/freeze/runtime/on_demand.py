@@ -144,9 +144,9 @@ class FilesOnDemand:
                 self.create_folder(inside)
 
     def create_folder(self, name: str) -> None:
-        with self.unpacks():
-            self.wait_for_folder()
-            unpacking.create_folders(f"{self.root}/{name}/", len(self.root) + 1)
+        with self.unpacks(), self.opened_root() as root:
+            path, start = (f"{self.root}/{name}/", len(self.root) + 1) if root is None else (f"{name}/", 0)
+            unpacking.create_folders(path, start, below=root)
 
     def before_find_spec(self, find_spec: Any) -> Any:
         """The method of Python's finder for a folder, wrapped: before, it unpacks the module that is looked for."""
@@ -326,20 +326,23 @@ class FilesOnDemand:
     @contextlib.contextmanager
     def opened_root(self) -> Iterator[int | None]:
         """The folder of the bundle, which may be without its name for a moment. Windows opens no folders."""
-        if IS_WINDOWS:
-            yield None
-            return
-        self.wait_for_folder()
-        root = os.open(self.root, os.O_RDONLY)
-        if not has_marker(root):
-            # What the bootloader removes took the folder's place in between.
-            os.close(root)
-            self.wait_for_folder()
-            root = os.open(self.root, os.O_RDONLY)
+        root = None if IS_WINDOWS else self.open_root()
         try:
             yield root
         finally:
+            if root is not None:
+                os.close(root)
+
+    def open_root(self) -> int:
+        self.wait_for_folder()
+        with contextlib.suppress(FileNotFoundError):
+            root = os.open(self.root, os.O_RDONLY)
+            if has_marker(root):
+                return root
             os.close(root)
+        # It was renamed in between.
+        self.wait_for_folder()
+        return os.open(self.root, os.O_RDONLY)
 
     def unpack_folder(self, folder: str, entries: list[payload.Entry], root: int) -> bool:
         """Unpack files into a new folder, which saves giving each its name; False if the folder was there first."""
@@ -372,19 +375,20 @@ class FilesOnDemand:
 
         The first process doesn't wait: that happens when it ends.
         """
-        if self.may_wait and self.is_shared() and os.path.lexists(kept := f"{self.root}{unpacking.KEPT}"):
-            from .unpacked_folder import BOOTLOADER_SECONDS
-
-            # The bootloader, and then the process that puts the folder back.
-            deadline = time.monotonic() + 2 * BOOTLOADER_SECONDS
+        if (
+            self.may_wait
+            and os.getpid() != bootloader.first_process
+            and os.path.lexists(kept := f"{self.root}{unpacking.KEPT}")
+        ):
+            process = bootloader.process_of(self.root)
+            deadline = time.monotonic() + unpacking.END_SECONDS
             while os.path.lexists(kept) and time.monotonic() < deadline:
+                if process and not bootloader.is_alive(process):
+                    process = 0
+                    deadline = time.monotonic() + unpacking.BOOTLOADER_SECONDS
                 time.sleep(0.001)
             # If whoever puts it back was killed, don't wait again for every file.
             self.may_wait = not os.path.lexists(kept)
-
-    def is_shared(self) -> bool:
-        """Whether this is a process that may use the folder after the first one has ended."""
-        return not bootloader.process_id or bootloader.original_getppid() != bootloader.process_id
 
 
 def with_folders(

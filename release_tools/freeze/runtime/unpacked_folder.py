@@ -15,15 +15,13 @@ import time
 from typing import Any
 
 from . import bootloader, on_demand, signals
-from .unpacking import KEPT, MARKER
+from .unpacking import BOOTLOADER_SECONDS, KEPT, MARKER
 
 if sys.platform != "win32":
     import fcntl
 
 # How long a start may spend on removing the folders of others; it's enough for dozens of them.
 SWEEP_SECONDS = 5.0
-# How long the bootloader may take to remove a folder.
-BOOTLOADER_SECONDS = 2.0
 
 BUNDLE: str = getattr(sys, "_MEIPASS", "")
 # The calls after which this process may not be allowed to read its files.
@@ -127,7 +125,7 @@ def leave(status: int | None = None) -> None:
 
     `status` is the exit status if the process is ending at once.
     """
-    if bootloader.process_id and bootloader.original_getppid() == bootloader.process_id:
+    if os.getpid() == bootloader.first_process:
         stop_helpers()
         own = own_lock()
         # Without a lock, nothing is known about other processes.
@@ -162,6 +160,8 @@ def keep(status: int | None) -> None:
     Ends this process if its exit status is known: Python's own clean-up takes long, and others miss files meanwhile.
     """
     kept = f"{BUNDLE}{KEPT}"
+    # Before the fork, for it may call functions of the app.
+    on_demand.wait_no_more()
     end, _ = os.pipe()
     if os.fork():
         if status is not None:
@@ -171,7 +171,6 @@ def keep(status: int | None) -> None:
         if status is not None:
             original_exit(status)
         return
-    on_demand.wait_no_more()
     # A reader of this program's output waits until no process has it open.
     os.dup2(end, 0)
     os.closerange(1, 4096)
@@ -188,7 +187,8 @@ def keep(status: int | None) -> None:
         os.rename(BUNDLE, wrong)  # noqa: PTH104
     with contextlib.suppress(OSError):
         os.rename(kept, BUNDLE)  # noqa: PTH104
-    remove(wrong)
+    if os.path.lexists(wrong):
+        remove(wrong)
     # Its last user may have ended meanwhile, or be about to: one that saw the empty folder doesn't remove this one.
     deadline = time.monotonic() + BOOTLOADER_SECONDS
     while os.path.isdir(BUNDLE) and time.monotonic() < deadline:  # noqa: PTH112

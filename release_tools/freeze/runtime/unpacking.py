@@ -17,6 +17,9 @@ MARKER = "!app"
 
 # What the name of the folder ends in while the bootloader removes an empty one in its place.
 KEPT = ".kept"
+# How long the bootloader may take to remove a folder, and the program to end before.
+BOOTLOADER_SECONDS = 2.0
+END_SECONDS = 60.0
 
 # The permissions of the files that are unpacked at every start.
 PERMISSIONS = {payload.NATIVE_AT_START: 0o700, payload.DATA_AT_START: 0o600}

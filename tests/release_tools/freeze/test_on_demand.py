@@ -436,7 +436,7 @@ def test_folder_is_created_when_the_bundle_is_back(files: FilesOnDemand, root: P
 @pytest.mark.usefixtures("files")
 def test_bundle_that_is_lost_is_waited_for_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(unpacked_folder, "BOOTLOADER_SECONDS", 0.01)
+    monkeypatch.setattr(unpacking, "END_SECONDS", 0.01)
     monkeypatch.setattr(time, "sleep", slept.append)
     root.with_name(f"{root.name}{unpacking.KEPT}").mkdir()
     for _ in range(2):
@@ -447,10 +447,38 @@ def test_bundle_that_is_lost_is_waited_for_once(root: Path, monkeypatch: pytest.
     assert len(slept) == before
 
 
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_bundle_is_waited_for_while_the_program_ends(
+    files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch, is_alive: bool
+) -> None:
+    monkeypatch.setattr(unpacking, "BOOTLOADER_SECONDS", 0.0)
+    monkeypatch.setattr(bootloader, "process_of", lambda _: 7)
+    monkeypatch.setattr(bootloader, "is_alive", lambda _: is_alive)
+    files.bring("other/c.txt")
+    take_away(root)
+    with put_back_later(files):
+        try:
+            (root / "other/c.txt").read_bytes()
+        except FileNotFoundError:
+            assert not is_alive
+        else:
+            assert is_alive
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
+@pytest.mark.usefixtures("files")
+def test_import_is_waited_for_before_the_runtime_is_complete(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "END_SECONDS", 0.01)
+    monkeypatch.delitem(sys.modules, unpacked_folder.__name__)
+    root.with_name(f"{root.name}{unpacking.KEPT}").mkdir()
+    assert importlib.import_module("wsgiref.types").__name__ == "wsgiref.types"
+
+
+@pytest.mark.skipif(IS_WINDOWS, reason="only POSIX can give another folder the name")
 @pytest.mark.usefixtures("files")
 def test_first_process_does_not_wait_for_what_follows_its_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootloader, "process_id", 7)
-    monkeypatch.setattr(bootloader, "original_getppid", lambda: 7)
+    monkeypatch.setattr(bootloader, "first_process", os.getpid())
     monkeypatch.setattr(time, "sleep", None)
     root.with_name(f"{root.name}{unpacking.KEPT}").mkdir()
     assert (root / "!app").read_bytes() == b"tiny"

@@ -184,6 +184,34 @@ def test_folder_stays_for_a_forked_child(tmp_path: Path, end: str) -> None:
 
 
 @pytest.mark.programs
+def test_process_that_puts_the_folder_back_waits_for_nothing(tmp_path: Path) -> None:
+    watching = """
+from types import SimpleNamespace
+from release_tools.freeze.runtime import on_demand
+on_demand.unpackers.append(SimpleNamespace(may_wait=True))
+os.register_at_fork(after_in_child=lambda: os.write(1, b"waits " if on_demand.unpackers[0].may_wait else b"hurries "))
+"""
+    process = run_program(tmp_path, watching + DAEMON)
+    until_put_back(tmp_path)
+    assert process.communicate(b"\n", timeout=60)[0] == b"waits hurries has it"
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
+def test_orphan_of_a_bootloader_that_is_process_1_is_not_the_program(tmp_path: Path) -> None:
+    # As if the bootloader had adopted the child, which ends before the program.
+    code = """
+if os.fork() == 0:
+    bootloader.original_getppid = lambda: bootloader.process_id
+    sys.exit()
+os.wait()
+os.write(1, b"has it" if os.path.exists(file) else b"lost it")
+"""
+    assert run_program(tmp_path, code).communicate(timeout=60)[0] == b"has it"
+    until_empty(tmp_path)
+
+
+@pytest.mark.programs
 def test_folder_is_put_back_over_what_was_written_in_its_place(tmp_path: Path) -> None:
     writing = BOOTLOADER.replace("shutil.rmtree(folder)", "open(f'{folder}/late', 'w').close()")
     assert writing != BOOTLOADER
