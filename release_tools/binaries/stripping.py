@@ -42,21 +42,27 @@ def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native) -
     return [(name, source, "DATA" if _is_program(name, source, read) else kind) for name, source, kind in binaries]
 
 
-def strip_files(paths: Sequence[Path]) -> None:
-    """Strip these files in place. Raises `SystemExit` with what `strip` printed."""
-    for some in batched(map(str, paths), _FILES_AT_ONCE, strict=False):
-        finished = observe(
-            [STRIP, *some], cwd=paths[0].parent, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS
-        )
-        if finished.code != 0:
-            raise SystemExit(f"{STRIP} exited with {finished.code}\n{finished.output.strip()}")
+def strip_files(paths: Sequence[Path]) -> list[Path]:
+    """Strip these files in place; returns those that `strip` refuses, which stay as they are.
+
+    They're logged in PyInstaller's words. Raises `MissingToolError`.
+    """
+    refused: list[Path] = []
+    for some in batched(paths, _FILES_AT_ONCE, strict=False):
+        for path in () if _strip(some) else some:
+            content = path.read_bytes()
+            if not _strip([path]):
+                path.write_bytes(content)
+                refused.append(path)
+                sys.stderr.write(f"WARNING: Failed to run {STRIP} on {path.name!r}\n")
+    return refused
 
 
 def stripped_binaries(
     binaries: Iterable[Entry],
     folder: Path,
     read: Read = read_native,
-    strip: Callable[[Sequence[Path]], None] = strip_files,
+    strip: Callable[[Sequence[Path]], object] = strip_files,
 ) -> list[Entry]:
     """The same table, with a stripped copy in `folder` of each file that can be stripped.
 
@@ -82,6 +88,13 @@ def stripped_binaries(
 def has_checksum_beside(path: Path) -> bool:
     """Whether a file with the checksum of this one is beside it, as Fedora's have them and those of NSS."""
     return path.with_name(f".{path.name}.hmac").is_file() or path.with_suffix(".chk").is_file()
+
+
+def _strip(paths: Sequence[Path]) -> bool:
+    command = [STRIP, *map(str, paths)]
+    finished = observe(command, cwd=paths[0].parent, environment=os.environ, timeout_seconds=_TIMEOUT_SECONDS)
+    sys.stderr.write(finished.output)
+    return finished.code == 0
 
 
 def _is_program(name: str, source: str, read: Read) -> bool:

@@ -8,9 +8,8 @@ from release_tools.platforms import OperatingSystem
 # The libraries of glibc, which must match one another and the kernel: what PyInstaller never bundles either
 # (`_unix_excludes` in its depend/dylib.py). And zlib: PyInstaller's bootloader needs it before it can unpack anything,
 # so every system that starts an executable has it, and a bundled copy would only hide why a start failed.
-BOOTLOADER_LIBRARY: Final = "libz.so.1"
 _LINUX: Final = (
-    re.escape(BOOTLOADER_LIBRARY),
+    r"libz\.so\.1",
     r"ld-linux[-.\w]*\.so\.\d",
     r"lib(anl|c|dl|m|mvec|pthread|resolv|rt|thread_db|util)\.so\.\d",
 )

@@ -20,10 +20,11 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from release_tools.binaries import compression, native_files
+from release_tools.binaries import compression, native_files, stripping
 from release_tools.binaries.native_files import NativeFile, format_of, read_native
 from release_tools.binaries.rpaths import clean_rpaths, has_foreign_rpath
 from release_tools.binaries.stripping import STRIP, strip_files
+from release_tools.errors import MissingToolError
 from release_tools.freeze import faster_scan
 from release_tools.lockfile import TOOLS_LOCK
 
@@ -126,20 +127,19 @@ class KeptScans:
         return bytes(changed)
 
     def strip(self, paths: Sequence[Path]) -> None:
-        """Strip these files in place, as `strip_files` does."""
-        # Another version may leave other bytes.
-        program = hashlib.sha256(Path(shutil.which(STRIP) or STRIP).read_bytes()).hexdigest()
+        """Strip these files in place, as `strip_files` does. What it refuses isn't kept."""
+        what = f"stripped by {_stripper()}" if paths else ""
         new: dict[Path, bytes] = {}
         for path in paths:
-            key = _key_of(f"stripped by {program}", path.read_bytes())
+            key = _key_of(what, path.read_bytes())
             kept = self._stored.get(key)
             if kept is None:
                 new[path] = key
             else:
                 path.write_bytes(kept)
                 self.used[key] = kept
-        strip_files([*new])
-        self.used |= {key: path.read_bytes() for path, key in new.items()}
+        refused = strip_files([*new])
+        self.used |= {key: path.read_bytes() for path, key in new.items() if path not in refused}
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
@@ -259,6 +259,20 @@ def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
         place += length
         if hashlib.sha256(kept).digest() == digest:
             yield key, kept
+
+
+def _stripper() -> str:
+    """A digest of what decides how a file is stripped, other than the file. Raises `MissingToolError`."""
+    from PyInstaller.depend import bindepend  # noqa: PLC0415
+
+    program = shutil.which(STRIP)
+    if program is None:
+        raise MissingToolError(STRIP)
+    libraries = sorted(path for _, path in bindepend.get_imports(program) if path)
+    digest = hashlib.sha256()
+    for file in (program, *libraries, stripping.__file__):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
 
 
 def _key_of(what: str, content: bytes) -> bytes:

@@ -16,7 +16,9 @@ from release_tools.freeze.selection import is_excluded_module
 from release_tools.platforms import Platform
 
 # Each of these means that the binary fails in use, or that only a part of it was bundled.
-_ALWAYS_FATAL: Final = re.compile(r"Failed to process hook|[Ii]nvalid or incompatible macOS SDK|Error while signing")
+_ALWAYS_FATAL: Final = re.compile(
+    r"Failed to run strip|Failed to process hook|[Ii]nvalid or incompatible macOS SDK|Error while signing"
+)
 _HIDDEN_IMPORT: Final = re.compile(
     r"""Hidden import ["']([\w.]+)["'] not found|Failed to collect submodules for '([\w.]+)'"""
 )

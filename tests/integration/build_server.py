@@ -52,7 +52,7 @@ class BuildServer:
             raise
 
     def close(self) -> None:
-        """End the process, and a build that it runs."""
+        """End the process, and the library's own of a build that it runs."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

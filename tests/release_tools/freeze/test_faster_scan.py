@@ -190,8 +190,9 @@ def test_folders_of_the_community_hooks_are_found_without_a_process(monkeypatch:
 
 
 def test_hooks_of_other_packages_are_found_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.metadata.EntryPoint("hook-dirs", "fast_math.hooks:folders", "pyinstaller40")
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: (found,))
+    modules = ("_pyinstaller_hooks_contrib:get_hook_dirs", "fast_math.hooks:folders")
+    found = [importlib.metadata.EntryPoint("hook-dirs", module, "pyinstaller40") for module in modules]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: found)
 
     def in_process() -> list[str]:
         return ["of a process"]

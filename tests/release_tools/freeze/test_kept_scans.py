@@ -1,6 +1,7 @@
 import ast
 import importlib.util
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from release_tools.binaries.compression import decompress
 from release_tools.binaries.native_files import read_native
 from release_tools.binaries.rpaths import clean_rpaths
 from release_tools.binaries.stripping import STRIP
+from release_tools.errors import MissingToolError
 from release_tools.freeze import kept_scans
 from release_tools.freeze.kept_scans import KeptScans, KeptTree, install
 from release_tools.lockfile import LIBRARY
@@ -296,14 +298,16 @@ def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> Non
     subprocess.run([sys.executable, "-c", check], cwd=LIBRARY.parent, check=True, timeout=60)
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binaries are stripped")
 def test_files_are_stripped_once(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stripped: list[str] = []
 
-    def strip(paths: Sequence[Path]) -> None:
+    def strip(paths: Sequence[Path]) -> list[Path]:
+        stripped.extend(path.name for path in paths)
         for path in paths:
-            stripped.append(path.name)
             path.write_bytes(path.read_bytes()[:3])
+        return [path for path in paths if path.name == "refused.so"]
 
     def contents(*names: str) -> list[bytes]:
         paths = [tmp_path / name for name in names]
@@ -319,10 +323,17 @@ def test_files_are_stripped_once(kept: Path, tmp_path: Path, monkeypatch: pytest
     assert contents("one.so", "two.so") == [b"one", b"two"]
     assert contents("one.so", "two.so") == [b"one", b"two"]
     assert stripped == ["one.so", "two.so"]
+    for _ in range(2):
+        contents("one.so", "refused.so")
+    assert stripped == ["one.so", "two.so", "refused.so", "refused.so"]
     program = tmp_path / "bin" / STRIP
     program.parent.mkdir()
     program.write_bytes(b"another version")
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     assert contents("one.so") == [b"one"]
-    assert stripped == ["one.so", "two.so", "one.so"]
+    assert stripped[4:] == ["one.so"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    KeptScans(kept).strip([])
+    with pytest.raises(MissingToolError):
+        KeptScans(kept).strip([tmp_path / "one.so"])

@@ -25,6 +25,7 @@ def judge(platform: str = "linux-amd64") -> LogJudge:
         'Hidden import "_ctypes" not found!',
         "Library not found: could not resolve 'libfoo.so.1', dependency of '/site/tiny_app/fast.so'.",
         "Failed to collect submodules for 'tiny_app' because importing 'tiny_app' raised: OSError",
+        "Failed to run strip on 'libfoo.so'",
         "Failed to process hook entry point 'x'",
         "Error while signing the bundle: no identity",
         "Sytnax error while compiling /site/tiny_app/cli.py",
