@@ -21,7 +21,7 @@ from release_tools.platforms import Platform
 
 EXECUTABLE_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
-# Levels of gzip and zip. Best is the smallest output.
+# Levels of gzip and zip: the smallest output, and none at all.
 BEST_LEVEL: Final = 9
 FASTEST_LEVEL: Final = 0
 

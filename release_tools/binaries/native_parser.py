@@ -58,7 +58,7 @@ def _parse_elf(content: bytes) -> NativeFile | None:
         machines=(_machine(_ELF_MACHINES.get(elf.header.machine_type), elf.header.machine_type),),
         libraries=_texts(elf.libraries),
         symbol_versions=_texts(dict.fromkeys(wanted)),
-        rpaths=elf_rpaths(elf),
+        rpaths=_elf_rpaths(elf),
         has_executable_stack=_has_executable_stack(elf),
         misaligned_segments=_misaligned_segments(elf),
         is_packed=_is_packed(content),
@@ -74,7 +74,7 @@ def _is_elf_program(elf: lief.ELF.Binary) -> bool:
     return elf.header.file_type == lief.ELF.Header.FILE_TYPE.EXEC or elf.has_interpreter or is_static_pie
 
 
-def elf_rpaths(elf: lief.ELF.Binary) -> tuple[str, ...]:
+def _elf_rpaths(elf: lief.ELF.Binary) -> tuple[str, ...]:
     """The folders in RPATH and RUNPATH; an empty one is the current folder."""
     texts = (
         entry.rpath if isinstance(entry, lief.ELF.DynamicEntryRpath) else entry.runpath

@@ -1,4 +1,4 @@
-"""The library that parses native files, told to print nothing."""
+"""lief, which parses native files, with its messages switched off."""
 
 import lief
 

@@ -128,7 +128,7 @@ def collect_modules(collect: Any, package: str, *arguments: Any, **options: Any)
 def hook_folders(discover: Any) -> Any:
     """What PyInstaller's `discover_hook_directories` finds, in this process if there are only the community's hooks.
 
-    It starts one because a package may be imported for its hooks; theirs has nothing else.
+    PyInstaller asks in another process, because it imports the packages with hooks. Importing theirs has no effect.
     """
     found = importlib.metadata.entry_points(group="pyinstaller40", name="hook-dirs")
     is_usual = all(one.module == _COMMUNITY_HOOKS for one in found)

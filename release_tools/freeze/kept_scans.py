@@ -1,5 +1,5 @@
-"""Keeps what PyInstaller's analysis finds in each source file, and the file's code, for the next build; also what was
-found in native files, and what was compressed.
+"""Keeps what PyInstaller's analysis finds in each source file, and the file's code, for the next build; also what
+native files need, their stripped copies, and what was compressed.
 
 All depend on the content alone. Executed by `freeze.spec`. The analysis of a file that isn't known yet works
 with the kept form too: the bytes of the executable depend on which objects the code shares, so they'd differ otherwise
@@ -8,6 +8,7 @@ from those of a build that knows the file.
 
 import ast
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import marshal
@@ -128,10 +129,9 @@ class KeptScans:
 
     def strip(self, paths: Sequence[Path]) -> None:
         """Strip these files in place, as `strip_files` does. What it refuses isn't kept."""
-        what = f"stripped by {_stripper()}" if paths else ""
         new: dict[Path, bytes] = {}
         for path in paths:
-            key = _key_of(what, path.read_bytes())
+            key = _key_of(f"stripped by {self._stripper}", path.read_bytes())
             kept = self._stored.get(key)
             if kept is None:
                 new[path] = key
@@ -140,6 +140,20 @@ class KeptScans:
                 self.used[key] = kept
         refused = strip_files([*new])
         self.used |= {key: path.read_bytes() for path, key in new.items() if path not in refused}
+
+    @functools.cached_property
+    def _stripper(self) -> str:
+        """A digest of what decides how a file is stripped, other than the file. Raises `MissingToolError`."""
+        from PyInstaller.depend import bindepend  # noqa: PLC0415
+
+        program = shutil.which(STRIP)
+        if program is None:
+            raise MissingToolError(STRIP)
+        libraries = sorted(path for _, path in bindepend.get_imports(program) if path)
+        digest = hashlib.sha256()
+        for file in (program, *libraries, stripping.__file__):
+            digest.update(Path(file).read_bytes())
+        return digest.hexdigest()
 
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
@@ -259,20 +273,6 @@ def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
         place += length
         if hashlib.sha256(kept).digest() == digest:
             yield key, kept
-
-
-def _stripper() -> str:
-    """A digest of what decides how a file is stripped, other than the file. Raises `MissingToolError`."""
-    from PyInstaller.depend import bindepend  # noqa: PLC0415
-
-    program = shutil.which(STRIP)
-    if program is None:
-        raise MissingToolError(STRIP)
-    libraries = sorted(path for _, path in bindepend.get_imports(program) if path)
-    digest = hashlib.sha256()
-    for file in (program, *libraries, stripping.__file__):
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()
 
 
 def _key_of(what: str, content: bytes) -> bytes:

@@ -26,9 +26,9 @@ USERS_OF_TOOLS: Final = (
     "release_tools.freeze.version_resource",
 )
 
-# A freeze imports these, and the distribution that they use, only if it meets a file that no earlier one has. It finds
-# the tools' last on the path. So if the app has that distribution too, it's imported at once like the others.
-LATE_USERS_OF_TOOLS: Final = ("release_tools.binaries.foreign_rpaths", "release_tools.binaries.native_parser")
+# A freeze imports this module, and the distribution that it uses, only if it meets a file that no earlier one has. The
+# tools are last on the path then, so if the app has that distribution too, it's imported at once like the others.
+LATE_USER_OF_TOOLS: Final = "release_tools.binaries.quiet_lief"
 _USED_LATE: Final = "lief"
 
 
@@ -36,9 +36,10 @@ def import_users_of_tools(tools: str, library: str) -> None:
     """Import with the tools first on the path; then put them last, and forget what the app has too."""
     app_path = [*sys.path]
     sys.path[:0] = [tools, library]
-    late = LATE_USERS_OF_TOOLS if PathFinder.find_spec(_USED_LATE, app_path) else ()
-    for name in (*USERS_OF_TOOLS, *late):
+    for name in USERS_OF_TOOLS:
         importlib.import_module(name)
+    if PathFinder.find_spec(_USED_LATE, app_path):
+        importlib.import_module(LATE_USER_OF_TOOLS)
     sys.path[:] = [*app_path, tools]
     top_levels = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
     shared = {name for name in top_levels - {"__main__", "PyInstaller"} if PathFinder.find_spec(name, app_path)}

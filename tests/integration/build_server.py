@@ -1,6 +1,6 @@
 """Runs builds in forks of a process that has imported everything that a build imports from elsewhere.
 
-A gate is mostly start-up. Half of what the library itself does in one is to import Rich, lief and the like, and here
+A gate is mostly start-up. Much of what the library itself does in one is to import Rich, lief and the like, and here
 they're imported once for all gates. The library itself is imported from each project, which may have changed it.
 """
 
@@ -78,7 +78,7 @@ def serve(library: str) -> int:
 
 def build(args: list[str], cwd: str, env: dict[str, str], output: str) -> int:
     """Do what `python -m release_tools` does there; returns the exit code."""
-    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (written, 1), (written, 2)):
         os.dup2(descriptor, target)
     os.chdir(cwd)

@@ -311,11 +311,10 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
         # The build replaces the file, it doesn't change it.
         own_scans.hardlink_to(environments.scans)
     output = root.parent / "output"
-    output.write_bytes(b"")
     if environments.server:
         code = environments.server.run(command, cwd=root, env=environment, output=output)
     else:
-        with output.open("ab") as written:
+        with output.open("wb") as written:
             code = subprocess.run(
                 [str(environments.tools), "-m", "release_tools", *command],
                 cwd=root,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from release_tools.freeze.start_pyinstaller import LATE_USERS_OF_TOOLS, USERS_OF_TOOLS
+from release_tools.freeze.start_pyinstaller import LATE_USER_OF_TOOLS, USERS_OF_TOOLS
 from release_tools.platforms import PLATFORMS, host_platform
 
 REPOSITORY = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ def test_build_needs_only_the_build_group() -> None:
 
 def test_everything_of_the_tools_is_imported_before_freeze_spec() -> None:
     """PyInstaller's starter has to import what uses the tools; later, an import would find the app's versions."""
-    names = (*USERS_OF_TOOLS, *LATE_USERS_OF_TOOLS)
+    names = (*USERS_OF_TOOLS, LATE_USER_OF_TOOLS)
     starter = [LIBRARY.parent / f"{name.replace('.', '/')}.py" for name in names]
     before = reached_from(*(path for path in starter if path.is_file()))
     late = reached_from(LIBRARY / "freeze" / "freeze.spec") - before

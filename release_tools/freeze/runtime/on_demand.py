@@ -189,8 +189,7 @@ class FilesOnDemand:
         """The audit hook: unpack what an event is about."""
         if event not in WATCHED or _thread.get_ident() in self.unpacking:
             return
-        if self.may_wait:
-            self.wait_for_folder()
+        self.wait_for_folder()
         if self.waiting:
             WATCHED[event](self, arguments)
 
@@ -387,7 +386,7 @@ class FilesOnDemand:
                     process = 0
                     deadline = time.monotonic() + unpacking.BOOTLOADER_SECONDS
                 time.sleep(0.001)
-            # If whoever puts it back was killed, don't wait again for every file.
+            # The process that puts it back may have been killed: don't wait once more for each file.
             self.may_wait = not os.path.lexists(kept)
 
 

@@ -488,7 +488,7 @@ def test_first_process_does_not_wait_for_what_follows_its_end(root: Path, monkey
 def test_thread_waits_for_a_file_whose_folder_is_away(
     files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, wait = unpacking.write, FilesOnDemand.wait_for_folder
+    write, wait = unpacking.write, files.wait_for_folder
     is_written = threading.Event()
     found: list[bytes] = []
 
@@ -496,12 +496,12 @@ def test_thread_waits_for_a_file_whose_folder_is_away(
         write(*arguments, **options)
         take_away(root)
 
-    def put_back_and_wait(self: FilesOnDemand) -> None:
+    def put_back_and_wait() -> None:
         if threading.current_thread() is second:
             put_back(files)
         elif root.with_suffix(".kept").exists():
             is_written.set()
-        wait(self)
+        wait()
 
     def read() -> None:
         assert is_written.wait(30)
@@ -511,7 +511,7 @@ def test_thread_waits_for_a_file_whose_folder_is_away(
             put_back(files)
 
     monkeypatch.setattr(unpacking, "write", write_and_take_away)
-    monkeypatch.setattr(FilesOnDemand, "wait_for_folder", put_back_and_wait)
+    monkeypatch.setattr(files, "wait_for_folder", put_back_and_wait)
     second = threading.Thread(target=read)
     second.start()
     files.bring("other/c.txt")
@@ -523,17 +523,17 @@ def test_thread_waits_for_a_file_whose_folder_is_away(
 def test_folder_in_the_place_of_the_bundle_gets_no_file(
     files: FilesOnDemand, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait = FilesOnDemand.wait_for_folder
+    wait = files.wait_for_folder
     calls: list[None] = []
 
-    def wait_and_take_away(self: FilesOnDemand) -> None:
+    def wait_and_take_away() -> None:
         calls.append(None)
         put_back(files)
-        wait(self)
+        wait()
         if len(calls) == 1:
             take_away(root)
 
-    monkeypatch.setattr(FilesOnDemand, "wait_for_folder", wait_and_take_away)
+    monkeypatch.setattr(files, "wait_for_folder", wait_and_take_away)
     files.bring("other/c.txt")
     assert seen(files) == {"other/c.txt"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from release_tools.freeze import pyinstaller
-from release_tools.freeze.start_pyinstaller import LATE_USERS_OF_TOOLS, USERS_OF_TOOLS
+from release_tools.freeze.start_pyinstaller import LATE_USER_OF_TOOLS, USERS_OF_TOOLS
 
 pytestmark = pytest.mark.programs
 
@@ -21,13 +21,13 @@ def run(arguments):
 """
 
 
-# What the modules see that are imported late, after PyInstaller.
+# What a module sees that is imported late, after PyInstaller.
 SHOW_LATE = """
 def run(_):
     import importlib
-    late = [importlib.import_module(name) for name in %r]
+    late = importlib.import_module(%r)
     import lief
-    print(*{module.lief.OWNER for module in late}, lief.OWNER)
+    print(late.lief.OWNER, lief.OWNER)
 """
 
 
@@ -43,7 +43,7 @@ def start(tmp_path: Path) -> Callable[[], list[str]]:
         "tools/only_a_tool.py": "OWNER = 'tools'",
         "tools/lief.py": "OWNER = 'tools'",
         **{f"library/{name.replace('.', '/')}.py": "" for name in USERS_OF_TOOLS if name.startswith("release_tools.")},
-        **{f"library/{name.replace('.', '/')}.py": "import lief" for name in LATE_USERS_OF_TOOLS},
+        f"library/{LATE_USER_OF_TOOLS.replace('.', '/')}.py": "import lief",
         "app/PyInstaller/__init__.py": "raise SystemExit('of the app')",
         "app/shared.py": "OWNER = 'app'",
     }
@@ -75,9 +75,7 @@ def test_pyinstaller_uses_its_own_versions_and_finds_the_apps(start: Callable[[]
 def test_what_is_imported_late_uses_the_tools_version(
     start: Callable[[], list[str]], tmp_path: Path, has_its_own: bool, shown: str
 ) -> None:
-    (tmp_path / "tools" / "PyInstaller" / "__main__.py").write_text(
-        SHOW_LATE % (LATE_USERS_OF_TOOLS,), encoding="utf-8"
-    )
+    (tmp_path / "tools" / "PyInstaller" / "__main__.py").write_text(SHOW_LATE % LATE_USER_OF_TOOLS, encoding="utf-8")
     if has_its_own:
         (tmp_path / "app" / "lief.py").write_text("OWNER = 'app'", encoding="utf-8")
     assert start() == [shown]

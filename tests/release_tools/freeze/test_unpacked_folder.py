@@ -174,13 +174,19 @@ def until_empty(folder: Path) -> None:
     until(lambda: not any(folder.iterdir()))
 
 
+def answer_of_daemon(process: subprocess.Popen[bytes], folder: Path) -> bytes:
+    """What a program and its daemon have printed, which gets its line when the folder is back; then nothing is left."""
+    until_put_back(folder)
+    answer, _ = process.communicate(b"\n", timeout=60)
+    until_empty(folder)
+    return answer
+
+
 @pytest.mark.programs
 @pytest.mark.parametrize("end", ["", "os._exit(0)"])
 def test_folder_stays_for_a_forked_child(tmp_path: Path, end: str) -> None:
     process = run_program(tmp_path, DAEMON + end)
-    until_put_back(tmp_path)
-    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
-    until_empty(tmp_path)
+    assert answer_of_daemon(process, tmp_path) == b"has it"
 
 
 @pytest.mark.programs
@@ -192,9 +198,7 @@ on_demand.unpackers.append(SimpleNamespace(may_wait=True))
 os.register_at_fork(after_in_child=lambda: os.write(1, b"waits " if on_demand.unpackers[0].may_wait else b"hurries "))
 """
     process = run_program(tmp_path, watching + DAEMON)
-    until_put_back(tmp_path)
-    assert process.communicate(b"\n", timeout=60)[0] == b"waits hurries has it"
-    until_empty(tmp_path)
+    assert answer_of_daemon(process, tmp_path) == b"waits hurries has it"
 
 
 @pytest.mark.programs
@@ -216,9 +220,7 @@ def test_folder_is_put_back_over_what_was_written_in_its_place(tmp_path: Path) -
     writing = BOOTLOADER.replace("shutil.rmtree(folder)", "open(f'{folder}/late', 'w').close()")
     assert writing != BOOTLOADER
     process = run_program(tmp_path, DAEMON, writing)
-    until_put_back(tmp_path)
-    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
-    until_empty(tmp_path)
+    assert answer_of_daemon(process, tmp_path) == b"has it"
 
 
 @pytest.mark.programs
@@ -232,9 +234,7 @@ def test_folder_stays_for_a_start_that_shares_it(tmp_path: Path) -> None:
         "os.read(r, 1)\n"
     )
     process = run_program(tmp_path, code)
-    until_put_back(tmp_path)
-    assert process.communicate(b"\n", timeout=60)[0] == b"has it"
-    until_empty(tmp_path)
+    assert answer_of_daemon(process, tmp_path) == b"has it"
 
 
 @pytest.mark.programs
