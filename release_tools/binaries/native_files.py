@@ -42,10 +42,6 @@ class NativeFile:
         return dict(zip(self.machines, self.macos_minimums, strict=False)).get(machine, ())
 
 
-# `read_native`, or another that remembers what it has read.
-Read = Callable[[bytes], NativeFile | None]
-
-
 def read_native(content: bytes) -> NativeFile | None:
     """The native file with this content, or None if it isn't a valid ELF, Mach-O or PE file."""
     if format_of(content) is None:
@@ -63,6 +59,15 @@ def format_of(content: bytes) -> BinaryFormat | None:
     if content.startswith(b"MZ"):
         return "PE"
     return "MACHO" if content[:4] in _MACHO_MAGICS else None
+
+
+def read_native_file(path: Path) -> NativeFile | None:
+    """The native file on disk, or None as for `read_native`."""
+    return read_native(path.read_bytes())
+
+
+# `read_native_file`, or another that remembers what it has read.
+Read = Callable[[Path], NativeFile | None]
 
 
 def format_of_file(path: Path) -> BinaryFormat | None:

@@ -30,18 +30,26 @@ def has_foreign_rpath(native: NativeFile | None) -> bool:
     return native is not None and native.format == "ELF" and not all(map(is_relative_rpath, native.rpaths))
 
 
-def cleaned_binaries(
-    binaries: Iterable[Entry], folder: Path, clean: Callable[[bytes], bytes] = clean_rpaths
-) -> list[Entry]:
+def cleaned_content(path: Path) -> bytes | None:
+    """The file's content without foreign rpaths, or None if it has none that can be removed."""
+    content = path.read_bytes()
+    cleaned = clean_rpaths(content)
+    return None if cleaned == content else cleaned
+
+
+# `cleaned_content`, or another that remembers.
+Clean = Callable[[Path], bytes | None]
+
+
+def cleaned_binaries(binaries: Iterable[Entry], folder: Path, clean: Clean = cleaned_content) -> list[Entry]:
     """The same table, with a cleaned copy in `folder` of each file that has a foreign rpath."""
     return [_cleaned_entry(entry, folder, clean) if entry[2] in NATIVE_KINDS else entry for entry in binaries]
 
 
-def _cleaned_entry(entry: Entry, folder: Path, clean: Callable[[bytes], bytes]) -> Entry:
+def _cleaned_entry(entry: Entry, folder: Path, clean: Clean) -> Entry:
     name, source, kind = entry
-    content = Path(source).read_bytes()
-    cleaned = clean(content)
-    if cleaned == content:
+    cleaned = clean(Path(source))
+    if cleaned is None:
         return entry
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)

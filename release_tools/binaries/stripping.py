@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from release_tools.binaries.native_files import Read, read_native
+from release_tools.binaries.native_files import Read, read_native_file
 from release_tools.binaries.rpaths import NATIVE_KINDS, Entry
 from release_tools.processes.run import observe
 
@@ -31,53 +30,53 @@ _FILES_AT_ONCE: Final = 500
 _TIMEOUT_SECONDS: Final = 600.0
 
 
-def is_strippable(content: bytes, read: Read = read_native) -> bool:
+def is_strippable(path: Path, read: Read = read_native_file) -> bool:
     """Whether it's a shared ELF library for this machine with nothing behind its last section; programs aren't."""
-    native = read(content) if content[_MACHINE] == _machine_of_python() else None
+    native = read(path) if _machine_of(path) == _machine_of(Path(sys.executable)) else None
     return native is not None and native.format == "ELF" and not native.is_program and not native.has_overlay
 
 
-def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native) -> list[Entry]:
+def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native_file) -> list[Entry]:
     """The same table, where programs are data: PyInstaller copies them as they are, and they stay executable."""
     return [(name, source, "DATA" if _is_program(name, source, read) else kind) for name, source, kind in binaries]
 
 
-def strip_files(paths: Sequence[Path]) -> list[Path]:
-    """Strip these files in place; returns those that `strip` refuses, which stay as they are.
+def strip_copies(sources: Mapping[Path, Path]) -> list[Path]:
+    """Write stripped copies to these paths, of their values; returns those that `strip` refuses, which are as before.
 
     They're logged in PyInstaller's words. Raises `MissingToolError`.
     """
+    for copy, source in sources.items():
+        shutil.copyfile(source, copy)
     refused: list[Path] = []
-    for some in batched(paths, _FILES_AT_ONCE, strict=False):
-        for path in () if _strip(some) else some:
-            content = path.read_bytes()
-            if not _strip([path]):
-                path.write_bytes(content)
-                refused.append(path)
-                sys.stderr.write(f"WARNING: Failed to run {STRIP} on {path.name!r}\n")
+    for some in batched(sources, _FILES_AT_ONCE, strict=False):
+        for copy in () if _strip(some) else some:
+            if not _strip([copy]):
+                shutil.copyfile(sources[copy], copy)
+                refused.append(copy)
+                sys.stderr.write(f"WARNING: Failed to run {STRIP} on {copy.name!r}\n")
     return refused
 
 
 def stripped_binaries(
     binaries: Iterable[Entry],
     folder: Path,
-    read: Read = read_native,
-    strip: Callable[[Sequence[Path]], object] = strip_files,
+    read: Read = read_native_file,
+    strip: Callable[[Mapping[Path, Path]], object] = strip_copies,
 ) -> list[Entry]:
     """The same table, with a stripped copy in `folder` of each file that can be stripped.
 
     The others are data, which PyInstaller copies as it is. Raises what `strip` raises.
     """
     entries: list[Entry] = []
-    copies: list[Path] = []
+    copies: dict[Path, Path] = {}
     for name, source, kind in binaries:
         if kind not in NATIVE_KINDS:
             entries.append((name, source, kind))
-        elif is_strippable(Path(source).read_bytes(), read) and not has_checksum_beside(Path(source)):
+        elif is_strippable(Path(source), read) and not has_checksum_beside(Path(source)):
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
-            copies.append(copy)
+            copies[copy] = Path(source)
             entries.append((name, str(copy), kind))
         else:
             entries.append((name, source, "DATA"))
@@ -98,11 +97,10 @@ def _strip(paths: Sequence[Path]) -> bool:
 
 
 def _is_program(name: str, source: str, read: Read) -> bool:
-    native = None if _LIBRARY.search(name) else read(Path(source).read_bytes())
+    native = None if _LIBRARY.search(name) else read(Path(source))
     return native is not None and native.is_program
 
 
-@cache
-def _machine_of_python() -> bytes:
-    with Path(sys.executable).open("rb") as file:
+def _machine_of(path: Path) -> bytes:
+    with path.open("rb") as file:
         return file.read(_MACHINE.stop)[_MACHINE]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from release_tools.binaries.native_files import NativeFile, Read, read_native
+from release_tools.binaries.native_files import NativeFile, Read, read_native_file
 from release_tools.binaries.rpaths import Entry
 
 # Without trailing zeros, so that 11.0.0 isn't newer than 11.
@@ -58,14 +58,16 @@ def newest_versions(files: Iterable[tuple[str, NativeFile]]) -> dict[str, Newest
     return newest
 
 
-def without_newer_runtime(binaries: Iterable[Entry], glibc_floor: str | None, read: Read = read_native) -> list[Entry]:
+def without_newer_runtime(
+    binaries: Iterable[Entry], glibc_floor: str | None, read: Read = read_native_file
+) -> list[Entry]:
     """The same table without runtime libraries that need a newer glibc than the floor; all of it without a floor."""
     return [
         entry
         for entry in binaries
         if glibc_floor is None
         or Path(entry[0]).name not in RUNTIME_LIBRARIES
-        or not _is_newer(read(Path(entry[1]).read_bytes()), as_version(glibc_floor))
+        or not _is_newer(read(Path(entry[1])), as_version(glibc_floor))
     ]
 
 

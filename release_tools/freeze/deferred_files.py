@@ -18,7 +18,7 @@ from PyInstaller.archive.writers import CArchiveWriter
 from PyInstaller.depend.bindepend import get_python_library_path
 
 from release_tools.binaries.compression import zstd_module
-from release_tools.binaries.native_files import Read, read_native
+from release_tools.binaries.native_files import Read, read_native_file
 from release_tools.binaries.payload import BINARY, DATA, SYMLINK
 from release_tools.binaries.rpaths import Entry
 from release_tools.distributions import source_module
@@ -78,7 +78,7 @@ def plan_deferral(
     modules: Collection[str],
     *,
     is_windows: bool,
-    read: Read = read_native,
+    read: Read = read_native_file,
 ) -> Deferral:
     """Decide for each file of the bundle; `modules` are the dotted names of those that aren't files.
 
@@ -143,7 +143,7 @@ class _Closures:
 
     def _needed_by(self, name: str) -> list[str]:
         if name not in self._direct:
-            native = self._read(self._natives[name].read_bytes()) if name in self._natives else None
+            native = self._read(self._natives[name]) if name in self._natives else None
             libraries = (PurePosixPath(library).name for library in (native.libraries if native else ()))
             self._direct[name] = [each for library in libraries for each in self.named.get(library, ())]
         return self._direct[name]

@@ -15,16 +15,16 @@ import marshal
 import shutil
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from release_tools.binaries import compression, native_files, stripping
-from release_tools.binaries.native_files import NativeFile, format_of, read_native
+from release_tools.binaries.native_files import NativeFile, format_of_file, read_native_file
 from release_tools.binaries.rpaths import clean_rpaths, has_foreign_rpath
-from release_tools.binaries.stripping import STRIP, strip_files
+from release_tools.binaries.stripping import STRIP, strip_copies
 from release_tools.errors import MissingToolError
 from release_tools.freeze import faster_scan
 from release_tools.lockfile import TOOLS_LOCK
@@ -72,6 +72,7 @@ class KeptScans:
         self._stored = dict(_read_entries(path)) if path else {}
         self.used: dict[bytes, bytes] = {}
         self._found: set[bytes] = set()
+        self._digests: dict[tuple[Path, int, int], bytes] = {}
 
     @property
     def found(self) -> int:
@@ -105,41 +106,44 @@ class KeptScans:
             raise ValueError(f"the scan of {file_name} can't be read back")
         return tree
 
-    def native(self, content: bytes) -> NativeFile | None:
-        """The native file with this content, as `read_native` reads it."""
+    def native(self, path: Path) -> NativeFile | None:
+        """The native file, as `read_native_file` reads it."""
 
-        def read(content: bytes) -> bytes:
-            native = read_native(content)
+        def read() -> bytes:
+            native = read_native_file(path)
             return marshal.dumps([getattr(native, name) for name in _NATIVE_FIELDS] if native else None)
 
-        if format_of(content) is None:
+        if format_of_file(path) is None:
             return None
-        values = marshal.loads(self._keep("native file", content, read))  # noqa: S302 - its digest was compared
+        kept = self._keep("native file", self._digest_of(path), read)
+        values = marshal.loads(kept)  # noqa: S302 - its digest was compared
         return NativeFile(**dict(zip(_NATIVE_FIELDS, values, strict=True))) if values else None
 
-    def cleaned(self, content: bytes) -> bytes:
-        """The content without foreign rpaths, as `clean_rpaths` returns it. Only what that changes is kept."""
-        if not has_foreign_rpath(self.native(content)):
-            return content
-        kept = self._keep("rpaths", content, lambda content: marshal.dumps(_changes(content, clean_rpaths(content))))
+    def cleaned(self, path: Path) -> bytes | None:
+        """The content without foreign rpaths, as `cleaned_content` returns it. Only what that changes is kept."""
+        if not has_foreign_rpath(self.native(path)):
+            return None
+        content = path.read_bytes()
+        find = functools.partial(_changes_by_cleaning, content)
+        changes = marshal.loads(self._keep("rpaths", self._digest_of(path), find))  # noqa: S302 - as above
         changed = bytearray(content)
-        for place, block in marshal.loads(kept):  # noqa: S302 - its digest was compared
+        for place, block in changes:
             changed[place : place + len(block)] = block
-        return bytes(changed)
+        return bytes(changed) if changes else None
 
-    def strip(self, paths: Sequence[Path]) -> None:
-        """Strip these files in place, as `strip_files` does. What it refuses isn't kept."""
+    def strip_copies(self, sources: Mapping[Path, Path]) -> None:
+        """Write stripped copies, as `strip_copies` does. What it refuses isn't kept."""
         new: dict[Path, bytes] = {}
-        for path in paths:
-            key = _key_of(f"stripped by {self._stripper}", path.read_bytes())
+        for copy, source in sources.items():
+            key = _key_of(f"stripped by {self._stripper}", self._digest_of(source))
             kept = self._stored.get(key)
             if kept is None:
-                new[path] = key
+                new[copy] = key
             else:
-                path.write_bytes(kept)
+                copy.write_bytes(kept)
                 self.used[key] = kept
-        refused = strip_files([*new])
-        self.used |= {key: path.read_bytes() for path, key in new.items() if path not in refused}
+        refused = strip_copies({copy: sources[copy] for copy in new})
+        self.used |= {key: copy.read_bytes() for copy, key in new.items() if copy not in refused}
 
     @functools.cached_property
     def _stripper(self) -> str:
@@ -158,14 +162,24 @@ class KeptScans:
     def compressed(self, content: bytes) -> bytes:
         """The content, compressed; several threads may ask."""
         what = f"{compression.VERSION}, level {self._level}"
-        return self._keep(what, content, lambda content: compression.compress(content, self._level))
+        digest = hashlib.sha256(content).digest()
+        return self._keep(what, digest, lambda: compression.compress(content, self._level))
 
-    def _keep(self, what: str, content: bytes, find: Callable[[bytes], bytes]) -> bytes:
-        """What is found for this content, which is never empty, perhaps by an earlier build."""
-        key = _key_of(what, content)
-        kept = self._stored.get(key) or self.used.get(key) or find(content)
+    def _keep(self, what: str, digest: bytes, find: Callable[[], bytes]) -> bytes:
+        """What is found for the content with this digest, which is never empty, perhaps by an earlier build."""
+        key = _key_of(what, digest)
+        kept = self._stored.get(key) or self.used.get(key) or find()
         self.used[key] = kept
         return kept
+
+    def _digest_of(self, path: Path) -> bytes:
+        """The digest of the file's content; it's read again if it has changed."""
+        status = path.stat()
+        seen = (path, status.st_size, status.st_mtime_ns)
+        if seen not in self._digests:
+            with path.open("rb") as file:
+                self._digests[seen] = hashlib.file_digest(file, "sha256").digest()
+        return self._digests[seen]
 
     def save(self) -> None:
         """Write what this build used; anything else is left out."""
@@ -275,14 +289,15 @@ def _read_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
             yield key, kept
 
 
-def _key_of(what: str, content: bytes) -> bytes:
-    return hashlib.sha256(f"{what}\n".encode() + content).digest()
+def _key_of(what: str, digest: bytes) -> bytes:
+    return hashlib.sha256(f"{what}\n".encode() + digest).digest()
 
 
-def _changes(before: bytes, after: bytes) -> list[tuple[int, bytes]]:
-    """The blocks of a content that differ from another of the same size, with their places."""
-    blocks = ((place, after[place : place + _BLOCK]) for place in range(0, len(after), _BLOCK))
-    return [(place, block) for place, block in blocks if before[place : place + _BLOCK] != block]
+def _changes_by_cleaning(content: bytes) -> bytes:
+    """The blocks that `clean_rpaths` changes, with their places; it moves nothing."""
+    cleaned = clean_rpaths(content)
+    blocks = ((place, cleaned[place : place + _BLOCK]) for place in range(0, len(cleaned), _BLOCK))
+    return marshal.dumps([(place, block) for place, block in blocks if content[place : place + _BLOCK] != block])
 
 
 def _versions() -> bytes:

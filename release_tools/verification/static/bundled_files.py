@@ -86,8 +86,7 @@ def _is_as_installed(content: bytes, path: Path, file: RecordedFile) -> bool:
     if format_of(content) != "ELF":
         # On macOS, PyInstaller signs native files and keeps one architecture.
         return format_of(content) is not None
-    original = path.read_bytes()
-    return is_strippable(original) or clean_rpaths(original) == content
+    return is_strippable(path) or clean_rpaths(path.read_bytes()) == content
 
 
 def check_build_only_distributions(context: VerificationContext) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from release_tools.binaries import stripping
 from release_tools.binaries.rpaths import Entry
-from release_tools.binaries.stripping import is_strippable, strip_files, stripped_binaries, with_programs_as_data
+from release_tools.binaries.stripping import is_strippable, strip_copies, stripped_binaries, with_programs_as_data
 from release_tools.errors import MissingToolError
 from tests.release_tools.verification.static.samples import make_elf
 
@@ -16,8 +16,15 @@ LIBRARY = make_elf(needed=["libc.so.6"])
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux binaries are stripped")
 
 
-def test_library_is_strippable() -> None:
-    assert is_strippable(LIBRARY)
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A path, written by the test."""
+    return tmp_path / "library.so"
+
+
+def test_library_is_strippable(library: Path) -> None:
+    library.write_bytes(LIBRARY)
+    assert is_strippable(library)
 
 
 @pytest.mark.parametrize(
@@ -25,12 +32,14 @@ def test_library_is_strippable() -> None:
     [LIBRARY + b"payload", make_elf(is_static_program=True), b"\x7fELF", b"", b"MZ" + LIBRARY[2:]],
     ids=["appended", "static program", "short", "empty", "PE"],
 )
-def test_other_files_are_not(content: bytes) -> None:
-    assert not is_strippable(content)
+def test_other_files_are_not(library: Path, content: bytes) -> None:
+    library.write_bytes(content)
+    assert not is_strippable(library)
 
 
-def test_library_for_another_machine_is_not() -> None:
-    assert not is_strippable(LIBRARY[:18] + b"\x02\x00" + LIBRARY[20:])
+def test_library_for_another_machine_is_not(library: Path) -> None:
+    library.write_bytes(LIBRARY[:18] + b"\x02\x00" + LIBRARY[20:])
+    assert not is_strippable(library)
 
 
 def test_programs_are_copied_as_they_are(tmp_path: Path) -> None:
@@ -92,14 +101,15 @@ def test_what_cannot_be_stripped_is_data(libraries: list[Entry], tmp_path: Path)
 
 @pytest.mark.programs
 def test_file_that_strip_refuses_stays_and_is_logged(libraries: list[Entry], capfd: pytest.CaptureFixture[str]) -> None:
-    paths = [Path(source) for _, source, _ in libraries]
-    before = paths[1].read_bytes()
-    paths[1].write_bytes(b"no native file")
-    assert strip_files(paths) == [paths[1]]
-    assert paths[1].read_bytes() == b"no native file"
-    assert [len(path.read_bytes()) < len(before) for path in (paths[0], paths[2])] == [True, True]
+    sources = {Path(source).with_suffix(".copy"): Path(source) for _, source, _ in libraries}
+    first, refused, last = sources
+    before = first.with_suffix(".so").read_bytes()
+    sources[refused].write_bytes(b"no native file")
+    assert strip_copies(sources) == [refused]
+    assert refused.read_bytes() == b"no native file"
+    assert [len(path.read_bytes()) < len(before) for path in (first, last)] == [True, True]
     (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("WARNING: "))
-    assert "second.so" in line
+    assert refused.name in line
 
 
 def test_missing_strip_is_named(libraries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

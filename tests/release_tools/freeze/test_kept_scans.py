@@ -4,7 +4,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -250,6 +250,14 @@ def test_content_for_another_zstandard_is_compressed_again(kept: Path, monkeypat
     assert KeptScans(kept).compressed(b"content") == b"again"
 
 
+def files(folder: Path, *contents: bytes) -> list[Path]:
+    """New files with these contents."""
+    paths = [folder / f"{number}.bin" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return paths
+
+
 NATIVES = (
     make_elf(runpath="/home/builder/lib", versions={"libc.so.6": ["GLIBC_2.28"]}),
     make_pe(),
@@ -258,41 +266,58 @@ NATIVES = (
 
 
 @pytest.mark.parametrize("content", [*NATIVES, b"MZ, and nothing else", b"text"])
-def test_native_file_is_read_once_by_all_builds(kept: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+def test_native_file_is_read_once_by_all_builds(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (path,) = files(tmp_path, content)
     expected = read_native(content)
     scans = KeptScans(kept)
-    assert scans.native(content) == expected
+    assert scans.native(path) == expected
     scans.save()
-    monkeypatch.setattr(kept_scans, "read_native", None)
+    monkeypatch.setattr(kept_scans, "read_native_file", None)
     again = KeptScans(kept)
-    assert again.native(content) == expected
+    assert again.native(path) == expected
     assert (again.found, again.reused) == (0, 0)
 
 
-def test_foreign_rpaths_are_removed_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    relative = make_elf(runpath="$ORIGIN")
+def test_changed_file_is_read_again(kept: Path, tmp_path: Path) -> None:
+    (path,) = files(tmp_path, make_elf(needed=["libfirst.so"]))
+    scans = KeptScans(kept)
+    before = scans.native(path)
+    path.write_bytes(make_elf(needed=["libsecond.so"]))
+    after = scans.native(path)
+    assert before is not None
+    assert after is not None
+    assert (before.libraries, after.libraries) == (("libfirst.so",), ("libsecond.so",))
+
+
+def test_foreign_rpaths_are_removed_once(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = make_elf(runpath="/home/builder/lib:$ORIGIN") + bytes(1_000_000)
+    paths = files(tmp_path, foreign, make_elf(runpath="$ORIGIN"), b"text")
     size = kept.stat().st_size
     scans = KeptScans(kept)
-    expected = [scans.cleaned(content) for content in (foreign, relative)]
+    expected = [scans.cleaned(path) for path in paths]
     scans.save()
-    assert expected == [clean_rpaths(foreign), relative]
+    assert expected == [clean_rpaths(foreign), None, None]
     assert kept.stat().st_size < size + 20_000
     monkeypatch.setattr(kept_scans, "clean_rpaths", None)
-    assert [KeptScans(kept).cleaned(content) for content in (foreign, relative)] == expected
+    assert [KeptScans(kept).cleaned(path) for path in paths] == expected
 
 
 @pytest.mark.programs
-def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> None:
+def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path, tmp_path: Path) -> None:
+    paths = files(tmp_path, *NATIVES)
     scans = KeptScans(kept)
-    for content in NATIVES:
-        scans.native(content)
-        scans.cleaned(content)
+    for path in paths:
+        scans.native(path)
+        scans.cleaned(path)
     scans.save()
     check = (
         "import sys; from pathlib import Path; from release_tools.freeze.kept_scans import KeptScans\n"
         f"scans = KeptScans(Path({str(kept)!r}))\n"
-        f"assert all(scans.native(content) and scans.cleaned(content) for content in {NATIVES!r})\n"
+        f"natives = [(scans.native(path), scans.cleaned(path)) for path in map(Path, {[*map(str, paths)]})]\n"
+        "assert all(native for native, _ in natives)\n"
+        "assert any(cleaned for _, cleaned in natives)\n"
         "assert 'lief' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", check], cwd=LIBRARY.parent, check=True, timeout=60)
@@ -303,22 +328,23 @@ def test_freeze_that_knows_all_native_files_imports_no_parser(kept: Path) -> Non
 def test_files_are_stripped_once(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stripped: list[str] = []
 
-    def strip(paths: Sequence[Path]) -> list[Path]:
-        stripped.extend(path.name for path in paths)
-        for path in paths:
-            path.write_bytes(path.read_bytes()[:3])
-        return [path for path in paths if path.name == "refused.so"]
+    def strip(sources: Mapping[Path, Path]) -> list[Path]:
+        stripped.extend(copy.name for copy in sources)
+        for copy, source in sources.items():
+            copy.write_bytes(source.read_bytes()[:3])
+        return [copy for copy in sources if copy.name == "refused.so"]
 
     def contents(*names: str) -> list[bytes]:
-        paths = [tmp_path / name for name in names]
-        for path in paths:
-            path.write_text(f"{path.name} and its symbols", encoding="utf-8")
+        sources = {tmp_path / name: tmp_path / f"{name}.1" for name in names}
+        for copy, source in sources.items():
+            copy.unlink(missing_ok=True)
+            source.write_text(f"{copy.name} and its symbols", encoding="utf-8")
         scans = KeptScans(kept)
-        scans.strip(paths)
+        scans.strip_copies(sources)
         scans.save()
-        return [path.read_bytes() for path in paths]
+        return [copy.read_bytes() for copy in sources]
 
-    monkeypatch.setattr(kept_scans, "strip_files", strip)
+    monkeypatch.setattr(kept_scans, "strip_copies", strip)
     assert contents("one.so") == [b"one"]
     assert contents("one.so", "two.so") == [b"one", b"two"]
     assert contents("one.so", "two.so") == [b"one", b"two"]
@@ -334,6 +360,6 @@ def test_files_are_stripped_once(kept: Path, tmp_path: Path, monkeypatch: pytest
     assert contents("one.so") == [b"one"]
     assert stripped[4:] == ["one.so"]
     monkeypatch.setenv("PATH", str(tmp_path))
-    KeptScans(kept).strip([])
+    KeptScans(kept).strip_copies({})
     with pytest.raises(MissingToolError):
-        KeptScans(kept).strip([tmp_path / "one.so"])
+        KeptScans(kept).strip_copies({tmp_path / "one.so": tmp_path / "one.so.1"})
