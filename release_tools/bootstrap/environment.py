@@ -189,6 +189,11 @@ def install_project(
     settings_args = ["--config-setting", f"local-version={version.local_part}"] if version.local_part else []
     build_args = ["--wheel", "--no-build-isolation", "--python", str(tools), "--out-dir", str(wheel_folder)]
     _uv(settings.root, "build", "--quiet", "--no-create-gitignore", *build_args, *settings_args)
+    install_wheel(settings, python, wheel_folder)
+
+
+def install_wheel(settings: ReleaseSettings, python: Path, wheel_folder: Path) -> None:
+    """Install the project's wheel in this folder for `python`, without dependencies."""
     wheels = [str(path) for path in wheel_folder.glob("*.whl")]
     _uv(settings.root, "pip", "install", "--quiet", "--no-deps", "--no-index", "--python", str(python), *wheels)
 

@@ -1,21 +1,29 @@
-"""Runs builds in forks of a process that has imported everything that a build imports from elsewhere.
+"""Runs builds, and builds wheels, in forks of a process that has imported everything that they import.
 
-A gate is mostly start-up. Much of what the library itself does in one is to import Rich, lief and the like, and here
-they're imported once for all gates. The library itself is imported from each project, which may have changed it.
+A gate is mostly start-up, and much of what the library itself does in one is to import. Here that's done once for all
+gates; a project that has changed its copy of the library imports that copy.
 """
 
 import contextlib
+import filecmp
+import gc
+import importlib
 import json
 import os
 import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-# The modules of the library that import the others, some of them only when they're used.
-ENTRIES = ("__main__", "pipeline", "binaries.native_parser", "reporting.progress")
+LIBRARY = "release_tools"
+# The modules of the library and of the build backend that import the others, some of them only when they're used.
+ENTRIES = (
+    *(f"{LIBRARY}.{name}" for name in ("__main__", "pipeline", "binaries.native_parser", "reporting.progress")),
+    *(f"poetry.core.{name}" for name in ("masonry.api", "factory", "masonry.builders.wheel")),
+)
 
 
 class BuildServer:
@@ -25,8 +33,8 @@ class BuildServer:
         self._command = [str(python), __file__, str(library.parent)]
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Path) -> int:
-        """Run `python -m release_tools` with these arguments; returns the exit code.
+    def ask(self, what: str, *, cwd: Path, env: Mapping[str, str], output: Path, **more: Any) -> int:
+        """Call `build` or `build_wheel` in a fork, in that folder, with that environment; returns the exit code.
 
         What it prints is in the file `output`.
         """
@@ -39,7 +47,7 @@ class BuildServer:
                 encoding="utf-8",
                 start_new_session=True,
             )
-        request = {"args": [*args], "cwd": str(cwd), "env": {**env}, "output": str(output)}
+        request = {"what": what, "cwd": str(cwd), "env": {**env}, "output": str(output), **more}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -60,37 +68,65 @@ class BuildServer:
             self._process = None
 
 
-def serve(library: str) -> int:
-    """Answer each line of the input with the exit code of a build, until the input ends."""
-    sys.path[:] = [library, *sys.path[1:]]
+def serve(folder: str) -> int:
+    """Answer each line of the input with an exit code, until the input ends; `folder` has the library."""
+    sys.path[:] = [folder, *sys.path[1:]]
     for name in ENTRIES:
-        __import__(f"release_tools.{name}")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "release_tools"]:
-        del sys.modules[name]
+        importlib.import_module(name)
+    # Measured once, and kept for all.
+    sys.modules[f"{LIBRARY}.verification.timeouts"].slowness()
+    # A fork that collects garbage would copy all of it.
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            return build(**json.loads(line))
+            return answer(Path(folder) / LIBRARY, **json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
     return 0
 
 
-def build(args: list[str], cwd: str, env: dict[str, str], output: str) -> int:
-    """Do what `python -m release_tools` does there; returns the exit code."""
+def answer(library: Path, what: str, cwd: str, env: dict[str, str], output: str, **more: Any) -> int:
+    """Do what's asked, in that folder, with that environment; returns the exit code."""
     written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (written, 1), (written, 2)):
         os.dup2(descriptor, target)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    sys.path[0] = cwd
-    sys.argv = ["release_tools", *args]
+    return build_wheel(**more) if what == "build_wheel" else build(library, **more)
+
+
+def build(library: Path, args: list[str]) -> int:
+    """Do what `python -m release_tools` does here; returns the exit code."""
+    if is_copy(library, Path(LIBRARY)):
+        # It's executed, not imported.
+        del sys.modules[f"{LIBRARY}.__main__"]
+    else:
+        for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
+            del sys.modules[name]
+        sys.path[0] = str(Path.cwd())
+    sys.argv = [LIBRARY, *args]
     try:
-        runpy.run_module("release_tools", run_name="__main__", alter_sys=True)
+        runpy.run_module(LIBRARY, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def build_wheel(local_version: str, folder: str) -> int:
+    """Build the wheel of the project here, as a build frontend does; returns the exit code."""
+    from poetry.core.masonry import api  # noqa: PLC0415
+
+    Path(folder).mkdir()
+    api.build_wheel(folder, {"local-version": local_version})
+    return 0
+
+
+def is_copy(library: Path, other: Path) -> bool:
+    """Whether the other folder has the same files of source; a copy keeps their times."""
+    files = [path.relative_to(library) for path in library.rglob("*") if path.suffix != ".pyc" and path.is_file()]
+    return not any(filecmp.cmpfiles(library, other, map(str, files))[1:])
 
 
 if __name__ == "__main__":

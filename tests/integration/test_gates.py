@@ -6,6 +6,7 @@ check that notes it. The pipeline runs as in a Nox session, in environments that
 """
 
 import compileall
+import functools
 import importlib.util
 import json
 import os
@@ -26,6 +27,7 @@ from release_tools.bootstrap.environment import (
     create_environment,
     create_tool_environment,
     install_project,
+    install_wheel,
 )
 from release_tools.errors import FreezeError, PreflightError
 from release_tools.lockfile import APP_GROUPS, BUILD_TOOLS, LIBRARY, SUITE_GROUPS, TOOLS_LOCK, read_lock_file
@@ -301,7 +303,7 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     """Install the project and run the pipeline, like the session `build`."""
     settings = ReleaseSettings.load(root)
     version = resolve_version(DEV, settings.project_version, None)
-    install_project(settings, environments.app, environments.tools, version, root / "wheel")
+    wheel_folder = root / "wheel"
     pythons = ["--app-python", str(environments.app), "--suite-python", str(environments.suite)]
     command = ["build", "--platform", HOST.name, "--version", DEV, *pythons, *options]
     environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
@@ -312,11 +314,16 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
         own_scans.hardlink_to(environments.scans)
     output = root.parent / "output"
     if environments.server:
-        code = environments.server.run(command, cwd=root, env=environment, output=output)
+        ask = functools.partial(environments.server.ask, cwd=root, env=environment, output=output)
+        shutil.rmtree(wheel_folder, ignore_errors=True)
+        assert ask("build_wheel", local_version=version.local_part, folder=str(wheel_folder)) == 0, output.read_text()
+        install_wheel(settings, environments.app, wheel_folder)
+        code = ask("build", args=command)
     else:
+        install_project(settings, environments.app, environments.tools, version, wheel_folder)
         with output.open("wb") as written:
             code = subprocess.run(
-                [str(environments.tools), "-m", "release_tools", *command],
+                [str(environments.tools), "-m", LIBRARY.name, *command],
                 cwd=root,
                 env=environment,
                 stdout=written,
