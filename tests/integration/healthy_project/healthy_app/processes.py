@@ -6,7 +6,6 @@ import importlib
 import importlib.resources
 import multiprocessing
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -118,46 +117,6 @@ def use_files() -> str:
     return importlib.resources.files("healthy_app.texts").joinpath("greeting.yaml").read_text(encoding="utf-8").strip()
 
 
-def start_itself() -> str:
-    """Start this program again with its own command line, in the way that HEALTHY_WAY names, without end."""
-    with Path(os.environ["HEALTHY_STARTS"]).open("a", encoding="ascii") as starts:
-        starts.write(f"{os.getpid()}\n")
-    WAYS[os.environ["HEALTHY_WAY"]]([sys.executable, *sys.argv])
-    return "ended"
-
-
-def start_two(command: list[str]) -> None:
-    """Start two at once."""
-    for child in [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]:
-        child.communicate()
-
-
-def start_worker(_command: list[str]) -> None:
-    """Start a worker, which does the same."""
-    worker = multiprocessing.get_context("spawn").Process(target=start_itself)
-    worker.start()
-    worker.join()
-
-
-def start_code(_command: list[str]) -> None:
-    """Start Python code, which does the same."""
-    subprocess.run([sys.executable, "-c", "from healthy_app import processes; processes.start_itself()"], check=False)
-
-
-WAYS: Final[dict[str, Callable[[list[str]], object]]] = {
-    "run": lambda command: subprocess.run([command[1], *command[2:]], check=False),
-    "pipe": lambda command: subprocess.run(command, capture_output=True, check=False),
-    "detached": lambda command: subprocess.Popen(command, start_new_session=True),
-    "shell": lambda command: os.system(shlex.join(command)),  # noqa: S605
-    "C": lambda command: ctypes.CDLL(None).system(os.fsencode(shlex.join(command))),
-    "exec": lambda command: os.execv(command[0], command),  # noqa: S606
-    "spawn": lambda command: os.spawnv(os.P_WAIT, command[0], command),  # noqa: S606
-    "posix_spawn": lambda command: os.waitpid(os.posix_spawn(command[0], command, os.environ), 0),
-    "two": start_two,
-    "worker": start_worker,
-    "code": start_code,
-}
-
 COMMANDS: Final[dict[str, Callable[[], str]]] = {
     "interrupts": interrupts,
     "interrupted-loop": interrupted_loop,
@@ -169,5 +128,4 @@ COMMANDS: Final[dict[str, Callable[[], str]]] = {
     "daemon": daemon,
     "background": background,
     "without-rights": without_rights,
-    "start-itself": start_itself,
 }

@@ -204,16 +204,18 @@ def test_program_cannot_start_itself_without_end(way: str, tmp_path: Path) -> No
     environment = {**os.environ, "TMPDIR": str(folder), "HEALTHY_WAY": way, "HEALTHY_STARTS": str(starts)}
     # Some ways leave the process group, so the program has a path of its own, by which all are found.
     program = Path(shutil.copy(BINARY, tmp_path))
-    with (tmp_path / "errors").open("w+", encoding="utf-8") as errors:
-        first = subprocess.Popen([program, "start-itself"], env=environment, stdout=errors, stderr=errors)
-        try:
-            first.wait(SECONDS)
-            until(lambda: not is_running(program))
-        finally:
-            while is_running(program):
-                for process in processes_of(program):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(process, signal.SIGKILL)
+    first = subprocess.Popen(
+        [program, "start-itself"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        # All have the pipe, and a list of processes may miss the one that starts while its parent ends.
+        first.communicate(timeout=SECONDS)
+        until(lambda: not is_running(program))
+    finally:
+        while is_running(program):
+            for process in processes_of(program):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
     count = len(starts.read_text(encoding="ascii").split())
     assert 5 <= count <= (LARGEST_TREE if way == "two" else LONGEST_ROW)
     assert list(folder.iterdir()) == []
