@@ -1,25 +1,18 @@
-"""The features. Each returns a text that's the same from source and frozen."""
+"""The features. Each returns a text that's the same from source and frozen.
 
-import asyncio
+The tests start the app a hundred times, so a feature imports what only it needs.
+"""
+
 import importlib
 import importlib.resources
-import inspect
 import locale
-import multiprocessing
 import os
-import pkgutil
-import ssl
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
-
-import yaml
 
 from healthy_app.workers import square
 
@@ -28,6 +21,8 @@ NAMESPACES: Final = ("healthy_plugins", "zope")
 
 def plugins() -> str:
     """Import the plugins of two namespace packages, found with pkgutil."""
+    import pkgutil
+
     found = []
     for name in NAMESPACES:
         namespace = importlib.import_module(name)
@@ -46,6 +41,8 @@ def entry_points_loaded() -> str:
 
 def data() -> str:
     """Read a data file with a library that has an extension module."""
+    import yaml
+
     text = importlib.resources.files("healthy_app.texts").joinpath("greeting.yaml").read_text(encoding="utf-8")
     return str(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()["greeting"])
 
@@ -58,33 +55,41 @@ def metadata() -> str:
 
 def workers() -> str:
     """Run code in worker processes that are spawned, not forked."""
+    import multiprocessing
+
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         return str(pool.map(square, range(5)))
 
 
 def children() -> str:
     """Start a child process and look for variables of the bundle in its environment."""
-    lines = asyncio.run(_environment_of_child()).splitlines()
+    import asyncio
+
+    async def environment_of_child() -> str:
+        command = ["cmd", "/c", "set"] if os.name == "nt" else ["/usr/bin/env"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        return output.decode(errors="replace")
+
+    lines = asyncio.run(environment_of_child()).splitlines()
     leaked = [line for line in lines if line.startswith(("_PYI_", "LD_LIBRARY_PATH=")) or "_MEI" in line]
     if leaked:
         sys.exit(f"a child process gets {leaked}")
     return "children get the original environment"
 
 
-async def _environment_of_child() -> str:
-    command = ["cmd", "/c", "set"] if os.name == "nt" else ["/usr/bin/env"]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
-    return output.decode(errors="replace")
-
-
 def zones() -> str:
     """Use a time zone from the bundled data."""
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
     return datetime(2026, 7, 1, 12, tzinfo=UTC).astimezone(ZoneInfo("Europe/Berlin")).isoformat()
 
 
 def tls() -> str:
     """Create a TLS context that verifies certificates."""
+    import ssl
+
     return ssl.create_default_context().verify_mode.name
 
 
@@ -99,6 +104,8 @@ def utf8_locale() -> str:
 
 def as_python() -> str:
     """Start this program as libraries start Python, and have it start itself again."""
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.py"
         script.write_text("import sys; print('script', *sys.argv[1:], __name__)", encoding="utf-8")
@@ -123,6 +130,8 @@ def restarted() -> str:
 
 def described() -> dict[str, str]:
     """Read the source of every command."""
+    import inspect
+
     return {name: inspect.getsource(function) for name, function in COMMANDS.items()}
 
 

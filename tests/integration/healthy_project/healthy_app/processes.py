@@ -1,10 +1,7 @@
 """The features that concern processes: signals, children, and the folder that the program is unpacked into."""
 
-import asyncio
-import ctypes
 import importlib
 import importlib.resources
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -38,6 +35,7 @@ def interrupts() -> str:
 
 def interrupted_loop() -> str:
     """Count the interrupts that an event loop gets."""
+    import asyncio
 
     async def count() -> str:
         counted: list[int] = []
@@ -76,6 +74,8 @@ def identity() -> str:
 
 def cleared() -> str:
     """Start workers without an environment."""
+    import multiprocessing
+
     os.environ.clear()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return str(pool.map(square, range(3)))
@@ -83,6 +83,8 @@ def cleared() -> str:
 
 def c_code() -> str:
     """Have C code start a child, and look for variables of the bundle in its environment."""
+    import ctypes
+
     status = ctypes.CDLL(None).system(b"env | grep -e ^_PYI_ -e ^LD_LIBRARY_PATH")
     return f"nothing found: {os.waitstatus_to_exitcode(status) == 1}"
 
