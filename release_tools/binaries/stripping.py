@@ -42,7 +42,7 @@ def with_programs_as_data(binaries: Iterable[Entry], read: Read = read_native_fi
 
 
 def strip_copies(sources: Mapping[Path, Path]) -> list[Path]:
-    """Write stripped copies to these paths, of their values; returns those that `strip` refuses, which are as before.
+    """Write a stripped copy of each value to its key; returns the copies of files that `strip` refuses, as they were.
 
     They're logged in PyInstaller's words. Raises `MissingToolError`.
     """

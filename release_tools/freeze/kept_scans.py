@@ -136,7 +136,7 @@ class KeptScans:
         new: dict[Path, bytes] = {}
         for copy, source in sources.items():
             key = _key_of(f"stripped by {self._stripper}", self._digest_of(source))
-            kept = self._stored.get(key)
+            kept = self._stored.get(key) or self.used.get(key)
             if kept is None:
                 new[copy] = key
             else:
@@ -173,7 +173,7 @@ class KeptScans:
         return kept
 
     def _digest_of(self, path: Path) -> bytes:
-        """The digest of the file's content; it's read again if it has changed."""
+        """The digest of the file's content; it's read again when its size or time has changed."""
         status = path.stat()
         seen = (path, status.st_size, status.st_mtime_ns)
         if seen not in self._digests:

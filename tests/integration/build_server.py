@@ -1,7 +1,7 @@
-"""Runs builds, and builds wheels, in forks of a process that has imported everything that they import.
+"""Runs builds, and builds wheels, in forks of a process that has imported what they import.
 
 A gate is mostly start-up, and much of what the library itself does in one is to import. Here that's done once for all
-gates; a project that has changed its copy of the library imports that copy.
+gates. So the library doesn't run in the project's folder, unless the project has changed its copy: it imports that.
 """
 
 import contextlib
@@ -14,11 +14,14 @@ import runpy
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 LIBRARY = "release_tools"
+# No build ends with this; it isn't the 1 of a build that refuses an app.
+CRASHED = 70
 # The modules of the library and of the build backend that import the others, some of them only when they're used.
 ENTRIES = (
     *(f"{LIBRARY}.{name}" for name in ("__main__", "pipeline", "binaries.native_parser", "reporting.progress")),
@@ -70,17 +73,24 @@ class BuildServer:
 
 def serve(folder: str) -> int:
     """Answer each line of the input with an exit code, until the input ends; `folder` has the library."""
-    sys.path[:] = [folder, *sys.path[1:]]
+    others = sys.path[1:]
+    sys.path[:] = [folder, *others]
     for name in ENTRIES:
         importlib.import_module(name)
     # Measured once, and kept for all.
-    sys.modules[f"{LIBRARY}.verification.timeouts"].slowness()
+    importlib.import_module(f"{LIBRARY}.verification.timeouts").slowness()
+    # Importing may have added folders.
+    sys.path[1:] = others
     # A fork that collects garbage would copy all of it.
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            return answer(Path(folder) / LIBRARY, **json.loads(line))
+            try:
+                return answer(Path(folder) / LIBRARY, **json.loads(line))
+            except Exception:  # noqa: BLE001 - printed, like every other
+                traceback.print_exc()
+                return CRASHED
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
     return 0
@@ -99,13 +109,13 @@ def answer(library: Path, what: str, cwd: str, env: dict[str, str], output: str,
 
 def build(library: Path, args: list[str]) -> int:
     """Do what `python -m release_tools` does here; returns the exit code."""
-    if is_copy(library, Path(LIBRARY)):
-        # It's executed, not imported.
-        del sys.modules[f"{LIBRARY}.__main__"]
-    else:
-        for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
-            del sys.modules[name]
-        sys.path[0] = str(Path.cwd())
+    # This one is executed, not imported.
+    changed = [f"{LIBRARY}.__main__"]
+    if not is_copy(library, Path(LIBRARY)):
+        changed = [name for name in sys.modules if name.partition(".")[0] == LIBRARY]
+    for name in changed:
+        del sys.modules[name]
+    sys.path[0] = str(Path.cwd())
     sys.argv = [LIBRARY, *args]
     try:
         runpy.run_module(LIBRARY, run_name="__main__", alter_sys=True)
@@ -124,9 +134,12 @@ def build_wheel(local_version: str, folder: str) -> int:
 
 
 def is_copy(library: Path, other: Path) -> bool:
-    """Whether the other folder has the same files of source; a copy keeps their times."""
-    files = [path.relative_to(library) for path in library.rglob("*") if path.suffix != ".pyc" and path.is_file()]
-    return not any(filecmp.cmpfiles(library, other, map(str, files))[1:])
+    """Whether the other folder has the same files, other than bytecode; a copy keeps their times."""
+    files, others = (
+        {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()}
+        for folder in (library, other)
+    )
+    return files == others and not any(filecmp.cmpfiles(library, other, files)[1:])
 
 
 if __name__ == "__main__":

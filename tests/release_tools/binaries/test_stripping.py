@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import coverage.tracer
@@ -110,6 +111,18 @@ def test_file_that_strip_refuses_stays_and_is_logged(libraries: list[Entry], cap
     assert [len(path.read_bytes()) < len(before) for path in (first, last)] == [True, True]
     (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("WARNING: "))
     assert refused.name in line
+
+
+def test_file_that_strip_damages_is_copied_again(libraries: list[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    def damage(paths: Sequence[Path]) -> bool:
+        for path in paths:
+            path.write_bytes(b"damaged")
+        return False
+
+    monkeypatch.setattr(stripping, "_strip", damage)
+    sources = {Path(source).with_suffix(".copy"): Path(source) for _, source, _ in libraries}
+    assert strip_copies(sources) == [*sources]
+    assert [copy.read_bytes() for copy in sources] == [source.read_bytes() for source in sources.values()]
 
 
 def test_missing_strip_is_named(libraries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

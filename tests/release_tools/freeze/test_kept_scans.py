@@ -1,4 +1,5 @@
 import ast
+import hashlib
 import importlib.util
 import logging
 import os
@@ -280,15 +281,25 @@ def test_native_file_is_read_once_by_all_builds(
     assert (again.found, again.reused) == (0, 0)
 
 
-def test_changed_file_is_read_again(kept: Path, tmp_path: Path) -> None:
-    (path,) = files(tmp_path, make_elf(needed=["libfirst.so"]))
+def test_file_is_digested_again_only_when_its_time_changes(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested: list[str] = []
+    digest = hashlib.file_digest
+
+    def count(file: Any, name: str) -> Any:
+        digested.append(file.name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", count)
+    (path,) = files(tmp_path, make_elf(needed=["libone.so"]))
     scans = KeptScans(kept)
-    before = scans.native(path)
-    path.write_bytes(make_elf(needed=["libsecond.so"]))
-    after = scans.native(path)
-    assert before is not None
-    assert after is not None
-    assert (before.libraries, after.libraries) == (("libfirst.so",), ("libsecond.so",))
+    before = [scans.native(path) for _ in range(2)]
+    assert len(digested) == 1
+    path.write_bytes(make_elf(needed=["libtwo.so"]))
+    os.utime(path, ns=(0, 0))
+    natives = [*before, scans.native(path)]
+    assert [native.libraries for native in natives if native] == [("libone.so",), ("libone.so",), ("libtwo.so",)]
 
 
 def test_foreign_rpaths_are_removed_once(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +313,12 @@ def test_foreign_rpaths_are_removed_once(kept: Path, tmp_path: Path, monkeypatch
     assert kept.stat().st_size < size + 20_000
     monkeypatch.setattr(kept_scans, "clean_rpaths", None)
     assert [KeptScans(kept).cleaned(path) for path in paths] == expected
+
+
+def test_rpath_that_cannot_be_removed_stays(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = files(tmp_path, make_elf(runpath="/home/builder/lib"))
+    monkeypatch.setattr(kept_scans, "clean_rpaths", bytes)
+    assert KeptScans(kept).cleaned(path) is None
 
 
 @pytest.mark.programs

@@ -208,7 +208,8 @@ def test_program_cannot_start_itself_without_end(way: str, tmp_path: Path) -> No
         [program, "start-itself"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
-        # All have the pipe, and a list of processes may miss the one that starts while its parent ends.
+        # All have the pipe, or a parent that waits for them has it. A list of processes may miss one that starts while
+        # its parent ends.
         first.communicate(timeout=SECONDS)
         until(lambda: not is_running(program))
     finally:
@@ -216,8 +217,9 @@ def test_program_cannot_start_itself_without_end(way: str, tmp_path: Path) -> No
             for process in processes_of(program):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
+        _, errors = first.communicate()
     count = len(starts.read_text(encoding="ascii").split())
-    assert 5 <= count <= (LARGEST_TREE if way == "two" else LONGEST_ROW)
+    assert 5 <= count <= (LARGEST_TREE if way == "two" else LONGEST_ROW), errors
     assert list(folder.iterdir()) == []
 
 
