@@ -1,4 +1,5 @@
 import multiprocessing
+import shutil
 import sys
 from pathlib import Path
 
@@ -47,7 +48,13 @@ def bootloader(folder: Path, *, is_hooked: bool = True) -> str:
     return "\n".join(lines + hooks)
 
 
-def test_children_with_the_hook_get_the_original_environment(settings: ReleaseSettings) -> None:
+@pytest.mark.parametrize("copier", [shutil.which("cp"), None], ids=["cp", "Python"])
+def test_children_with_the_hook_get_the_original_environment(
+    settings: ReleaseSettings, monkeypatch: pytest.MonkeyPatch, copier: str | None
+) -> None:
+    find = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **where: copier if name == "cp" else find(name, **where))
+    monkeypatch.setenv("TWO_LINES", "first\nsecond=third ä")
     figure = check_child_environment(make_twin(settings, bootloader(settings.root)))
     assert int(figure.removesuffix(" starts clean")) >= 15
 
