@@ -202,9 +202,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[
 
 
 @pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Path:
-    """The project's folder, with the library. Its path is short: the sockets of worker processes are in it."""
-    return shutil.copytree(library, tmp_path_factory.mktemp("g") / "p" / library.name).parent
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Path]:
+    """The project's folder, with the library. Its path is short: the sockets of worker processes are in it.
+
+    It's removed if the test passes: all of them take gigabytes.
+    """
+    folder = tmp_path_factory.mktemp("g")
+    failed_before = request.session.testsfailed
+    yield shutil.copytree(library, folder / "p" / library.name).parent
+    if request.session.testsfailed == failed_before:
+        shutil.rmtree(folder)
 
 
 def lay_out(root: Path, *sources: Path) -> None:
