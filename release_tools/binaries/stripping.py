@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import batched
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,7 @@ _TIMEOUT_SECONDS: Final = 600.0
 
 def is_strippable(path: Path, read: Read = read_native_file) -> bool:
     """Whether it's a shared ELF library for this machine with nothing behind its last section; programs aren't."""
-    native = read(path) if _machine_of(path) == _machine_of(Path(sys.executable)) else None
+    native = read(path) if _machine_of(path) == _machine_of_python() else None
     return native is not None and native.format == "ELF" and not native.is_program and not native.has_overlay
 
 
@@ -99,6 +100,11 @@ def _strip(paths: Sequence[Path]) -> bool:
 def _is_program(name: str, source: str, read: Read) -> bool:
     native = None if _LIBRARY.search(name) else read(Path(source))
     return native is not None and native.is_program
+
+
+@cache
+def _machine_of_python() -> bytes:
+    return _machine_of(Path(sys.executable))
 
 
 def _machine_of(path: Path) -> bytes:

@@ -90,7 +90,7 @@ class KeptScans:
         # A declared encoding counts in bytes only.
         key = hashlib.sha256(bytes([isinstance(source, bytes)]) + content).digest()
         # Many files have the same content, and the same analysis may run twice.
-        kept = self._stored.get(key) or self.used.get(key)
+        kept = self._known(key)
         tree = None if kept is None else _load(kept)
         if kept is None or tree is None:
             parsed = compile(source, file_name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
@@ -136,7 +136,7 @@ class KeptScans:
         new: dict[Path, bytes] = {}
         for copy, source in sources.items():
             key = _key_of(f"stripped by {self._stripper}", self._digest_of(source))
-            kept = self._stored.get(key) or self.used.get(key)
+            kept = self._known(key)
             if kept is None:
                 new[copy] = key
             else:
@@ -168,9 +168,13 @@ class KeptScans:
     def _keep(self, what: str, digest: bytes, find: Callable[[], bytes]) -> bytes:
         """What is found for the content with this digest, which is never empty, perhaps by an earlier build."""
         key = _key_of(what, digest)
-        kept = self._stored.get(key) or self.used.get(key) or find()
+        kept = self._known(key) or find()
         self.used[key] = kept
         return kept
+
+    def _known(self, key: bytes) -> bytes | None:
+        """What this build or an earlier one has found."""
+        return self._stored.get(key) or self.used.get(key)
 
     def _digest_of(self, path: Path) -> bytes:
         """The digest of the file's content; it's read again when its size or time has changed."""

@@ -88,7 +88,7 @@ def serve(folder: str) -> int:
         if child == 0:
             try:
                 return answer(Path(folder) / LIBRARY, **json.loads(line))
-            except Exception:  # noqa: BLE001 - printed, like every other
+            except Exception:  # noqa: BLE001 - none of them may end like a refusal
                 traceback.print_exc()
                 return CRASHED
         _, status = os.waitpid(child, 0)
