@@ -211,7 +211,8 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     failed_before = request.session.testsfailed
     yield shutil.copytree(library, folder / "p" / library.name).parent
     if request.session.testsfailed == failed_before:
-        shutil.rmtree(folder)
+        # A place that was tried may be read-only.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def lay_out(root: Path, *sources: Path) -> None:

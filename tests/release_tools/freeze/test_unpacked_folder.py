@@ -195,14 +195,14 @@ def test_process_that_puts_the_folder_back_waits_for_nothing(tmp_path: Path) -> 
 from types import SimpleNamespace
 from release_tools.freeze.runtime import on_demand
 on_demand.unpackers.append(SimpleNamespace(may_wait=True))
-told, telling = os.pipe()
-def tell():
+reading, writing = os.pipe()
+def report():
     os.write(1, b"waits " if on_demand.unpackers[0].may_wait else b"hurries ")
-    os.write(telling, b".")
-os.register_at_fork(after_in_child=tell)
+    os.write(writing, b".")
+os.register_at_fork(after_in_child=report)
 """
-    # The program goes on when the daemon has told, so that their words are in order.
-    process = run_program(tmp_path, f"{watching}{DAEMON}os.read(told, 1)\n")
+    # The program waits for the daemon's report, so the two reports come in order.
+    process = run_program(tmp_path, f"{watching}{DAEMON}os.read(reading, 1)\n")
     assert answer_of_daemon(process, tmp_path) == b"waits hurries has it"
 
 
