@@ -135,6 +135,8 @@ def build_wheel(local_version: str, folder: str) -> int:
 
 def is_copy(library: Path, other: Path) -> bool:
     """Whether the other folder has the same files, other than bytecode; a copy keeps their times."""
+    if other.samefile(library):
+        return True
     files, others = (
         {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()}
         for folder in (library, other)

@@ -6,6 +6,7 @@ check that notes it. The pipeline runs as in a Nox session, in environments that
 """
 
 import compileall
+import contextlib
 import functools
 import importlib.util
 import json
@@ -155,14 +156,14 @@ class Outcome:
 class Environments:
     """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests.
 
-    `scans` is a file with what a build found in source files, from which the others start. `server` runs the builds, if
-    its Python is that of the tools.
+    `scans` is a file with what the first build found, from which the others start; all workers of pytest-xdist share
+    it. `server` runs the builds, if its Python is that of the tools.
     """
 
     app: Path
     tools: Path
     suite: Path
-    scans: Path
+    scans: Path | None = None
     server: BuildServer | None = None
 
 
@@ -188,16 +189,18 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Environments]:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str, library: Path) -> Iterator[Environments]:
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
-    root = shutil.copytree(library, tmp_path_factory.mktemp("shared") / "project" / library.name).parent
+    own_folder = tmp_path_factory.getbasetemp()
+    root = tmp_path_factory.mktemp("shared") / "project"
     lay_out(root, BASE)
     environments = make_environments(root)
+    scans = (own_folder if worker_id == "master" else own_folder.parent) / "kept-scans"
     if not hasattr(os, "fork"):
-        yield environments
+        yield replace(environments, scans=scans)
         return
     server = BuildServer(environments.tools, library)
-    yield replace(environments, server=server)
+    yield replace(environments, scans=scans, server=server)
     server.close()
 
 
@@ -209,7 +212,14 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """
     folder = tmp_path_factory.mktemp("g")
     failed_before = request.session.testsfailed
-    yield shutil.copytree(library, folder / "p" / library.name).parent
+    project = folder / "p"
+    project.mkdir()
+    if hasattr(os, "fork"):
+        # The build server has imported it.
+        (project / library.name).symlink_to(library)
+    else:
+        shutil.copytree(library, project / library.name)
+    yield project
     if request.session.testsfailed == failed_before:
         # A place that was tried may be read-only.
         shutil.rmtree(folder, ignore_errors=True)
@@ -219,6 +229,15 @@ def lay_out(root: Path, *sources: Path) -> None:
     """Create a project from these folders, later ones over earlier ones."""
     for source in sources:
         shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("gate.toml", "__pycache__"))
+
+
+def copy_library(root: Path) -> None:
+    """Put a copy of the library into the project, in place of a link to it."""
+    link = root / LIBRARY.name
+    if link.is_symlink():
+        library = link.resolve()
+        link.unlink()
+        shutil.copytree(library, link)
 
 
 def make_environments(root: Path, beside: Environments | None = None) -> Environments:
@@ -231,18 +250,16 @@ def make_environments(root: Path, beside: Environments | None = None) -> Environ
         if beside
         else create_tool_environment(settings, folder / "tools", BUILD_TOOLS, is_kept=False),
         suite=create_environment(settings, folder / "suite", SUITE_GROUPS, is_kept=False),
-        scans=root.parent / "kept-scans",
     )
-    return replace(created, scans=beside.scans, server=beside.server) if beside else created
+    return replace(created, server=beside.server) if beside else created
 
 
 def environments_of(gate: Gate, root: Path, shared: Environments) -> Environments:
     """Those that a gate needs for itself, and the shared ones otherwise. The tools are the same for all apps."""
     if not gate.has_own_environment:
         return shared
-    if gate.pretended:
-        return replace(make_environments(root), scans=shared.scans)
-    return make_environments(root, shared)
+    created = make_environments(root) if gate.pretended else make_environments(root, shared)
+    return replace(created, scans=shared.scans)
 
 
 def break_project(gate: Gate, root: Path) -> None:
@@ -252,6 +269,8 @@ def break_project(gate: Gate, root: Path) -> None:
     pyproject = root / "pyproject.toml"
     pyproject.write_text(pyproject.read_text(encoding="utf-8") + gate.settings, encoding="utf-8")
     for edit in gate.edits:
+        if Path(edit.file).parts[0] == LIBRARY.name:
+            copy_library(root)
         path = root / edit.file
         text = path.read_text(encoding="utf-8")
         assert edit.old in text, f"{edit.file} has changed: update the edit in {gate.folder.name}/gate.toml"
@@ -315,11 +334,12 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
     pythons = ["--app-python", str(environments.app), "--suite-python", str(environments.suite)]
     command = ["build", "--platform", HOST.name, "--version", DEV, *pythons, *options]
     environment = {**{k: v for k, v in os.environ.items() if k not in ISOLATED}, "PYTHONUTF8": "1"}
-    own_scans = settings.build_folder(HOST.name) / environments.scans.name
-    if environments.scans.exists() and not own_scans.exists():
+    scans = environments.scans
+    own_scans = settings.build_folder(HOST.name) / "kept-scans"
+    if scans and scans.exists() and not own_scans.exists():
         own_scans.parent.mkdir(parents=True, exist_ok=True)
         # The build replaces the file, it doesn't change it.
-        own_scans.hardlink_to(environments.scans)
+        own_scans.hardlink_to(scans)
     output = root.parent / "output"
     if environments.server:
         ask = functools.partial(environments.server.ask, cwd=root, env=environment, output=output)
@@ -340,8 +360,9 @@ def run_build(root: Path, environments: Environments, *options: str) -> Outcome:
                 timeout=BUILD_TIMEOUT_SECONDS,
             ).returncode
     text = output.read_text(encoding="utf-8")
-    if own_scans.exists() and not environments.scans.exists():
-        environments.scans.hardlink_to(own_scans)
+    if scans and own_scans.exists():
+        with contextlib.suppress(FileExistsError):
+            scans.hardlink_to(own_scans)
     path = settings.build_folder(HOST.name) / "record.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"checks": []}
     failed = [check for check in record["checks"] if check["verdict"] == "failed"]
@@ -364,6 +385,7 @@ def reason_not_tried(outcome: Outcome, place: str) -> str:
 # The longest come first, so that no worker is left with one of them at the end.
 def test_healthy_app_passes_every_check(shared: Environments, root: Path) -> None:
     lay_out(root, HEALTHY_PROJECT)
+    copy_library(root)
     # As users do: the library runs in the project's folder, and uv builds the wheel.
     outcome = run_build(root, replace(make_environments(root, shared), server=None), "--quick")
     assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
@@ -383,6 +405,16 @@ def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, roo
         "rich",
         "setuptools",
     }
+
+
+# Then the one from whose scans all others can start.
+def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
+    lay_out(root, BASE)
+    outcome = run_build(root, shared, "--quick")
+    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
+    assert outcome.record["verdict"] == "quick"
+    assert (root / "build" / HOST.name / "package" / outcome.record["archive"]).is_file()
+    assert not (root / "dist").exists()
 
 
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.folder.name)
@@ -425,15 +457,6 @@ def test_unusual_app_passes_with_a_note(gate: Gate, shared: Environments, root: 
     shown = "\n".join([check["figure"], *check["notes"]])
     for text in gate.says:
         assert text in shown
-
-
-def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
-    lay_out(root, BASE)
-    outcome = run_build(root, shared, "--quick")
-    assert (outcome.code, outcome.refused_by) == (0, ""), outcome.text
-    assert outcome.record["verdict"] == "quick"
-    assert (root / "build" / HOST.name / "package" / outcome.record["archive"]).is_file()
-    assert not (root / "dist").exists()
 
 
 def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Environments, root: Path) -> None:
