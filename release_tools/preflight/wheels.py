@@ -4,8 +4,9 @@ Downloads nothing and runs on any machine, so that a release fails before it sta
 by `nox -s wheels`, by preflight for its own platform, and by a release for all five.
 """
 
+import functools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,8 +68,9 @@ def check_wheels(settings: ReleaseSettings, lock: LockFile, tools_lock: LockFile
     """
     packages = packages_for(settings, lock, APP_GROUPS, platform)
     tools = packages_for(settings, tools_lock, BUILD_TOOLS, platform)
-    supported = frozenset(_tags(settings, platform, settings.glibc_floor, settings.macos_minimum))
-    unlimited = frozenset(_tags(settings, platform, None, None))
+    python = _python_version(settings)
+    supported = _tags(python, platform, settings.glibc_floor, settings.macos_minimum)
+    unlimited = _tags(python, platform, None, None)
     missing = [
         (package.name, _missing_wheel_problem(settings, package, platform))
         for package in packages
@@ -169,13 +171,13 @@ def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _tags(settings: ReleaseSettings, platform: Platform, glibc: str | None, macos: str | None) -> Iterator[Tag]:
-    """Every wheel tag that pip supports there (PEP 425, PEP 600)."""
-    python = _python_version(settings)
+@functools.cache
+def _tags(python: tuple[int, int], platform: Platform, glibc: str | None, macos: str | None) -> frozenset[Tag]:
+    """Every wheel tag that pip supports there (PEP 425, PEP 600): thousands."""
     interpreter = f"cp{python[0]}{python[1]}"
     platforms = _platform_tags(platform, _numbers(glibc or _ANY_GLIBC), _numbers(macos or _ANY_MACOS))
-    yield from cpython_tags(python, abis=[interpreter], platforms=platforms)
-    yield from compatible_tags(python, interpreter=interpreter, platforms=platforms)
+    specific = cpython_tags(python, abis=[interpreter], platforms=platforms)
+    return frozenset([*specific, *compatible_tags(python, interpreter=interpreter, platforms=platforms)])
 
 
 def _platform_tags(platform: Platform, glibc: tuple[int, int], macos: tuple[int, int]) -> list[str]:
@@ -214,7 +216,7 @@ def _has_wheel(package: LockedPackage, tags: frozenset[Tag]) -> bool:
 def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, platform: Platform) -> Problem:
     subject = f"{package.name} {package.version} has no wheel for {platform.name}"
     wheels = _wheels_of(package)
-    unlimited = frozenset(_tags(settings, platform, None, None))
+    unlimited = _tags(_python_version(settings), platform, None, None)
     newer = {tag.platform for tags in wheels.values() for tag in tags & unlimited}
     pin = _pin(package, platform)
     if newer:
@@ -224,10 +226,11 @@ def _missing_wheel_problem(settings: ReleaseSettings, package: LockedPackage, pl
             hint=f"raise {key} in {TABLE} to {lowest}, or pin an older version for this platform, then run "
             f"`poetry lock`: {pin}",
         )
-    python = ".".join(map(str, _python_version(settings)))
-    others = [other.name for other in PLATFORMS if _has_wheel(package, frozenset(_tags(settings, other, None, None)))]
+    python = _python_version(settings)
+    others = [other.name for other in PLATFORMS if _has_wheel(package, _tags(python, other, None, None))]
     return Problem(
-        what=f"{subject} and CPython {python}; it has wheels for {', '.join(others) or 'none of the five platforms'}",
+        what=f"{subject} and CPython {'.'.join(map(str, python))}; "
+        f"it has wheels for {', '.join(others) or 'none of the five platforms'}",
         hint="pin the last version with a wheel for this platform, and a newer one for others with the opposite "
         f"marker, then run `poetry lock`: {pin}",
     )
