@@ -48,7 +48,8 @@ def apps(session: nox.Session) -> None:
     """Build real applications with default settings, compare their main jobs with the source, and adopt the library."""
     with reporting_errors(session):
         python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "apps", "-n", "auto", *session.posargs])
+        options = ["-m", "apps", "-n", "auto", *session.posargs]
+        run_inside(ROOT, [str(python), "-m", "pytest", "tests/integration", *options])
 
 
 @nox.session(default=False)
@@ -64,7 +65,8 @@ def workflow(session: nox.Session) -> None:
     """Run the release workflow with act (Linux), and lose each part of it in turn; arguments after -- go to pytest."""
     with reporting_errors(session):
         python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "workflow", "-n", "auto", *session.posargs])
+        options = ["-m", "workflow", "-n", "auto", *session.posargs]
+        run_inside(ROOT, [str(python), "-m", "pytest", "tests/workflow", *options])
 
 
 @nox.session

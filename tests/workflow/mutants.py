@@ -68,8 +68,13 @@ class Mutant:
 
     name: str
     path: Path
-    text: str
+    content: Any
     runs: tuple[Run, ...]
+
+    @property
+    def text(self) -> str:
+        """The file's text; it takes long to write, and most who collect the tests don't run them."""
+        return str(yaml.safe_dump(self.content, sort_keys=False, width=1000))
 
 
 def mutants() -> list[Mutant]:
@@ -78,7 +83,7 @@ def mutants() -> list[Mutant]:
         Mutant(
             name=": ".join([_name(whole, place), condition] if condition else [_name(whole, place)]),
             path=path,
-            text=yaml.safe_dump(content, sort_keys=False, width=1000),
+            content=content,
             runs=_runs(place, condition),
         )
         for path in (WORKFLOW, ACTION)

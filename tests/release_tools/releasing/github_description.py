@@ -51,8 +51,8 @@ def description_problem(method: str, path: str, status: int, content: object) ->
     if content is None:
         return None if is_error and response is None else f"{request} has a body"
     schema = response["schema"] if response else {"anyOf": [{"$ref": f"#/schemas/{name}"} for name in _ERRORS]}
-    errors = sorted(_validator(json.dumps(schema)).iter_errors(content), key=lambda error: len(error.path))
-    return f"{request}: {errors[0].json_path}: {errors[0].message[:300]}" if errors else None
+    problem = _schema_problem(json.dumps(schema), json.dumps(content))
+    return f"{request}: {problem}" if problem else None
 
 
 def endpoint_of(method: str, path: str) -> str | None:
@@ -74,6 +74,13 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 
 def _wildcard(parameter: re.Match[str]) -> str:
     return ".+" if parameter[1] in _WITH_SLASHES else "[^/]+"
+
+
+@functools.lru_cache(maxsize=500)
+def _schema_problem(schema: str, content: str) -> str | None:
+    """What the schema doesn't allow; the tests send many answers more than once."""
+    errors = sorted(_validator(schema).iter_errors(json.loads(content)), key=lambda error: len(error.path))
+    return f"{errors[0].json_path}: {errors[0].message[:300]}" if errors else None
 
 
 @functools.cache
