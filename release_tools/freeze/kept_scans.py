@@ -36,8 +36,8 @@ _MAGIC: Final = b"release-tools scans 1\n"
 _ENTRY_HEAD: Final = struct.Struct(">32s32sQ")
 _DAMAGED: Final = (ValueError, EOFError, TypeError)
 _BLOCK: Final = 4096
-# What decides how native files are read and cleaned, without importing it.
-_READERS: Final = ("native_files.py", "native_parser.py", "rpaths.py", "foreign_rpaths.py")
+# What decides how native files are read and cleaned, without importing it, and how content is compressed.
+_DECIDING: Final = ("native_files.py", "native_parser.py", "rpaths.py", "foreign_rpaths.py", "compression.py")
 _NATIVE_FIELDS: Final = tuple(field.name for field in dataclasses.fields(NativeFile))
 
 
@@ -313,7 +313,7 @@ def _versions() -> bytes:
         digest.update(f"{value!r}\n".encode())
     # The lock has the version of what parses native files.
     binaries = Path(native_files.__file__).parent
-    for file in (Path(__file__), Path(faster_scan.__file__), TOOLS_LOCK, *(binaries / name for name in _READERS)):
+    for file in (Path(__file__), Path(faster_scan.__file__), TOOLS_LOCK, *(binaries / name for name in _DECIDING)):
         digest.update(file.read_bytes())
     return digest.digest()
 

@@ -3,6 +3,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import pytest
 from PyInstaller.building import api
 from PyInstaller.lib.modulegraph import modulegraph
 
-from release_tools.binaries import compression
+from release_tools.binaries import compression, native_files
 from release_tools.binaries.compression import decompress
 from release_tools.binaries.native_files import read_native
 from release_tools.binaries.rpaths import clean_rpaths
@@ -187,6 +188,18 @@ def test_scans_of_another_release_are_not_believed(
         case _:
             (tmp_path / "edited.py").write_text("edited", encoding="utf-8")
             monkeypatch.setattr(kept_scans, "__file__", str(tmp_path / "edited.py"))
+    assert reused(kept) == 0
+
+
+@pytest.mark.parametrize("name", ["native_parser.py", "rpaths.py", "compression.py"])
+def test_scans_by_other_code_are_not_believed(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    binaries = shutil.copytree(LIBRARY / "binaries", tmp_path / "binaries")
+    monkeypatch.setattr(native_files, "__file__", str(binaries / "native_files.py"))
+    assert reused(kept) == 1
+    with (binaries / name).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
     assert reused(kept) == 0
 
 
