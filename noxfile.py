@@ -31,42 +31,43 @@ def adopt(session: nox.Session) -> None:
         adopt_library(ROOT, session.posargs, report, invoked_from=Path(session.invoked_from))
 
 
+def run_marked(session: nox.Session, mark: str, path: str, *options: str, groups: tuple[str, ...] = ()) -> None:
+    """Run the tests with this mark, which are all below `path`: pytest would import all others to find them.
+
+    The arguments after -- go to pytest; a path among them takes the place of this one. `groups` are those of Poetry
+    that only these tests need.
+    """
+    with reporting_errors(session):
+        python = source_environment(ROOT, "tests", ["main", "test", *groups], with_tools=True, with_project=True)
+        command = [str(python), "-m", "pytest", "-o", f"testpaths={path}", "-m", mark]
+        run_inside(ROOT, [*command, *options, *session.posargs])
+
+
 @nox.session(default=False)
 def gates(session: nox.Session) -> None:
     """Check that apps broken on purpose fail verification; arguments after -- go to pytest."""
-    with reporting_errors(session):
-        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        # One more than there are processors: some gates only wait for a program that never ends.
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        options = ["-m", "gates", "-n", str(processors + 1), "--dist", "loadgroup", *session.posargs]
-        # Each worker would import all others to find these.
-        run_inside(ROOT, [str(python), "-m", "pytest", "tests/integration/test_gates.py", *options])
+    # One more than there are processors: some gates only wait for a program that never ends.
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = str(processors + 1)
+    run_marked(session, "gates", "tests/integration/test_gates.py", "-n", workers, "--dist", "loadgroup")
 
 
 @nox.session(default=False)
 def apps(session: nox.Session) -> None:
     """Build real applications with default settings, compare their main jobs with the source, and adopt the library."""
-    with reporting_errors(session):
-        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        options = ["-m", "apps", "-n", "auto", *session.posargs]
-        run_inside(ROOT, [str(python), "-m", "pytest", "tests/integration", *options])
+    run_marked(session, "apps", "tests/integration", "-n", "auto")
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Mirror to a real S3 server with every fault at every request; arguments after -- go to pytest."""
-    with reporting_errors(session):
-        python = source_environment(ROOT, "tests", ["main", "test", "store"], with_tools=True, with_project=True)
-        run_inside(ROOT, [str(python), "-m", "pytest", "-m", "faults", "-s", *session.posargs])
+    run_marked(session, "faults", "tests/release_tools/releasing/mirror", "-s", groups=("store",))
 
 
 @nox.session(default=False)
 def workflow(session: nox.Session) -> None:
     """Run the release workflow with act (Linux), and lose each part of it in turn; arguments after -- go to pytest."""
-    with reporting_errors(session):
-        python = source_environment(ROOT, "tests", ["main", "test"], with_tools=True, with_project=True)
-        options = ["-m", "workflow", "-n", "auto", *session.posargs]
-        run_inside(ROOT, [str(python), "-m", "pytest", "tests/workflow", *options])
+    run_marked(session, "workflow", "tests/workflow", "-n", "auto")
 
 
 @nox.session

@@ -173,7 +173,7 @@ def _python_version(settings: ReleaseSettings) -> tuple[int, int]:
 
 @functools.cache
 def _tags(python: tuple[int, int], platform: Platform, glibc: str | None, macos: str | None) -> frozenset[Tag]:
-    """Every wheel tag that pip supports there (PEP 425, PEP 600): thousands."""
+    """Every wheel tag that pip supports there (PEP 425, PEP 600); there are thousands."""
     interpreter = f"cp{python[0]}{python[1]}"
     platforms = _platform_tags(platform, _numbers(glibc or _ANY_GLIBC), _numbers(macos or _ANY_MACOS))
     specific = cpython_tags(python, abis=[interpreter], platforms=platforms)

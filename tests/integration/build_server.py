@@ -1,7 +1,7 @@
 """Runs builds, and builds wheels, in forks of a process that has imported what they import.
 
 A gate is mostly start-up, and much of what the library itself does in one is to import. Here that's done once for all
-gates. So the library doesn't run in the project's folder, unless the project has changed its copy: it imports that.
+gates. So the library doesn't run in the project's folder, unless the project has a changed copy: it imports that.
 """
 
 import contextlib

@@ -156,8 +156,8 @@ class Outcome:
 class Environments:
     """The Pythons of the frozen environment, of the tools, and of the environment that runs an app's own tests.
 
-    `scans` is a file with what the first build found, from which the others start; all workers of pytest-xdist share
-    it. `server` runs the builds, if its Python is that of the tools.
+    `scans` is a file with what one build found, from which those after it start; all workers of pytest-xdist share it.
+    Without one, a build starts from nothing. `server` runs the builds, if its Python is that of the tools.
     """
 
     app: Path
@@ -181,7 +181,7 @@ def _bytecode() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the library with its bytecode, which stays valid in the copies of the projects."""
+    """A copy of the library with its bytecode, which stays valid in copies of this one."""
     folder = tmp_path_factory.mktemp("library") / LIBRARY.name
     shutil.copytree(LIBRARY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(folder, quiet=1)
@@ -191,10 +191,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str, library: Path) -> Iterator[Environments]:
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
-    own_folder = tmp_path_factory.getbasetemp()
     root = tmp_path_factory.mktemp("shared") / "project"
     lay_out(root, BASE)
     environments = make_environments(root)
+    own_folder = tmp_path_factory.getbasetemp()
     scans = (own_folder if worker_id == "master" else own_folder.parent) / "kept-scans"
     if not hasattr(os, "fork"):
         yield replace(environments, scans=scans)
@@ -206,7 +206,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str, library: Pa
 
 @pytest.fixture
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Path]:
-    """The project's folder, with the library. Its path is short: the sockets of worker processes are in it.
+    """The project's folder, with a link to the library. Its path is short: the sockets of worker processes are in it.
 
     It's removed if the test passes: all of them take gigabytes.
     """
@@ -215,7 +215,7 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     project = folder / "p"
     project.mkdir()
     if hasattr(os, "fork"):
-        # The build server has imported it.
+        # `copy_library` replaces it before an edit.
         (project / library.name).symlink_to(library)
     else:
         shutil.copytree(library, project / library.name)
@@ -407,7 +407,7 @@ def test_app_ships_its_own_older_versions_of_the_tools(shared: Environments, roo
     }
 
 
-# Then the one from whose scans all others can start.
+# Then the one from whose scans the gates start.
 def test_base_app_passes_and_quick_archive_stays_staged(shared: Environments, root: Path) -> None:
     lay_out(root, BASE)
     outcome = run_build(root, shared, "--quick")
@@ -473,6 +473,14 @@ def test_one_build_shows_all_faults_and_pasted_entries_allow_them(shared: Enviro
     assert (again.code, again.refused_by) == (0, ""), again.text
     notes = {check["name"]: check["notes"] for check in again.record["checks"]}
     assert all(notes[gate.refused_by] for gate in faults)
+
+
+def test_only_edits_change_the_library() -> None:
+    gates = [*GATES, *WORKING]
+    changed = {name for gate in gates for name in [*gate.removed, *dict(gate.written)]}
+    assert [name for name in changed if Path(name).parts[0] == LIBRARY.name] == []
+    folders = {*(source for gate in gates for source in gate.sources), HEALTHY_PROJECT, OLDER_PROJECT}
+    assert [folder for folder in folders if (folder / LIBRARY.name).exists()] == []
 
 
 def test_gates_name_existing_checks() -> None:

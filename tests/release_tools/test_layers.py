@@ -175,6 +175,16 @@ def test_every_platform_has_one_session(listed_sessions: str) -> None:
     assert sorted(sessions) == sorted(f"build-{platform.name}" for platform in PLATFORMS)
 
 
+def test_sessions_find_all_tests_with_their_mark() -> None:
+    sessions = re.findall(r'run_marked\(session, "(\w+)", "([^"]+)"', (REPOSITORY / "noxfile.py").read_text("utf-8"))
+    assert {mark for mark, _ in sessions} == {"apps", "faults", "gates", "workflow"}
+    for mark, path in sessions:
+        used = re.compile(rf"\bmark\.{mark}\b")
+        found = [file for file in (REPOSITORY / "tests").rglob("*.py") if used.search(file.read_text("utf-8"))]
+        assert found
+        assert [file for file in found if not file.is_relative_to(REPOSITORY / path)] == []
+
+
 @pytest.mark.programs
 def test_plain_nox_runs_the_three_fast_checks(listed_sessions: str) -> None:
     assert re.findall(r"^\* (\S+)", listed_sessions, re.MULTILINE) == ["lint", "typecheck", "tests"]

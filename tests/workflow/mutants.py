@@ -73,7 +73,7 @@ class Mutant:
 
     @property
     def text(self) -> str:
-        """The file's text; it takes long to write, and most who collect the tests don't run them."""
+        """The file's text, made when it's used: that takes long, and most runs of pytest only collect these tests."""
         return str(yaml.safe_dump(self.content, sort_keys=False, width=1000))
 
 
