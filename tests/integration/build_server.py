@@ -1,11 +1,10 @@
 """Runs builds, and builds wheels, in forks of a process that has imported what they import.
 
 A gate is mostly start-up, and much of what the library itself does in one is to import. Here that's done once for all
-gates. So the library doesn't run in the project's folder, unless the project has a changed copy: it imports that.
+gates. So the library doesn't run in the project's folder, unless the project has its own: it imports that.
 """
 
 import contextlib
-import filecmp
 import gc
 import importlib
 import json
@@ -111,7 +110,7 @@ def build(library: Path, args: list[str]) -> int:
     """Do what `python -m release_tools` does here; returns the exit code."""
     # This one is executed, not imported.
     changed = [f"{LIBRARY}.__main__"]
-    if not is_copy(library, Path(LIBRARY)):
+    if not library.samefile(LIBRARY):
         changed = [name for name in sys.modules if name.partition(".")[0] == LIBRARY]
     for name in changed:
         del sys.modules[name]
@@ -131,17 +130,6 @@ def build_wheel(local_version: str, folder: str) -> int:
     Path(folder).mkdir()
     api.build_wheel(folder, {"local-version": local_version})
     return 0
-
-
-def is_copy(library: Path, other: Path) -> bool:
-    """Whether the other folder has the same files, other than bytecode; a copy keeps their times."""
-    if other.samefile(library):
-        return True
-    files, others = (
-        {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()}
-        for folder in (library, other)
-    )
-    return files == others and not any(filecmp.cmpfiles(library, other, files)[1:])
 
 
 if __name__ == "__main__":

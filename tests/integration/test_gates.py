@@ -193,14 +193,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str, library: Pa
     """The environments of the base project; each worker of pytest-xdist creates its own from uv's cache."""
     root = tmp_path_factory.mktemp("shared") / "project"
     lay_out(root, BASE)
-    environments = make_environments(root)
     own_folder = tmp_path_factory.getbasetemp()
     scans = (own_folder if worker_id == "master" else own_folder.parent) / "kept-scans"
+    environments = replace(make_environments(root), scans=scans)
     if not hasattr(os, "fork"):
-        yield replace(environments, scans=scans)
+        yield environments
         return
     server = BuildServer(environments.tools, library)
-    yield replace(environments, scans=scans, server=server)
+    yield replace(environments, server=server)
     server.close()
 
 
