@@ -17,8 +17,9 @@ pytestmark = pytest.mark.workflow
 @pytest.mark.skipif(sys.platform != "linux", reason="act runs jobs without a container on Linux only")
 @pytest.mark.parametrize("mutant", [pytest.param(mutant, id=mutant.name) for mutant in mutants()])
 def test_run_shows_the_loss(mutant: Mutant, project: Project, record_property: Callable[[str, object], None]) -> None:
+    changes = {mutant.path: mutant.text}
     for scenario, expected in mutant.runs:
-        differences = expected.differences(project.run(scenario, {mutant.path: mutant.text}))
+        differences = expected.differences(project.run(scenario, changes))
         if differences:
             record_property("shown", f"{scenario.name}: {', '.join(differences)}")
             return
